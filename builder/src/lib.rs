@@ -1,0 +1,1 @@
+//! Git over SSH, receive-pack in process, and source to slug.

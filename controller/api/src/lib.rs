@@ -1,0 +1,1 @@
+//! The HTTP APIs over the service layer.

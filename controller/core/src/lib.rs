@@ -1,0 +1,22 @@
+//! The domain of Slipway: apps, builds, releases, configuration, and the rules about them.
+//!
+//! Pure values and pure functions. No async, no I/O, no clock, no serialisation of domain types: the store, the
+//! wire types and the engines each convert at their own rim. A value of a type from here is valid by construction.
+
+pub mod app;
+pub mod authz;
+pub mod build;
+pub mod config;
+pub mod error;
+pub mod ids;
+pub mod key;
+pub mod log;
+pub mod name;
+pub mod procfile;
+pub mod release;
+pub mod user;
+
+pub use error::{Error, Result};
+pub use ids::{AppId, BuildId, ConfigId, KeyId, ReleaseId, UserId};
+pub use name::{AppName, ProcessType, Username};
+pub use release::ReleaseVersion;

@@ -1,0 +1,113 @@
+//! The port between the service layer and whatever runs apps.
+//!
+//! The service layer says what should be, in domain terms ([`AppSpec`]); an [`Engine`] brings it about and reports
+//! what is ([`AppStatus`]). No rule about apps or releases lives in an engine, and nothing about processes,
+//! containers or Kubernetes lives in the service layer. The port is a crate of its own, rather than a module of the
+//! service layer, so that an engine builds without the database under it.
+//!
+//! Engines are level-triggered: [`Engine::app_apply`] is given the whole desired state of one app, may be called
+//! any number of times with the same value, and returns before the work is done.
+
+pub mod route;
+pub mod spec;
+pub mod status;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use slipway_core::log::{LogLine, LogQuery};
+use slipway_core::{AppId, AppName};
+use tokio::sync::broadcast;
+
+pub use spec::{AppSpec, Artifact, ProcessSpec, ReleaseSpec, RunSpec};
+pub use status::{AppStatus, PodState, PodStatus, RolloutState};
+
+/// Why an engine could not do or tell something.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The request can never work as it stands (an image that this engine cannot run, an unknown slug). The text is
+    /// for the user.
+    #[error("{0}")]
+    Rejected(String),
+    /// The thing named is not there.
+    #[error("{0} does not exist")]
+    Missing(String),
+    /// What the engine stands on is away (disk full, API server unreachable); a later try may work.
+    #[error("{public}")]
+    Unavailable {
+        /// For the user.
+        public: String,
+        /// For the log.
+        context: String,
+    },
+    /// A one-off process ran out of its time.
+    #[error("Timed out ({0} s) while running")]
+    TimedOut(u64),
+}
+
+/// Takes lines for an app's log from other parts of the platform: the router's access lines, the controller's.
+pub trait LogSink: Send + Sync + 'static {
+    /// Appends `line` to the log of `app`. Never blocks and never fails: under pressure lines are dropped and counted.
+    fn append(&self, app: AppId, line: LogLine);
+}
+
+/// How a one-off process ended, and what it printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOutcome {
+    /// Its exit code; 128 + n when signal n ended it.
+    pub exit_code: i32,
+    /// What it wrote to stdout and stderr, in order of arrival, cut at [`RUN_OUTPUT_MAX_BYTES`] with a note.
+    pub output: Bytes,
+}
+
+/// Most bytes of a one-off process' output that are kept.
+pub const RUN_OUTPUT_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Runs apps.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// Makes `spec` the desired state of its app.
+    ///
+    /// Returns as soon as the wish is taken; progress is in [`Engine::app_status`]. Applying what is already desired
+    /// does nothing. A release other than the serving one is brought up beside it: only when every process of
+    /// the new one is ready do routes move, and only then are the old processes drained and stopped. While the new one
+    /// is not ready the old one serves, whatever happens to the new one. The engine never gives up by itself: it
+    /// reports [`RolloutState::Failing`], and the caller decides by applying another spec.
+    async fn app_apply(&self, spec: AppSpec) -> Result<(), EngineError>;
+
+    /// Removes everything of the app: processes, routes, files, log. Returns when it is gone. Removing what is not
+    /// there succeeds.
+    async fn app_remove(&self, app: AppId, name: &AppName) -> Result<(), EngineError>;
+
+    /// What is known of the app now. An app that was never applied has an empty status.
+    async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError>;
+
+    /// Every app of which the engine has something, so that what nobody wants any more can be removed.
+    async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError>;
+
+    /// Announces apps whose status changed. A receiver that lags has lost nothing: it reads the status anew.
+    fn changes(&self) -> broadcast::Receiver<AppId>;
+
+    /// Ends one process (pod) by name; a replacement is started as after a crash, without back-off.
+    async fn pod_restart(&self, app: AppId, pod: &str) -> Result<(), EngineError>;
+
+    /// Runs a one-off process to its end. Dropping the future ends the process (SIGTERM, then SIGKILL).
+    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, EngineError>;
+
+    /// The newest lines of the app's log, oldest first.
+    async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError>;
+
+    /// The lines of `log_read`, then each new one as it is written, until dropped.
+    async fn log_follow(&self, app: AppId, query: LogQuery) -> Result<BoxStream<'static, LogLine>, EngineError>;
+
+    /// Where other parts of the platform write an app's log lines.
+    fn log_sink(&self) -> Arc<dyn LogSink>;
+
+    /// Checks that this engine can run `artifact` at all (the slug is in the store, an image can be pulled).
+    async fn artifact_check(&self, artifact: &Artifact) -> Result<(), EngineError>;
+
+    /// Frees artifacts that none of `keep` names. Those made in the last hour stay: a push may not have told yet.
+    async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError>;
+}

@@ -1,0 +1,236 @@
+//! Routes as the built-in router sees them: which host leads to which processes.
+//!
+//! The engine that knows the processes publishes a whole new [`RouteTable`] on a `watch` channel whenever anything
+//! changes; the router reads the newest for each request. A [`Backend`] is shared between successive tables, so
+//! that requests in flight are counted across them and a process is stopped only when its last one is done.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use slipway_core::config::SecretText;
+use slipway_core::{AppId, AppName};
+use tokio::sync::Notify;
+
+/// A certificate with its key, for hosts it is served to by SNI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Host names, lower case; `*.example.com` covers one label.
+    pub hosts: Vec<String>,
+    /// The chain in PEM, leaf first.
+    pub chain_pem: String,
+    /// The private key in PEM.
+    pub key_pem: SecretText,
+}
+
+/// All routes at one moment.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    hosts: HashMap<String, Arc<AppRoute>>,
+    /// Certificates of all apps.
+    pub certificates: Vec<Certificate>,
+}
+
+/// How requests reach one app.
+#[derive(Debug)]
+pub struct AppRoute {
+    /// The app.
+    pub app: AppId,
+    /// Its name.
+    pub name: AppName,
+    /// Whether every request gets the maintenance page.
+    pub is_in_maintenance: bool,
+    /// Whether plain HTTP is redirected to HTTPS.
+    pub is_https_enforced: bool,
+    /// Networks that may send requests; empty for all.
+    pub allow_list: Vec<(IpAddr, u8)>,
+    /// Where requests go; empty when nothing is ready.
+    pub backends: Vec<Arc<Backend>>,
+    /// Why there is no backend, when there is none.
+    pub idle: IdleReason,
+}
+
+/// Why an app has nothing to answer with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IdleReason {
+    /// Nothing was deployed yet.
+    #[default]
+    NotDeployed,
+    /// Its routed process type is scaled to zero, or it has none.
+    ScaledToZero,
+    /// Processes are coming up.
+    Starting,
+    /// Processes end by themselves.
+    Crashed,
+}
+
+impl RouteTable {
+    /// Builds a table from routes with their host names. Of two routes that claim one host the first keeps it.
+    #[must_use]
+    pub fn new(routes: Vec<(Vec<String>, Arc<AppRoute>)>, certificates: Vec<Certificate>) -> Self {
+        let mut hosts = HashMap::new();
+        for (names, route) in routes {
+            for name in names {
+                hosts.entry(name).or_insert_with(|| Arc::clone(&route));
+            }
+        }
+        Self { hosts, certificates }
+    }
+
+    /// The route for a host name without port, in any case. An exact name wins over a wildcard.
+    #[must_use]
+    pub fn find(&self, host: &str) -> Option<&Arc<AppRoute>> {
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        if let Some(route) = self.hosts.get(&host) {
+            return Some(route);
+        }
+        let (_, parent) = host.split_once('.')?;
+        self.hosts.get(&format!("*.{parent}"))
+    }
+
+    /// Number of host names.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Whether there is no route at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+}
+
+/// Set in [`Backend::state`] when no further request may begin.
+const DRAINING: usize = 1 << (usize::BITS - 1);
+
+/// One process that answers requests.
+#[derive(Debug)]
+pub struct Backend {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// The process's name, for access lines: `web.1`.
+    pub name: String,
+    /// Requests in flight, with [`DRAINING`] in the highest bit: one atomic, so that no request can slip in between
+    /// the look at the bit and the count.
+    state: AtomicUsize,
+    idle: Notify,
+}
+
+impl Backend {
+    /// A backend without requests.
+    #[must_use]
+    pub fn new(addr: SocketAddr, name: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { addr, name: name.into(), state: AtomicUsize::new(0), idle: Notify::new() })
+    }
+
+    /// Begins a request; hold the guard until its response has been sent whole, or its WebSocket is closed.
+    /// `None` when the backend drains: look at the newest table for another.
+    #[must_use]
+    pub fn acquire(self: &Arc<Self>) -> Option<InFlight> {
+        let before = self.state.fetch_add(1, Ordering::SeqCst);
+        let guard = InFlight { backend: Arc::clone(self) };
+        (before & DRAINING == 0).then_some(guard)
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.state.load(Ordering::SeqCst) & !DRAINING
+    }
+
+    /// Whether it takes no further request.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.state.load(Ordering::SeqCst) & DRAINING != 0
+    }
+
+    /// Lets no further request begin.
+    pub fn drain(&self) {
+        self.state.fetch_or(DRAINING, Ordering::SeqCst);
+    }
+
+    /// Waits until no request is in flight.
+    pub async fn idle(&self) {
+        loop {
+            let notified = self.idle.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if self.in_flight() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+/// A request in flight to a [`Backend`].
+#[derive(Debug)]
+pub struct InFlight {
+    backend: Arc<Backend>,
+}
+
+impl InFlight {
+    /// The backend it goes to.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<Backend> {
+        &self.backend
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let before = self.backend.state.fetch_sub(1, Ordering::SeqCst);
+        if before & !DRAINING == 1 {
+            self.backend.idle.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(name: &str) -> Arc<AppRoute> {
+        Arc::new(AppRoute {
+            app: AppId::generate(),
+            name: AppName::new(name).unwrap(),
+            is_in_maintenance: false,
+            is_https_enforced: false,
+            allow_list: Vec::new(),
+            backends: Vec::new(),
+            idle: IdleReason::NotDeployed,
+        })
+    }
+
+    #[test]
+    fn exact_names_win_over_wildcards() {
+        let table = RouteTable::new(
+            vec![(vec!["*.example.com".to_owned()], route("wild")), (vec!["a.example.com".to_owned()], route("exact"))],
+            Vec::new(),
+        );
+        let find = |host: &str| table.find(host).map(|route| route.name.to_string());
+        assert_eq!(find("A.example.com."), Some("exact".to_owned()));
+        assert_eq!(find("b.example.com"), Some("wild".to_owned()));
+        assert_eq!(find("b.c.example.com"), None);
+        assert_eq!(find("example.com"), None);
+    }
+
+    #[tokio::test]
+    async fn draining_waits_for_the_last_request_and_lets_none_begin() {
+        let backend = Backend::new(([127, 0, 0, 1], 1).into(), "web.1");
+        let first = backend.acquire().unwrap();
+        backend.drain();
+        assert!(backend.acquire().is_none());
+        assert_eq!(backend.in_flight(), 1);
+        let waiting = tokio::spawn({
+            let backend = Arc::clone(&backend);
+            async move { backend.idle().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(first);
+        waiting.await.unwrap();
+    }
+}

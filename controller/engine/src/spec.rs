@@ -1,0 +1,224 @@
+//! What should be.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use slipway_core::config::SecretText;
+use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
+
+use crate::route::Certificate;
+
+/// The whole desired state of one app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppSpec {
+    /// The app.
+    pub app: AppId,
+    /// Its name.
+    pub name: AppName,
+    /// The database's generation of this wish; comes back in the status.
+    pub generation: i64,
+    /// What should run; nothing runs without it.
+    pub release: Option<ReleaseSpec>,
+    /// How it is reached.
+    pub route: RouteSpec,
+}
+
+/// What should run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseSpec {
+    /// The release's number.
+    pub version: ReleaseVersion,
+    /// What is run.
+    pub artifact: Artifact,
+    /// The whole environment: the platform's variables with the user's over them. An engine that chooses the port
+    /// itself sets `PORT` over all.
+    pub env: BTreeMap<String, SecretText>,
+    /// One entry a process type with at least the type's name; zero replicas are listed too.
+    pub processes: Vec<ProcessSpec>,
+}
+
+/// The processes of one type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessSpec {
+    /// The type.
+    pub process_type: ProcessType,
+    /// A line for the app's shell; `None` for the artifact's own command.
+    pub command: Option<String>,
+    /// How many are wanted.
+    pub replicas: u32,
+    /// Whether requests go to processes of this type. At most one type of a release.
+    pub is_routed: bool,
+    /// Changes when processes of this type shall be replaced by new ones without a new release.
+    pub restart_token: i64,
+    /// Memory.
+    pub memory: Option<Limit>,
+    /// CPU.
+    pub cpu: Option<Limit>,
+    /// Decides when a process is ready for requests. `None`: a routed process is ready when its port accepts
+    /// connections, any other when it has run for a moment.
+    pub readiness: Option<Probe>,
+    /// Decides when a process must be restarted. `None`: only when it ends.
+    pub liveness: Option<Probe>,
+    /// Time between SIGTERM and SIGKILL. Default 30 s.
+    pub grace: Duration,
+}
+
+/// A request and a limit: bytes for memory, thousandths of a core for CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// What is set aside, if said.
+    pub request: Option<u64>,
+    /// What is never passed; 0 means no limit.
+    pub limit: u64,
+}
+
+/// A health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What is tried.
+    pub check: Check,
+    /// Time before the first try.
+    pub initial_delay: Duration,
+    /// Time one try may take.
+    pub timeout: Duration,
+    /// Time between two tries.
+    pub period: Duration,
+    /// Good tries in a row that count as good.
+    pub success_threshold: u32,
+    /// Bad tries in a row that count as bad.
+    pub failure_threshold: u32,
+}
+
+/// What a health check tries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// `GET` answers with a status from 200 to 399.
+    HttpGet {
+        /// The port as configured; an engine that chooses ports itself uses its own instead.
+        port: u16,
+        /// The path, `/` by default.
+        path: String,
+        /// `Host` header, if not the process' own.
+        host: Option<String>,
+        /// Whether to speak TLS.
+        is_https: bool,
+        /// Further headers.
+        headers: Vec<(String, String)>,
+    },
+    /// The port accepts a connection.
+    Tcp {
+        /// As for `HttpGet`.
+        port: u16,
+    },
+    /// A command in the process' environment ends with 0.
+    Exec {
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+}
+
+/// How an app is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RouteSpec {
+    /// Full host names, lower case, in ASCII; `*.example.com` covers one label. Empty: not reachable.
+    pub hosts: Vec<String>,
+    /// Whether requests are routed at all.
+    pub is_routable: bool,
+    /// Whether every request gets the maintenance page.
+    pub is_in_maintenance: bool,
+    /// Whether plain HTTP is redirected to HTTPS.
+    pub is_https_enforced: bool,
+    /// Networks (address, prefix length) that may send requests; empty for all.
+    pub allow_list: Vec<(std::net::IpAddr, u8)>,
+    /// Certificates for its hosts.
+    pub certificates: Vec<Certificate>,
+}
+
+/// What a process is started from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Artifact {
+    /// A slug in the local store.
+    Slug {
+        /// SHA-256 in lower-case hex (64 digits).
+        digest: String,
+    },
+    /// A container image.
+    Image {
+        /// The reference.
+        reference: String,
+    },
+}
+
+/// Written before a slug's digest in a build's `image`.
+const SLUG_PREFIX: &str = "slug@sha256:";
+
+impl fmt::Display for Artifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slug { digest } => write!(f, "{SLUG_PREFIX}{digest}"),
+            Self::Image { reference } => f.write_str(reference),
+        }
+    }
+}
+
+impl FromStr for Artifact {
+    type Err = String;
+
+    /// Reads a build's `image`. The error is for the user.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix(SLUG_PREFIX) {
+            Some(digest) => {
+                let is_hex = digest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+                if digest.len() == 64 && is_hex {
+                    Ok(Self::Slug { digest: digest.to_owned() })
+                } else {
+                    Err("a slug is named slug@sha256: and 64 hexadecimal digits".to_owned())
+                }
+            }
+            None if text.is_empty() => Err("an image must be named".to_owned()),
+            None => Ok(Self::Image { reference: text.to_owned() }),
+        }
+    }
+}
+
+/// A one-off process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSpec {
+    /// The app.
+    pub app: AppId,
+    /// Its name.
+    pub name: AppName,
+    /// The release whose artifact and environment it gets.
+    pub version: ReleaseVersion,
+    /// What it is started from.
+    pub artifact: Artifact,
+    /// The whole environment.
+    pub env: BTreeMap<String, SecretText>,
+    /// A line for the app's shell.
+    pub command: String,
+    /// Name of the process, `run.x7k2q`; also the source of its log lines.
+    pub process_name: String,
+    /// Memory.
+    pub memory: Option<Limit>,
+    /// CPU.
+    pub cpu: Option<Limit>,
+    /// Time it may take. Default 20 minutes.
+    pub timeout: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn artifacts_read_what_they_print() {
+        for text in [format!("slug@sha256:{}", "0a".repeat(32)), "registry/app:v1".to_owned()] {
+            assert_eq!(text.parse::<Artifact>().unwrap().to_string(), text);
+        }
+        for bad in ["", "slug@sha256:", "slug@sha256:../../etc", &format!("slug@sha256:{}", "0A".repeat(32))] {
+            assert!(bad.parse::<Artifact>().is_err(), "{bad}");
+        }
+    }
+}

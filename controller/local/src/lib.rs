@@ -1,0 +1,1 @@
+//! The engine for one machine: supervised processes, log files, health checks.

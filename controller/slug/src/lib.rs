@@ -1,0 +1,1 @@
+//! Content-addressed store of built slugs on one machine.

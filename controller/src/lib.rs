@@ -1,0 +1,1 @@
+//! The Slipway controller: APIs, desired state and reconcilers.

@@ -1,0 +1,1 @@
+//! Persistence on SQLite and PostgreSQL; the only crate that names diesel.

@@ -1,0 +1,1 @@
+//! Request and response bodies of Slipway's APIs, one module a generation.

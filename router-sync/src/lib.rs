@@ -1,0 +1,1 @@
+//! Routes to apps: the built-in router.

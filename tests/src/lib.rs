@@ -1,0 +1,1 @@
+//! Whole-platform tests and their harness.
