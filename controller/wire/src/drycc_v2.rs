@@ -1,0 +1,283 @@
+//! Bodies of the Drycc/Deis API 2.0 – 2.3 (`/v2`), and of Slipway's additions to it.
+//!
+//! Source: `drycc-v2.md` §1.4 – 1.6 and §2. Times are `YYYY-MM-DDTHH:MM:SSZ` texts (§1.9).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub mod hook;
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// How many there are in all.
+    pub count: u64,
+    /// Absolute URL of the next page.
+    pub next: Option<String>,
+    /// Absolute URL of the page before.
+    pub previous: Option<String>,
+    /// The items of this page.
+    pub results: Vec<T>,
+}
+
+/// A user. Source: §2.1.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct User {
+    /// A number.
+    pub id: i64,
+    /// Last log-in.
+    pub last_login: Option<String>,
+    /// Whether an administrator.
+    pub is_superuser: bool,
+    /// The name.
+    pub username: String,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// E-mail address.
+    pub email: String,
+    /// Always as `is_superuser`.
+    pub is_staff: bool,
+    /// Whether the user may log in.
+    pub is_active: bool,
+    /// When registered.
+    pub date_joined: String,
+    /// Always empty.
+    pub groups: Vec<String>,
+    /// Always empty.
+    pub user_permissions: Vec<String>,
+}
+
+/// Body of `auth/register/`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Register {
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// E-mail address.
+    pub email: String,
+}
+
+/// Body of `auth/login/`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Login {
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+/// Answer of `auth/login/` and `auth/tokens/`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Token {
+    /// The user's key, 40 hexadecimal digits.
+    pub token: String,
+}
+
+/// An app. Source: §2.2.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct App {
+    /// Identity.
+    pub uuid: String,
+    /// The name.
+    pub id: String,
+    /// The owner's name.
+    pub owner: String,
+    /// Wanted replicas by process type.
+    pub structure: BTreeMap<String, u32>,
+    /// Its own host name, `<id>.<platform domain>`, without a scheme.
+    pub url: String,
+    /// When created.
+    pub created: String,
+    /// When last changed.
+    pub updated: String,
+}
+
+/// A build. Source: §2.5.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Build {
+    /// Identity.
+    pub uuid: String,
+    /// The app's name.
+    pub app: String,
+    /// Who pushed it.
+    pub owner: String,
+    /// What runs.
+    pub image: String,
+    /// Short commit hash.
+    pub sha: String,
+    /// Commands by process type.
+    pub procfile: BTreeMap<String, String>,
+    /// Non-empty for builds from a Dockerfile.
+    pub dockerfile: String,
+    /// The stack, possibly empty.
+    pub stack: String,
+    /// When made.
+    pub created: String,
+    /// The same.
+    pub updated: String,
+}
+
+/// A configuration. Source: §2.4.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Config {
+    /// Identity.
+    pub uuid: String,
+    /// Who made it.
+    pub owner: String,
+    /// The app's name.
+    pub app: String,
+    /// Environment variables.
+    pub values: BTreeMap<String, String>,
+    /// Memory limits by process type.
+    pub memory: BTreeMap<String, String>,
+    /// CPU limits by process type.
+    pub cpu: BTreeMap<String, String>,
+    /// Node labels.
+    pub tags: BTreeMap<String, String>,
+    /// Registry credentials.
+    pub registry: BTreeMap<String, String>,
+    /// Probes by process type.
+    pub healthcheck: BTreeMap<String, serde_json::Value>,
+    /// When made.
+    pub created: String,
+    /// The same.
+    pub updated: String,
+}
+
+/// A release. Source: §2.6; `exception` as in 2020, `state` is Slipway's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Release {
+    /// Identity.
+    pub uuid: String,
+    /// The app's name.
+    pub app: String,
+    /// Who made it.
+    pub owner: String,
+    /// Its number.
+    pub version: u32,
+    /// What it changed.
+    pub summary: String,
+    /// Whether it failed.
+    pub failed: bool,
+    /// Identity of its configuration.
+    pub config: String,
+    /// Identity of its build.
+    pub build: Option<String>,
+    /// Why it failed, else null.
+    pub exception: Option<String>,
+    /// How far it is: `created`, `deploying`, `succeeded`, `failed`, `superseded`, `canceled`.
+    pub state: String,
+    /// When made.
+    pub created: String,
+    /// When last changed.
+    pub updated: String,
+}
+
+/// Answer of `releases/rollback/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReleaseVersion {
+    /// The new release's number.
+    pub version: u32,
+}
+
+/// A process. Source: §2.3.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// The release it runs, `v2`.
+    pub release: String,
+    /// When it was started.
+    pub started: String,
+    /// What it does now.
+    pub state: String,
+    /// Its process type.
+    #[serde(rename = "type")]
+    pub process_type: String,
+}
+
+/// Answer of the pod lists.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pods {
+    /// The processes.
+    pub results: Vec<Pod>,
+    /// How many.
+    pub count: u64,
+}
+
+/// Body of `run/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Run {
+    /// A line for the app's shell.
+    pub command: String,
+}
+
+/// Answer of `run/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The exit code.
+    pub exit_code: i32,
+    /// What was printed.
+    pub output: String,
+}
+
+/// A key. Source: §2.12.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Key {
+    /// Identity.
+    pub uuid: String,
+    /// The label.
+    pub id: String,
+    /// Whose it is.
+    pub owner: String,
+    /// The public key.
+    pub public: String,
+    /// MD5 fingerprint.
+    pub fingerprint: String,
+    /// When added.
+    pub created: String,
+    /// When last changed.
+    pub updated: String,
+}
+
+/// A domain. Source: §2.7.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Domain {
+    /// Whose app it is of.
+    pub owner: String,
+    /// When added.
+    pub created: String,
+    /// When last changed.
+    pub updated: String,
+    /// The app's name.
+    pub app: String,
+    /// The domain in ASCII.
+    pub domain: String,
+}
+
+/// Answer of `perms/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Perms {
+    /// Names of those with access beside the owner.
+    pub users: Vec<String>,
+}
+
+/// An item of `admin/perms/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Admin {
+    /// The name.
+    pub username: String,
+    /// Always true.
+    pub is_superuser: bool,
+}
+
+/// A body that names a user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UserName {
+    /// The name.
+    pub username: String,
+}
