@@ -1,0 +1,90 @@
+//! Settings of the service layer.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// The first user, and after that whom an administrator registers.
+    FirstUser,
+    /// Nobody but the first user.
+    Off,
+}
+
+/// How users reach the router, for URLs of apps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterEndpoint {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The port; left out of URLs when it is the scheme's own.
+    pub port: u16,
+}
+
+/// Settings of the service layer.
+#[derive(Clone)]
+pub struct ServiceConfig {
+    /// Domain under which apps answer: `blog` at `blog.<platform domain>`.
+    pub platform_domain: String,
+    /// Who may register. Default open.
+    pub registration: Registration,
+    /// Names that no app may have.
+    pub reserved_names: Vec<String>,
+    /// The key that the builder shares with the controller.
+    pub builder_key: SecretString,
+    /// The key under which users' tokens are derived. Changing it makes every token worthless.
+    pub server_key: SecretString,
+    /// Time a deploy may take unless the app's `SLIPWAY_DEPLOY_TIMEOUT` says otherwise. Default 120 s.
+    pub deploy_timeout: Duration,
+    /// Time a one-off process may take. Default 20 minutes.
+    pub run_timeout: Duration,
+    /// Time that destroying an app is waited for. Default 30 s.
+    pub destroy_timeout: Duration,
+    /// Most password hashes computed at once. Default 2.
+    pub password_hashes_max: usize,
+    /// Most log-ins that wait for a hash; more are turned away. Default 256.
+    pub password_queue_max: usize,
+    /// Apps reconciled at once. Default 16.
+    pub reconcile_concurrency: usize,
+    /// Time between two passes over all apps. Default 30 s.
+    pub reconcile_interval: Duration,
+    /// Whether a process type that a build's Procfile lacks is removed. Default true.
+    pub is_missing_procfile_type_removed: bool,
+}
+
+impl ServiceConfig {
+    /// The defaults, with what has none.
+    #[must_use]
+    pub fn new(platform_domain: impl Into<String>, builder_key: SecretString, server_key: SecretString) -> Self {
+        Self {
+            platform_domain: platform_domain.into(),
+            registration: Registration::Open,
+            reserved_names: ["deis", "deis-builder", "deis-workflow-manager", "grafana", "slipway", "slipway-builder"]
+                .map(str::to_owned)
+                .to_vec(),
+            builder_key,
+            server_key,
+            deploy_timeout: Duration::from_secs(120),
+            run_timeout: Duration::from_secs(20 * 60),
+            destroy_timeout: Duration::from_secs(30),
+            password_hashes_max: 2,
+            password_queue_max: 256,
+            reconcile_concurrency: 16,
+            reconcile_interval: Duration::from_secs(30),
+            is_missing_procfile_type_removed: true,
+        }
+    }
+}
+
+impl fmt::Debug for ServiceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceConfig")
+            .field("platform_domain", &self.platform_domain)
+            .field("registration", &self.registration)
+            .finish_non_exhaustive()
+    }
+}
