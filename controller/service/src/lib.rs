@@ -19,6 +19,8 @@ mod release;
 mod run;
 mod scale;
 mod settings;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod token;
 mod user;
 

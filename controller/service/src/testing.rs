@@ -1,0 +1,397 @@
+//! An engine in memory that does as it is told, and a clock that tests turn.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, SubsecRound, Utc};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use slipway_core::log::{LogLine, LogQuery};
+use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
+use slipway_engine::status::Rollout;
+use slipway_engine::{
+    AppSpec, AppStatus, Artifact, Engine, EngineError, LogSink, PodState, PodStatus, RolloutState, RunOutcome, RunSpec,
+};
+use tokio::sync::broadcast;
+
+use crate::Clock;
+
+/// A clock that stands still until it is turned.
+#[derive(Debug)]
+pub struct FakeClock(Mutex<DateTime<Utc>>);
+
+impl Default for FakeClock {
+    fn default() -> Self {
+        Self(Mutex::new(Utc::now().trunc_subsecs(6)))
+    }
+}
+
+impl FakeClock {
+    /// Turns it forward.
+    pub fn advance(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now += by;
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What becomes of what is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Ready when its status was asked for that often.
+    ReadyAfter(u32),
+    /// Never ready, for this reason.
+    Failing(String),
+    /// Never ready and never failing.
+    Hang,
+    /// The engine cannot be reached.
+    Unavailable,
+}
+
+/// An engine in memory. Everything applied is ready at once unless a script says otherwise.
+pub struct FakeEngine {
+    state: Mutex<State>,
+    changes: broadcast::Sender<AppId>,
+    log: Arc<FakeLog>,
+}
+
+#[derive(Default)]
+struct State {
+    apps: HashMap<AppId, FakeApp>,
+    default: Option<Behaviour>,
+    by_artifact: HashMap<String, Behaviour>,
+    by_version: HashMap<ReleaseVersion, Behaviour>,
+    runs: HashMap<String, Result<(i32, String), String>>,
+    run_specs: Vec<RunSpec>,
+    effects: Vec<AppSpec>,
+    removed: Vec<AppName>,
+    kept: Vec<Artifact>,
+    is_removal_stuck: bool,
+    pods_made: u64,
+}
+
+struct FakeApp {
+    spec: AppSpec,
+    polls: u32,
+    serving: Option<ReleaseVersion>,
+    pods: Vec<(PodStatus, i64)>,
+}
+
+/// The log of [`FakeEngine`].
+#[derive(Debug, Default)]
+struct FakeLog {
+    lines: Mutex<HashMap<AppId, Vec<LogLine>>>,
+}
+
+impl LogSink for FakeLog {
+    fn append(&self, app: AppId, line: LogLine) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).entry(app).or_default().push(line);
+    }
+}
+
+impl Default for FakeEngine {
+    fn default() -> Self {
+        Self { state: Mutex::default(), changes: broadcast::channel(1024).0, log: Arc::default() }
+    }
+}
+
+impl FakeEngine {
+    /// An engine without scripts.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn announce(&self) {
+        let apps: Vec<AppId> = self.state().apps.keys().copied().collect();
+        for app in apps {
+            drop(self.changes.send(app));
+        }
+    }
+
+    /// What becomes of everything that no other script is about.
+    pub fn script_default(&self, behaviour: Behaviour) {
+        self.state().default = Some(behaviour);
+        self.announce();
+    }
+
+    /// What becomes of releases that run this artifact (`Artifact`'s text).
+    pub fn script_artifact(&self, artifact: impl Into<String>, behaviour: Behaviour) {
+        self.state().by_artifact.insert(artifact.into(), behaviour);
+        self.announce();
+    }
+
+    /// What becomes of releases with this number, of any app. Wins over the artifact's script.
+    pub fn script_version(&self, version: u32, behaviour: Behaviour) {
+        self.state().by_version.insert(ReleaseVersion(version), behaviour);
+        self.announce();
+    }
+
+    /// How one-off processes with this command end: exit code and output, or the reason why they cannot be run.
+    /// Others end with 0 and print their command.
+    pub fn script_run(&self, command: impl Into<String>, outcome: Result<(i32, String), String>) {
+        self.state().runs.insert(command.into(), outcome);
+    }
+
+    /// Whether apps cannot be removed.
+    pub fn script_removal_stuck(&self, is_stuck: bool) {
+        self.state().is_removal_stuck = is_stuck;
+        self.announce();
+    }
+
+    /// Every spec whose application changed something, in order.
+    #[must_use]
+    pub fn effects(&self) -> Vec<AppSpec> {
+        self.state().effects.clone()
+    }
+
+    /// The spec last applied for an app.
+    #[must_use]
+    pub fn applied(&self, app: AppId) -> Option<AppSpec> {
+        self.state().apps.get(&app).map(|app| app.spec.clone())
+    }
+
+    /// Names of apps that were removed, in order.
+    #[must_use]
+    pub fn removed(&self) -> Vec<AppName> {
+        self.state().removed.clone()
+    }
+
+    /// The artifacts that were last asked to be kept.
+    #[must_use]
+    pub fn kept(&self) -> Vec<Artifact> {
+        self.state().kept.clone()
+    }
+
+    /// Every one-off process that was run.
+    #[must_use]
+    pub fn run_specs(&self) -> Vec<RunSpec> {
+        self.state().run_specs.clone()
+    }
+
+    /// The lines of an app's log, each as `source: text`.
+    #[must_use]
+    pub fn log_texts(&self, app: AppId) -> Vec<String> {
+        let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.get(&app).into_iter().flatten().map(|line| format!("{}: {}", line.source, line.text)).collect()
+    }
+}
+
+impl State {
+    fn behaviour(&self, spec: &AppSpec) -> Behaviour {
+        let scripted = spec.release.as_ref().and_then(|release| {
+            self.by_version.get(&release.version).or_else(|| self.by_artifact.get(&release.artifact.to_string()))
+        });
+        scripted.or(self.default.as_ref()).cloned().unwrap_or(Behaviour::ReadyAfter(0))
+    }
+
+    /// Brings an app's processes to what its spec wants.
+    fn settle(&mut self, id: AppId, now: DateTime<Utc>) {
+        let Some(app) = self.apps.get_mut(&id) else { return };
+        let mut wanted = Vec::new();
+        if let Some(release) = &app.spec.release {
+            for process in &release.processes {
+                let mut old: Vec<_> = app
+                    .pods
+                    .iter()
+                    .filter(|(pod, token)| {
+                        pod.version == release.version
+                            && pod.process_type == process.process_type
+                            && *token == process.restart_token
+                    })
+                    .cloned()
+                    .collect();
+                old.truncate(process.replicas as usize);
+                while old.len() < process.replicas as usize {
+                    self.pods_made += 1;
+                    let pod = pod_make(&app.spec.name, &process.process_type, release.version, self.pods_made, now);
+                    old.push((pod, process.restart_token));
+                }
+                wanted.append(&mut old);
+            }
+        }
+        app.pods = wanted;
+        app.serving = app.spec.release.as_ref().map(|release| release.version);
+    }
+}
+
+fn pod_make(
+    name: &AppName,
+    process_type: &ProcessType,
+    version: ReleaseVersion,
+    number: u64,
+    now: DateTime<Utc>,
+) -> PodStatus {
+    PodStatus {
+        name: format!("{name}-{process_type}-{version}-{number:05}"),
+        process_type: process_type.clone(),
+        version,
+        state: PodState::Up,
+        started: now,
+        restarts: 0,
+        pid: None,
+    }
+}
+
+fn unavailable() -> EngineError {
+    EngineError::Unavailable { public: "the fake engine is away".to_owned(), context: "scripted".to_owned() }
+}
+
+#[async_trait]
+impl Engine for FakeEngine {
+    async fn app_apply(&self, spec: AppSpec) -> Result<(), EngineError> {
+        let id = spec.app;
+        {
+            let mut state = self.state();
+            if state.behaviour(&spec) == Behaviour::Unavailable {
+                return Err(unavailable());
+            }
+            let is_same = state.apps.get(&id).is_some_and(|app| {
+                let without = |spec: &AppSpec| AppSpec { generation: 0, ..spec.clone() };
+                without(&app.spec) == without(&spec)
+            });
+            if is_same {
+                if let Some(app) = state.apps.get_mut(&id) {
+                    app.spec.generation = spec.generation;
+                }
+                return Ok(());
+            }
+            state.effects.push(spec.clone());
+            match state.apps.get_mut(&id) {
+                Some(app) => {
+                    app.spec = spec;
+                    app.polls = 0;
+                }
+                None => {
+                    state.apps.insert(id, FakeApp { spec, polls: 0, serving: None, pods: Vec::new() });
+                }
+            }
+        }
+        drop(self.changes.send(id));
+        Ok(())
+    }
+
+    async fn app_remove(&self, app: AppId, name: &AppName) -> Result<(), EngineError> {
+        let mut state = self.state();
+        if state.is_removal_stuck {
+            return Err(unavailable());
+        }
+        if state.apps.remove(&app).is_some() {
+            state.removed.push(name.clone());
+        }
+        Ok(())
+    }
+
+    async fn app_status(&self, id: AppId) -> Result<AppStatus, EngineError> {
+        let mut state = self.state();
+        let Some(app) = state.apps.get(&id) else { return Ok(AppStatus::default()) };
+        let behaviour = state.behaviour(&app.spec);
+        let polls = app.polls + 1;
+        let will_be_ready = matches!(behaviour, Behaviour::ReadyAfter(_));
+        let rollout_state = match behaviour {
+            Behaviour::Unavailable => return Err(unavailable()),
+            Behaviour::ReadyAfter(wanted) if polls > wanted => RolloutState::Ready,
+            Behaviour::ReadyAfter(wanted) => RolloutState::Progressing(format!("{polls} of {wanted} polls")),
+            Behaviour::Failing(reason) => RolloutState::Failing(reason),
+            Behaviour::Hang => RolloutState::Progressing("hanging".to_owned()),
+        };
+        let is_ready = rollout_state == RolloutState::Ready;
+        if is_ready {
+            state.settle(id, Utc::now().trunc_subsecs(6));
+        } else if will_be_ready {
+            drop(self.changes.send(id));
+        }
+        let Some(app) = state.apps.get_mut(&id) else { return Ok(AppStatus::default()) };
+        app.polls = polls;
+        Ok(AppStatus {
+            applied_generation: Some(app.spec.generation),
+            rollout: app
+                .spec
+                .release
+                .as_ref()
+                .map(|release| Rollout { version: release.version, state: rollout_state }),
+            serving: app.serving,
+            is_settled: is_ready,
+            pods: app.pods.iter().map(|(pod, _)| pod.clone()).collect(),
+        })
+    }
+
+    async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError> {
+        Ok(self.state().apps.iter().map(|(id, app)| (*id, app.spec.name.clone())).collect())
+    }
+
+    fn changes(&self) -> broadcast::Receiver<AppId> {
+        self.changes.subscribe()
+    }
+
+    async fn pod_restart(&self, id: AppId, name: &str) -> Result<(), EngineError> {
+        let mut state = self.state();
+        state.pods_made += 1;
+        let number = state.pods_made;
+        let missing = || EngineError::Missing(format!("pod {name}"));
+        let app = state.apps.get_mut(&id).ok_or_else(missing)?;
+        let app_name = app.spec.name.clone();
+        let (pod, _) = app.pods.iter_mut().find(|(pod, _)| pod.name == name).ok_or_else(missing)?;
+        *pod = pod_make(&app_name, &pod.process_type, pod.version, number, Utc::now().trunc_subsecs(6));
+        Ok(())
+    }
+
+    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, EngineError> {
+        let mut state = self.state();
+        let scripted = state.runs.get(&spec.command).cloned();
+        let command = spec.command.clone();
+        state.run_specs.push(spec);
+        match scripted {
+            Some(Ok((exit_code, output))) => Ok(RunOutcome { exit_code, output: Bytes::from(output) }),
+            Some(Err(reason)) => Err(EngineError::Rejected(reason)),
+            None => Ok(RunOutcome { exit_code: 0, output: Bytes::from(format!("{command}\n")) }),
+        }
+    }
+
+    async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError> {
+        let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<LogLine> = lines
+            .get(&app)
+            .into_iter()
+            .flatten()
+            .filter(|line| {
+                query.process_type.as_ref().is_none_or(|wanted| line.source.split('.').next() == Some(wanted.as_str()))
+            })
+            .cloned()
+            .collect();
+        found.drain(..found.len().saturating_sub(query.lines));
+        Ok(found)
+    }
+
+    async fn log_follow(&self, app: AppId, query: LogQuery) -> Result<BoxStream<'static, LogLine>, EngineError> {
+        Ok(futures::stream::iter(self.log_read(app, query).await?).boxed())
+    }
+
+    fn log_sink(&self) -> Arc<dyn LogSink> {
+        Arc::clone(&self.log) as Arc<dyn LogSink>
+    }
+
+    async fn artifact_check(&self, artifact: &Artifact) -> Result<(), EngineError> {
+        match self.state().by_artifact.get(&artifact.to_string()) {
+            Some(Behaviour::Unavailable) => Err(unavailable()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError> {
+        self.state().kept = keep.to_vec();
+        Ok(())
+    }
+}
