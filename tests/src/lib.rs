@@ -1,1 +1,46 @@
-//! Whole-platform tests and their harness.
+//! The harness of the whole-platform tests: the real binaries, real git, real ssh, real processes.
+//!
+//! A [`Platform`] is one `slipway up` with a data directory and ports of its own. A [`User`] has a home directory
+//! with a profile and an SSH key. Nothing reads or writes the home of the person who runs the tests.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    clippy::return_self_not_must_use,
+    reason = "a harness fails by panicking and shows what happened"
+)]
+
+pub mod platform;
+pub mod repo;
+pub mod run;
+pub mod user;
+
+pub use platform::Platform;
+pub use repo::Repo;
+pub use run::Run;
+pub use user::User;
+
+use std::time::{Duration, Instant};
+
+/// Calls `probe` until it gives a value, at most `limit` long.
+///
+/// # Panics
+/// When the limit passes, naming `what`.
+pub fn eventually<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = probe() {
+            return value;
+        }
+        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
+
+/// Whether a process is there (and is no zombie).
+#[must_use]
+pub fn process_is_alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}

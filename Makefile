@@ -1,0 +1,44 @@
+# The commands a person and CI use. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+CARGO ?= cargo
+DEMO_DIR ?= .demo
+
+.PHONY: help setup demo test lint fmt bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## Install the system packages that building and testing need
+	@.ci/setup build test lint
+
+demo: ## Build, start the platform, push a sample app with git and show it answering (DEMO_EXIT=1 stops it then)
+	@.ci/setup build demo
+	$(CARGO) build --release --bin slipway
+	@tests/support/demo "$(DEMO_DIR)" target/release/slipway
+
+test: ## Everything that needs no cluster
+	@.ci/setup build test
+	$(CARGO) build --workspace --bins
+	tests/support/postgres run $(CARGO) test --workspace
+
+lint: ## Formatting, clippy, documentation, and our own rules
+	@.ci/setup build lint
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
+	 else echo "cargo-deny is not installed: deny.toml was not checked (cargo install cargo-deny)"; fi
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+bench: ## Measure what the project promises, against git, OpenSSH and nginx on this machine
+	@.ci/setup build bench
+	$(CARGO) build --release --bins
+	@tests/bench/run
+
+clean: ## Remove what was built, and the demo's data
+	$(CARGO) clean
+	rm -rf "$(DEMO_DIR)"

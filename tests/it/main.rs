@@ -1,0 +1,9 @@
+//! Whole-platform tests: one binary, one module an area.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod crash;
+mod hostile;
+mod push;
+mod rule;
+mod walking_path;

@@ -1,0 +1,160 @@
+//! A person who uses a platform: a home directory, a profile, an SSH key.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::platform::{Endpoints, slipway_binary};
+use crate::{Platform, Repo, Run};
+
+/// The password of every user of the tests.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A registered user.
+pub struct User {
+    home: tempfile::TempDir,
+    /// The name.
+    pub name: String,
+    endpoints: Endpoints,
+}
+
+impl User {
+    /// Registers `name`, logs in and adds a fresh key.
+    pub(crate) fn register(platform: &Platform, name: &str) -> Self {
+        let user = Self {
+            home: tempfile::Builder::new().prefix("slipway-home-").tempdir().unwrap(),
+            name: name.to_owned(),
+            endpoints: platform.endpoints(),
+        };
+        let api = format!("http://{}", user.endpoints.api);
+        let email = format!("{name}@example.com");
+        user.slipway(user.home(), &["register", &api, "--username", name, "--password", PASSWORD, "--email", &email])
+            .ok();
+        let key = user.key();
+        Run::of(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&key)).ok();
+        let public = key.with_extension("pub");
+        user.slipway(user.home(), &["keys:add", &format!("{name}-key"), public.to_str().unwrap()]).ok();
+        user
+    }
+
+    /// The home directory.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The private key's file.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.home.path().join("id_ed25519")
+    }
+
+    /// How git reaches the platform as this user.
+    #[must_use]
+    pub fn ssh_command(&self) -> String {
+        format!(
+            "ssh -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o UserKnownHostsFile={} -o StrictHostKeyChecking=accept-new",
+            self.key().display(),
+            self.home.path().join("known_hosts").display()
+        )
+    }
+
+    /// A command with this user's home and nothing of the developer's settings.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, dir: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(dir)
+            .env("HOME", self.home())
+            .env("XDG_CONFIG_HOME", self.home().join(".config"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_SSH_COMMAND", self.ssh_command())
+            .env("GIT_AUTHOR_NAME", &self.name)
+            .env("GIT_AUTHOR_EMAIL", "test@example.com")
+            .env("GIT_COMMITTER_NAME", &self.name)
+            .env("GIT_COMMITTER_EMAIL", "test@example.com")
+            .env_remove("SLIPWAY_TOKEN")
+            .env_remove("SLIPWAY_CONTROLLER")
+            .env_remove("SLIPWAY_PROFILE")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `slipway ARGS` in `dir`.
+    pub fn slipway(&self, dir: &Path, args: &[&str]) -> Run {
+        Run::of(self.command(slipway_binary(), dir).args(args))
+    }
+
+    /// Runs `slipway ARGS` outside of any repository.
+    pub fn cli(&self, args: &[&str]) -> Run {
+        self.slipway(self.home(), args)
+    }
+
+    /// Runs `git ARGS` in `repo`.
+    pub fn git(&self, repo: &Repo, args: &[&str]) -> Run {
+        Run::of(self.command("git", repo.path()).args(args))
+    }
+
+    /// Creates an app in `repo`, which adds the remote, and pushes.
+    #[track_caller]
+    pub fn deploy(&self, repo: &Repo, app: &str) -> Run {
+        self.slipway(repo.path(), &["create", app]).ok();
+        self.push(repo).ok()
+    }
+
+    /// Pushes the main branch.
+    pub fn push(&self, repo: &Repo) -> Run {
+        self.git(repo, &["push", "slipway", "main"])
+    }
+
+    /// Starts a push and returns at once.
+    pub fn push_start(&self, repo: &Repo) -> Child {
+        use std::os::unix::process::CommandExt;
+        self.command("git", repo.path())
+            .args(["push", "slipway", "main"])
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// `method path` of the API as this user; status and body.
+    pub fn api(&self, method: &str, path: &str, body: Option<&[u8]>) -> (u16, String) {
+        let mut request = reqwest::blocking::Client::builder()
+            .timeout(Duration::from_mins(2))
+            .build()
+            .unwrap()
+            .request(method.parse().unwrap(), format!("http://{}{path}", self.endpoints.api))
+            .header("Authorization", format!("token {}", self.token()));
+        if let Some(body) = body {
+            request = request.header("Content-Type", "application/json").body(body.to_vec());
+        }
+        let response = request.send().unwrap();
+        (response.status().as_u16(), response.text().unwrap())
+    }
+
+    /// This user's token.
+    #[must_use]
+    pub fn token(&self) -> String {
+        let body = serde_json::json!({"username": self.name, "password": PASSWORD});
+        let response = reqwest::blocking::Client::new()
+            .post(format!("http://{}/v2/auth/login/", self.endpoints.api))
+            .header("Content-Type", "application/json")
+            .body(body.to_string())
+            .send()
+            .unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&response.text().unwrap()).unwrap();
+        answer["token"].as_str().unwrap().to_owned()
+    }
+
+    /// The releases of an app, newest first.
+    #[must_use]
+    pub fn releases(&self, app: &str) -> Vec<serde_json::Value> {
+        let (status, body) = self.api("GET", &format!("/v2/apps/{app}/releases/"), None);
+        assert_eq!(status, 200, "{body}");
+        let page: serde_json::Value = serde_json::from_str(&body).unwrap();
+        page["results"].as_array().unwrap().clone()
+    }
+}
