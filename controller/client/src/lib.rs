@@ -1,1 +1,3 @@
 //! Typed HTTP client for the controller.
+
+pub mod hooks;
