@@ -1,1 +1,43 @@
 //! The HTTP APIs over the service layer.
+//!
+//! One folder a generation; each owns its paths, its field names, its status codes and its error bodies, and has no
+//! rules: a handler reads the request ([`fields`]), makes one call of the service layer, and writes the answer. Every
+//! path is a row of one table ([`route::RouteTable`]), from which requests are dispatched ([`dispatch::Api`]) and
+//! over which the tests walk. poem is used for its request, response and test types; the paths' order and grammar are
+//! part of the contract and are kept here.
+
+pub mod call;
+pub mod cors;
+pub mod dispatch;
+pub mod drycc_v2;
+pub mod fields;
+pub mod health;
+pub mod metrics;
+pub mod page;
+pub mod path;
+pub mod route;
+pub mod serve;
+
+use slipway_service::Service;
+use tokio_util::sync::CancellationToken;
+
+pub use dispatch::Api;
+pub use metrics::Metrics;
+
+/// What all requests share.
+pub struct State {
+    /// The use cases.
+    pub service: Service,
+    /// The numbers.
+    pub metrics: Metrics,
+    /// Ends answers that would go on for ever, such as followed logs, when the controller stops.
+    pub shutdown: CancellationToken,
+}
+
+/// The controller's whole HTTP interface.
+#[must_use]
+pub fn api(state: State) -> Api {
+    let mut routes = health::routes();
+    routes.extend(drycc_v2::routes());
+    Api::new(route::RouteTable::new(routes), state)
+}

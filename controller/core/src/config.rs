@@ -1,7 +1,5 @@
 //! Configuration: environment, limits, placement, registry credentials and health checks of an app.
 
-pub mod change;
-
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,8 +7,6 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{AppId, ConfigId, ProcessType, UserId, Username};
-
-pub use change::{ConfigChange, change_apply};
 
 /// The value of a config variable. Printing it shows nothing; comparing works.
 #[derive(Clone)]

@@ -1,8 +1,5 @@
 //! Releases: a build and a configuration under a version number that is never reused.
 
-pub mod rollback;
-pub mod summary;
-
 use std::fmt;
 use std::str::FromStr;
 

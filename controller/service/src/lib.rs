@@ -15,6 +15,7 @@ mod key;
 mod log;
 mod perm;
 mod pod;
+mod readiness;
 mod release;
 mod run;
 mod scale;
@@ -30,13 +31,12 @@ use slipway_engine::Engine;
 
 pub use build::{BuildLog, BuildLogState, Deployed, NewBuild};
 pub use clock::{Clock, SystemClock};
-pub use config::Configured;
+pub use config::{ConfigChange, Configured};
 pub use cx::{Cx, Page, PageQuery};
 pub use hook::{HookAppRef, HookBuildLog, HookKey, HookKeyUser, ReleaseProgress};
 pub use log::log_text;
 pub use pod::PodTarget;
 pub use settings::{Registration, RouterEndpoint, ServiceConfig};
-pub use slipway_core::config::ConfigChange;
 pub use token::TokenScope;
 pub use user::{PasswordChange, UserRegister};
 

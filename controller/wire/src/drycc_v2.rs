@@ -121,6 +121,23 @@ pub struct Build {
     pub updated: String,
 }
 
+/// The log of a build from source, without its text (Slipway's own): an item of `builds/logs/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BuildLog {
+    /// Identity.
+    pub uuid: String,
+    /// The app's name.
+    pub app: String,
+    /// Who pushed.
+    pub owner: String,
+    /// The full commit hash.
+    pub sha: String,
+    /// `succeeded`, `failed` or `canceled`.
+    pub state: String,
+    /// When it ended.
+    pub created: String,
+}
+
 /// A configuration. Source: §2.4.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Config {

@@ -13,6 +13,15 @@ pub struct KeyUser {
     pub apps: Vec<String>,
 }
 
+/// A key of somebody with access: answer of `GET hooks/keys/<app>`, a map from user names to lists of these.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Key {
+    /// The key: type, base64, comment.
+    pub key: String,
+    /// MD5 fingerprint.
+    pub fingerprint: String,
+}
+
 /// Body of `POST hooks/config/` and `POST hooks/access/`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Receive {

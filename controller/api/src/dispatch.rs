@@ -1,0 +1,311 @@
+//! From a request to its answer: who asks, which route, the body, the handler, and what every answer carries.
+//!
+//! Order of refusals: unknown URL (404), no or bad credentials (401), unknown method (405), and only then what the
+//! use case says. Source: `drycc-v2.md` §1.6.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::error::ReadBodyError;
+use poem::{Endpoint, Request, Response};
+use slipway_core::authz::Actor;
+use slipway_service::Cx;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
+use crate::call::{Answer, Call, Content, Failure};
+use crate::route::{Abandoned, Access, Generation, Group, Route, RouteTable};
+use crate::{State, call, cors, drycc_v2};
+
+/// Time in which a body must have come whole.
+const BODY_TIMEOUT: Duration = Duration::from_mins(1);
+/// Longest request id that is taken over from a client or a proxy.
+const REQUEST_ID_MAX: usize = 64;
+
+/// The controller's HTTP interface, as one poem endpoint.
+#[derive(Clone)]
+pub struct Api {
+    table: Arc<RouteTable>,
+    state: Arc<State>,
+}
+
+/// What is known of a request beside what its handler sees.
+struct Head {
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    request_id: String,
+    peer: Option<SocketAddr>,
+    local: Option<SocketAddr>,
+    is_tls: bool,
+    query: Vec<(String, String)>,
+}
+
+impl Api {
+    /// Answers from `table`.
+    #[must_use]
+    pub fn new(table: RouteTable, state: State) -> Self {
+        Self { table: Arc::new(table), state: Arc::new(state) }
+    }
+
+    /// The routes, for documents and tests.
+    #[must_use]
+    pub fn table(&self) -> &RouteTable {
+        &self.table
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let started = Instant::now();
+        let in_flight = self.state.metrics.begin();
+        let (head, body) = Head::new(request);
+        let span = tracing::info_span!(
+            "request",
+            request.id = %head.request_id,
+            http.method = %head.method,
+            http.path = %head.path,
+            operation = tracing::field::Empty,
+        );
+        let (operation, mut response) = self.route(&head, body, &span).instrument(span.clone()).await;
+        decorate(&head, &mut response);
+        if head.method == Method::HEAD {
+            response = without_body(response).await;
+        }
+        drop(in_flight);
+        let (status, duration) = (response.status().as_u16(), started.elapsed());
+        self.state.metrics.answered(operation, method_label(&head.method), status, duration);
+        span.in_scope(|| {
+            let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(http.status = status, duration_ms, "answered {status} in {duration_ms} ms");
+        });
+        response
+    }
+
+    /// The operation's id, for the metrics, and the answer without what every answer carries.
+    async fn route(&self, head: &Head, body: poem::Body, span: &tracing::Span) -> (&'static str, Response) {
+        if let Some(response) = cors::preflight(&head.method, &head.headers) {
+            return ("cors_preflight", response);
+        }
+        let Some((group, params)) = self.table.find(&head.path) else {
+            return ("unknown_url", render(Generation::DryccV2, &Failure::UnknownUrl));
+        };
+        let route = group.find(&head.method);
+        let generation = route.or(group.routes.first()).map_or(Generation::DryccV2, |route| route.generation);
+        let operation = route.map_or("unknown_method", |route| route.operation);
+        span.record("operation", operation);
+        let answer = self.handle(head, body, group, route, params).await;
+        (operation, answer.unwrap_or_else(|failure| render(generation, &failure)))
+    }
+
+    async fn handle(
+        &self,
+        head: &Head,
+        body: poem::Body,
+        group: &Group,
+        route: Option<&Route>,
+        params: crate::path::Params,
+    ) -> Answer {
+        let actor = self.authenticate(head, access(group, route)).await?;
+        let Some(route) = route else {
+            let allowed = group.allowed();
+            if head.method == Method::OPTIONS {
+                return options(&allowed);
+            }
+            return Err(Failure::MethodNotAllowed { method: head.method.clone(), allowed });
+        };
+        let content = match head.method {
+            Method::GET | Method::HEAD => Content::default(),
+            _ => read(head, body, route.body_max).await?,
+        };
+        let call = Call {
+            state: Arc::clone(&self.state),
+            cx: Cx {
+                actor,
+                request_id: head.request_id.clone(),
+                now: self.state.service.now(),
+                remote: call::remote(head.peer.map(|peer| peer.ip()), &head.headers),
+            },
+            method: head.method.clone(),
+            params,
+            query: head.query.clone(),
+            url: head.url(),
+            content,
+        };
+        let app = group.pattern.has_variable("app").then(|| (call.cx.clone(), call.param("app").to_owned()));
+        match (run(route, call).await, app) {
+            (Err(Failure::Body(error)), Some((cx, app))) => {
+                // Whether the app exists, and whether the caller may use it, comes before what the body says.
+                self.state.service.app_get(&cx, &app).await?;
+                Err(Failure::Body(error))
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn authenticate(&self, head: &Head, access: Access) -> Result<Actor, Failure> {
+        match access {
+            Access::Public => Ok(Actor::Anonymous),
+            Access::Optional => {
+                Ok(drycc_v2::auth::user(&self.state.service, &head.headers).await.unwrap_or(Actor::Anonymous))
+            }
+            Access::User => Ok(drycc_v2::auth::user(&self.state.service, &head.headers).await?),
+            Access::Builder => Ok(drycc_v2::auth::builder(&self.state.service, &head.headers).await?),
+        }
+    }
+}
+
+impl Endpoint for Api {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        Ok(self.answer(request).await)
+    }
+}
+
+/// Who may see that the path exists: the route's own callers; without a route, those of the path.
+fn access(group: &Group, route: Option<&Route>) -> Access {
+    match route {
+        Some(route) => route.access,
+        None if group.is_public() => Access::Public,
+        None if group.is_for_builder() => Access::Builder,
+        None => Access::User,
+    }
+}
+
+/// Runs the handler in a task of its own: a client that goes away cuts nothing off in mid-work unless the route says
+/// so, and a panic ends the task, not the connection.
+async fn run(route: &Route, call: Call) -> Answer {
+    let task = tokio::spawn((route.handler)(call).in_current_span());
+    let joined = match route.abandoned {
+        Abandoned::Finish => task.await,
+        Abandoned::Drop => AbortOnDropHandle::new(task).await,
+    };
+    joined.unwrap_or_else(|error| {
+        let reason = match error.try_into_panic() {
+            Ok(panic) => panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "a value that is no text".to_owned()),
+            Err(error) => error.to_string(),
+        };
+        Err(Failure::Panic(reason))
+    })
+}
+
+async fn read(head: &Head, body: poem::Body, limit: usize) -> Result<Content, Failure> {
+    let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(Failure::TooLarge { limit });
+    }
+    let bytes = match tokio::time::timeout(BODY_TIMEOUT, body.into_bytes_limit(limit)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => return Err(Failure::TooLarge { limit }),
+        Ok(Err(_)) | Err(_) => return Err(Failure::Incomplete),
+    };
+    let media_type =
+        head.headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into());
+    Ok(Content { bytes, media_type })
+}
+
+fn options(allowed: &[Method]) -> Answer {
+    let mut response = call::empty(StatusCode::OK)?;
+    response.headers_mut().insert(header::ALLOW, allow(allowed));
+    Ok(response)
+}
+
+/// The `Allow` header.
+pub(crate) fn allow(allowed: &[Method]) -> HeaderValue {
+    let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).unwrap_or_else(|_| HeaderValue::from_static("GET"))
+}
+
+fn render(generation: Generation, failure: &Failure) -> Response {
+    match generation {
+        Generation::Platform | Generation::DryccV2 => drycc_v2::error::render(failure),
+    }
+}
+
+/// What every answer carries, whatever it is. Source: `drycc-v2.md` §1.3.
+fn decorate(head: &Head, response: &mut Response) {
+    if head.headers.contains_key(header::ORIGIN) {
+        cors::allow(response);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in drycc_v2::HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(&head.request_id) {
+        headers.insert("x-request-id", id);
+    }
+}
+
+async fn without_body(mut response: Response) -> Response {
+    let length = response.take_body().into_bytes().await.map_or(0, |bytes| bytes.len());
+    if response.status() != StatusCode::NO_CONTENT {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
+}
+
+/// A method as a label of metrics: one of a fixed set.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+impl Head {
+    fn new(request: Request) -> (Self, poem::Body) {
+        let peer = request.remote_addr().as_socket_addr().copied();
+        let local = request.local_addr().as_socket_addr().copied();
+        let is_tls = *request.scheme() == http::uri::Scheme::HTTPS;
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query().unwrap_or_default();
+        let head = Self {
+            path: parts.uri.path().to_owned(),
+            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            request_id: request_id(&parts.headers),
+            method: parts.method,
+            headers: parts.headers,
+            peer,
+            local,
+            is_tls,
+        };
+        (head, body)
+    }
+
+    /// The URL as the client sees it, without the query.
+    fn url(&self) -> String {
+        let forwarded = self.headers.get("x-forwarded-proto").is_some_and(|value| value.as_bytes() == b"https");
+        let scheme = if self.is_tls || forwarded { "https" } else { "http" };
+        let is_host = |host: &&str| {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte))
+        };
+        let host = self.headers.get(header::HOST).and_then(|value| value.to_str().ok()).filter(is_host);
+        let host =
+            host.map_or_else(|| self.local.map_or("localhost".to_owned(), |local| local.to_string()), str::to_owned);
+        format!("{scheme}://{host}{}", self.path)
+    }
+}
+
+/// The request's id: what a proxy in front gave it, if that is harmless in a log, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let is_harmless = |id: &&str| {
+        !id.is_empty()
+            && id.len() <= REQUEST_ID_MAX
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(is_harmless);
+    given.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+}

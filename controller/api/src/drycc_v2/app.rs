@@ -1,0 +1,47 @@
+//! Apps, scaling and one-off processes. Source: `drycc-v2.md` §2.2.
+
+use http::StatusCode;
+
+use super::{from_wire, to_wire};
+use crate::call::{Answer, Call, created, empty, ok};
+use crate::page;
+
+pub(super) async fn apps_list(call: Call) -> Answer {
+    let query = page::query(&call);
+    let apps = call.state.service.apps_list(&call.cx, query).await?;
+    ok(&to_wire::page(&call, query, &apps, |app| to_wire::app(app, call.state.service.app_host(app))))
+}
+
+pub(super) async fn app_create(call: Call) -> Answer {
+    let name = from_wire::app_name(&call)?;
+    let app = call.state.service.app_create(&call.cx, name.as_deref()).await?;
+    created(&to_wire::app(&app, call.state.service.app_host(&app)))
+}
+
+pub(super) async fn app_read(call: Call) -> Answer {
+    let app = call.state.service.app_get(&call.cx, call.param("app")).await?;
+    ok(&to_wire::app(&app, call.state.service.app_host(&app)))
+}
+
+pub(super) async fn app_transfer(call: Call) -> Answer {
+    let owner = from_wire::optional(&call, "owner")?;
+    call.state.service.app_transfer(&call.cx, call.param("app"), owner.as_deref()).await?;
+    empty(StatusCode::OK)
+}
+
+pub(super) async fn app_destroy(call: Call) -> Answer {
+    call.state.service.app_destroy(&call.cx, call.param("app")).await?;
+    empty(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn app_run(call: Call) -> Answer {
+    let command = from_wire::optional(&call, "command")?;
+    let outcome = call.state.service.app_run(&call.cx, call.param("app"), command.as_deref()).await?;
+    ok(&to_wire::run(&outcome))
+}
+
+pub(super) async fn app_scale(call: Call) -> Answer {
+    let wanted = from_wire::scale(&call)?;
+    call.state.service.app_scale(&call.cx, call.param("app"), &wanted).await?;
+    empty(StatusCode::NO_CONTENT)
+}

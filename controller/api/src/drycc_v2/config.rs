@@ -1,0 +1,16 @@
+//! Configuration of apps. Source: `drycc-v2.md` §2.4.
+
+use super::{from_wire, release, to_wire};
+use crate::call::{Answer, Call, created, ok};
+
+pub(super) async fn config_read(call: Call) -> Answer {
+    let config = call.state.service.config_get(&call.cx, call.param("app")).await?;
+    ok(&to_wire::config(&config, call.param("app")))
+}
+
+pub(super) async fn config_set(call: Call) -> Answer {
+    let change = from_wire::config_change(&call)?;
+    let configured = call.state.service.config_set(&call.cx, call.param("app"), change).await?;
+    let answer = created(&to_wire::config(&configured.config, call.param("app")))?;
+    Ok(release::with_version(answer, &configured.release))
+}

@@ -1,0 +1,335 @@
+//! `/v2` bodies → inputs of the use cases. Shapes and the standard messages of fields are checked here; what a value
+//! may be is the service layer's.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use slipway_core::log::LogQuery;
+use slipway_service::{BuildLogState, ConfigChange, HookBuildLog, NewBuild, PasswordChange, TokenScope, UserRegister};
+
+use crate::call::{Call, Failure};
+use crate::fields::{self, Fields};
+
+/// Longest text of a user's names.
+const NAME_MAX: usize = 150;
+/// Longest e-mail address (RFC 5321 §4.5.3.1.3 less the brackets).
+const EMAIL_MAX: usize = 254;
+/// Longest commit hash. Source: `drycc-v2.md` §2.5.
+const SHA_MAX: usize = 40;
+/// Longest label of a key. Source: `drycc-v2.md` §2.12.
+const KEY_ID_MAX: usize = 128;
+/// Longest public key; the largest RSA keys in use have a fifth of it.
+const KEY_MAX: usize = 16 * 1024;
+/// Most lines of a log that one request gets.
+const LOG_LINES_MAX: usize = 10_000;
+/// Longest time that a request for progress waits.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+/// The message for an app's name that is no text. Source: `drycc-v2.md` §1.4.
+const NOT_SLUG: &str = "Enter a valid \"slug\" consisting of letters, numbers, underscores or hyphens.";
+
+/// Ends the reading of a body.
+fn finish<T>(fields: Fields, value: T) -> Result<T, Failure> {
+    fields.finish(value).map_err(Failure::Body)
+}
+
+/// Body of `auth/register/`.
+pub fn register(call: &Call) -> Result<UserRegister, Failure> {
+    let mut fields = call.fields()?;
+    let new = UserRegister {
+        username: fields.text("username"),
+        password: SecretString::from(fields.secret("password")),
+        email: fields.text_or_empty("email"),
+        first_name: fields.text_or_empty("first_name"),
+        last_name: fields.text_or_empty("last_name"),
+    };
+    fields.limit("username", &new.username, slipway_core::name::USERNAME_MAX);
+    fields.limit("email", &new.email, EMAIL_MAX);
+    fields.limit("first_name", &new.first_name, NAME_MAX);
+    fields.limit("last_name", &new.last_name, NAME_MAX);
+    finish(fields, new)
+}
+
+/// Body of `auth/login/`.
+pub fn login(call: &Call) -> Result<(String, SecretString), Failure> {
+    let mut fields = call.fields()?;
+    let login = (fields.text("username"), SecretString::from(fields.secret("password")));
+    finish(fields, login)
+}
+
+/// Body of `auth/passwd/`. The use case asks for what is missing, because the order matters.
+pub fn password_change(call: &Call) -> Result<PasswordChange, Failure> {
+    let mut fields = call.fields()?;
+    let mut secret = |name: &str| match fields.take(name) {
+        None | Some(Value::Null) => None,
+        Some(value) => match fields::text_value(value, false) {
+            Ok(text) => Some(text).filter(|text| !text.is_empty()).map(SecretString::from),
+            Err(message) => {
+                fields.fail(name, message);
+                None
+            }
+        },
+    };
+    let (new_password, password) = (secret("new_password"), secret("password"));
+    let username = text_or_none(&mut fields, "username");
+    finish(fields, PasswordChange { new_password, password, username })
+}
+
+/// Body of `auth/tokens/`: any `all` counts, whatever it holds. Source: `drycc-v2.md` §2.1.
+pub fn token_scope(call: &Call) -> Result<TokenScope, Failure> {
+    let mut fields = call.fields()?;
+    let scope = if fields.has("all") {
+        TokenScope::All
+    } else if fields.has("username") {
+        TokenScope::User(fields.text("username"))
+    } else {
+        TokenScope::Own
+    };
+    finish(fields, scope)
+}
+
+/// A body that names a user.
+pub fn username(call: &Call) -> Result<String, Failure> {
+    let mut fields = call.fields()?;
+    let username = fields.text("username");
+    finish(fields, username)
+}
+
+/// A body that may name something.
+pub fn optional(call: &Call, name: &str) -> Result<Option<String>, Failure> {
+    let mut fields = call.fields()?;
+    let text = text_or_none(&mut fields, name);
+    finish(fields, text)
+}
+
+fn text_or_none(fields: &mut Fields, name: &str) -> Option<String> {
+    if fields.is_void(name) { None } else { Some(fields.text(name)) }
+}
+
+/// Body of `POST apps/`: a name, or nothing.
+pub fn app_name(call: &Call) -> Result<Option<String>, Failure> {
+    let mut fields = call.fields()?;
+    let name = match fields.take("id") {
+        None | Some(Value::Null) => None,
+        Some(value) => match fields::text_value(value, true) {
+            Ok(text) if text.is_empty() => {
+                fields.fail("id", fields::BLANK);
+                None
+            }
+            Ok(text) => Some(text),
+            Err(fields::NUL) => {
+                fields.fail("id", fields::NUL);
+                None
+            }
+            Err(_) => {
+                fields.fail("id", NOT_SLUG);
+                None
+            }
+        },
+    };
+    finish(fields, name)
+}
+
+/// Body of `scale/`: every field is a process type.
+pub fn scale(call: &Call) -> Result<BTreeMap<String, Value>, Failure> {
+    Ok(call.fields()?.into_map().into_iter().collect())
+}
+
+/// Body of `config/`.
+pub fn config_change(call: &Call) -> Result<ConfigChange, Failure> {
+    let mut fields = call.fields()?;
+    let mut map = |name: &str| -> BTreeMap<String, Value> {
+        let map = fields.map(name).unwrap_or_default();
+        if has_nul(&map) {
+            fields.fail(name, fields::NUL);
+        }
+        map.into_iter().collect()
+    };
+    let change = ConfigChange {
+        values: map("values"),
+        memory: map("memory"),
+        cpu: map("cpu"),
+        tags: map("tags"),
+        registry: map("registry"),
+        healthcheck: map("healthcheck"),
+    };
+    finish(fields, change)
+}
+
+/// Whether any text in a map, however deep, holds a character that no database column and no environment takes.
+fn has_nul(map: &Map<String, Value>) -> bool {
+    fn in_value(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(in_value),
+            Value::Object(map) => has_nul(map),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+    map.iter().any(|(name, value)| name.contains('\0') || in_value(value))
+}
+
+/// Body of `builds/`.
+pub fn build(call: &Call) -> Result<NewBuild, Failure> {
+    let mut fields = call.fields()?;
+    let new = build_fields(&mut fields);
+    finish(fields, new)
+}
+
+fn build_fields(fields: &mut Fields) -> NewBuild {
+    let new = NewBuild {
+        image: fields.text("image"),
+        sha: fields.text_or_empty("sha"),
+        procfile: procfile(fields),
+        dockerfile: dockerfile(fields),
+        stack: fields.text_or_empty("stack"),
+    };
+    fields.limit("sha", &new.sha, SHA_MAX);
+    new
+}
+
+fn procfile(fields: &mut Fields) -> BTreeMap<String, Option<String>> {
+    if fields.is_void("procfile") {
+        return BTreeMap::new();
+    }
+    let map = fields.map("procfile").unwrap_or_default();
+    let mut commands = BTreeMap::new();
+    for (process_type, command) in map {
+        match command {
+            Value::Null => {
+                commands.insert(process_type, None);
+            }
+            command => match fields::text_value(command, true) {
+                Ok(_) if process_type.contains('\0') => fields.fail("procfile", fields::NUL),
+                Ok(command) => {
+                    commands.insert(process_type, Some(command));
+                }
+                Err(message) => fields.fail("procfile", message),
+            },
+        }
+    }
+    commands
+}
+
+/// The text of a Dockerfile, or a flag that there is one.
+fn dockerfile(fields: &mut Fields) -> String {
+    match fields.take("dockerfile") {
+        None | Some(Value::Null | Value::Bool(false)) => String::new(),
+        Some(Value::Bool(true)) => "true".to_owned(),
+        Some(value) => fields::text_value(value, false).unwrap_or_else(|message| {
+            fields.fail("dockerfile", message);
+            String::new()
+        }),
+    }
+}
+
+/// Body of `releases/rollback/`: the version as it came. The use case has the messages.
+pub fn rollback_version(call: &Call) -> Result<Option<Value>, Failure> {
+    let mut fields = call.fields()?;
+    let version = if fields.is_void("version") { None } else { fields.take("version") };
+    finish(fields, version)
+}
+
+/// Body of `keys/`.
+pub fn key(call: &Call) -> Result<(String, String), Failure> {
+    let mut fields = call.fields()?;
+    let (id, public) = (fields.text("id"), fields.text("public"));
+    fields.limit("id", &id, KEY_ID_MAX);
+    fields.limit("public", &public, KEY_MAX);
+    finish(fields, (id, public))
+}
+
+/// Query of `logs/`. Nonsense asks for the usual.
+#[must_use]
+pub fn log_query(call: &Call) -> LogQuery {
+    let usual = LogQuery::default();
+    let lines = call.query("log_lines").and_then(|text| text.trim().parse::<usize>().ok());
+    LogQuery {
+        lines: lines.map_or(usual.lines, |lines| lines.min(LOG_LINES_MAX)),
+        process_type: call.query("process_type").filter(|text| !text.is_empty()).map(str::to_owned),
+    }
+}
+
+/// Whether `logs/` goes on with new lines.
+#[must_use]
+pub fn is_following(call: &Call) -> bool {
+    call.method == http::Method::GET && call.query("follow").is_some_and(|text| matches!(text, "true" | "True" | "1"))
+}
+
+/// `since` of `logs/`: lines up to this time are known to the client.
+pub fn since(call: &Call) -> Result<Option<DateTime<Utc>>, Failure> {
+    let Some(text) = call.query("since") else { return Ok(None) };
+    // A plus sign that was not encoded arrives as a blank.
+    match DateTime::parse_from_rfc3339(&text.replace(' ', "+")) {
+        Ok(time) => Ok(Some(time.with_timezone(&Utc))),
+        Err(_) => {
+            Err(Failure::Body(slipway_core::Error::invalid("since", "Enter a time such as 2026-01-31T12:00:00Z.")))
+        }
+    }
+}
+
+/// Who pushes to which app.
+pub struct Receive {
+    /// The user.
+    pub user: String,
+    /// The app.
+    pub app: String,
+}
+
+fn receive_fields(fields: &mut Fields) -> Receive {
+    Receive { user: fields.text("receive_user"), app: fields.text("receive_repo") }
+}
+
+/// Body of `hooks/config/` and `hooks/access/`.
+pub fn receive(call: &Call) -> Result<Receive, Failure> {
+    let mut fields = call.fields()?;
+    let receive = receive_fields(&mut fields);
+    finish(fields, receive)
+}
+
+/// Body of `hooks/build/`: and whether to wait for the rollout.
+pub fn hook_build(call: &Call) -> Result<(Receive, NewBuild, bool), Failure> {
+    let mut fields = call.fields()?;
+    let receive = receive_fields(&mut fields);
+    let new = build_fields(&mut fields);
+    let is_waiting = fields.boolean_or("wait", true);
+    finish(fields, (receive, new, is_waiting))
+}
+
+/// Body of `hooks/buildlog/`. What a compiler printed may hold anything, so NUL is replaced rather than refused.
+pub fn hook_build_log(call: &Call) -> Result<(Receive, HookBuildLog), Failure> {
+    let mut fields = call.fields()?;
+    let receive = receive_fields(&mut fields);
+    let sha = fields.text("sha");
+    fields.limit("sha", &sha, SHA_MAX);
+    let state = match fields.text("state").as_str() {
+        "succeeded" => BuildLogState::Succeeded,
+        "canceled" => BuildLogState::Canceled,
+        "failed" => BuildLogState::Failed,
+        other => {
+            if !fields.is_wrong("state") {
+                fields.fail("state", format!("\"{other}\" is not a valid choice."));
+            }
+            BuildLogState::Failed
+        }
+    };
+    let log = match fields.take("log") {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) if text.contains('\0') => text.replace('\0', "\u{fffd}"),
+        Some(Value::String(text)) => text,
+        Some(_) => {
+            fields.fail("log", fields::NOT_TEXT);
+            String::new()
+        }
+    };
+    finish(fields, (receive, HookBuildLog { sha, state, log }))
+}
+
+/// `wait` of `hooks/releases/`: seconds, at most thirty, none by default.
+#[must_use]
+pub fn wait(call: &Call) -> Duration {
+    let secs = call.query("wait").and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_secs(secs).min(WAIT_MAX)
+}

@@ -1,0 +1,159 @@
+//! The Drycc and Deis API 2.0 – 2.3, `/v2`, with Slipway's additions. Source: `drycc-v2.md` §2.0.
+//!
+//! Some things are added to the contract without changing it: `apps/<id>/logs?follow=true`, the logs of builds
+//! from source, and the builder's hooks `access`, `apps`, `releases` and `buildlog`.
+
+use http::Method;
+
+use crate::handler;
+use crate::route::{Access, Generation, Route};
+
+mod app;
+pub mod auth;
+mod build;
+mod config;
+pub mod error;
+mod from_wire;
+mod hook;
+mod key;
+mod log;
+mod perm;
+mod pod;
+mod release;
+mod to_wire;
+mod user;
+
+/// Headers by which both families of clients decide that they may talk to a server. Source: `drycc-v2.md` §1.3.
+pub const HEADERS: [(&str, &str); 4] = [
+    ("deis_api_version", "2.3"),
+    ("deis_platform_version", "2.3.0"),
+    ("drycc_api_version", "2.3"),
+    ("drycc_platform_version", "2.3.0"),
+];
+
+/// Largest body of `hooks/buildlog/`: 4 MiB of log, and what JSON adds to it.
+const BUILD_LOG_BODY_MAX: usize = 5 * 1024 * 1024;
+
+/// The routes. Of two patterns that fit one path the earlier wins, so `pods/restart` stands before `pods/{type}`.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    let mut routes = account_routes();
+    routes.extend(app_routes());
+    routes.extend(hook_routes());
+    routes
+}
+
+const fn route(
+    method: Method,
+    pattern: &'static str,
+    operation: &'static str,
+    access: Access,
+    handler: crate::call::Handler,
+) -> Route {
+    Route::new(Generation::DryccV2, method, pattern, operation, access, handler)
+}
+
+fn account_routes() -> Vec<Route> {
+    use Access::{Optional, Public, User};
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        route(GET, "/v2", "drycc_v2_root_read", User, handler!(user::root_read)),
+        route(POST, "/v2/auth/register", "drycc_v2_user_register", Optional, handler!(user::user_register)),
+        route(POST, "/v2/auth/login", "drycc_v2_user_login", Public, handler!(user::user_login)),
+        route(DELETE, "/v2/auth/cancel", "drycc_v2_user_cancel", User, handler!(user::user_cancel)),
+        route(POST, "/v2/auth/passwd", "drycc_v2_user_password_change", User, handler!(user::user_password_change)),
+        route(POST, "/v2/auth/tokens", "drycc_v2_token_regenerate", User, handler!(user::token_regenerate)),
+        route(GET, "/v2/auth/whoami", "drycc_v2_user_whoami", User, handler!(user::user_whoami)),
+        route(GET, "/v2/users", "drycc_v2_users_list", User, handler!(user::users_list)),
+        route(GET, "/v2/admin/perms", "drycc_v2_admins_list", User, handler!(perm::admins_list)),
+        route(POST, "/v2/admin/perms", "drycc_v2_admin_grant", User, handler!(perm::admin_grant)),
+        route(DELETE, "/v2/admin/perms/{user}", "drycc_v2_admin_revoke", User, handler!(perm::admin_revoke)),
+        route(GET, "/v2/keys", "drycc_v2_keys_list", User, handler!(key::keys_list)),
+        route(POST, "/v2/keys", "drycc_v2_key_create", User, handler!(key::key_create)),
+        route(GET, "/v2/keys/{key*}", "drycc_v2_key_read", User, handler!(key::key_read)),
+        route(DELETE, "/v2/keys/{key*}", "drycc_v2_key_delete", User, handler!(key::key_delete)),
+    ]
+}
+
+fn app_routes() -> Vec<Route> {
+    use Access::User;
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        route(GET, "/v2/apps", "drycc_v2_apps_list", User, handler!(app::apps_list)),
+        route(POST, "/v2/apps", "drycc_v2_app_create", User, handler!(app::app_create)),
+        route(GET, "/v2/apps/{app}", "drycc_v2_app_read", User, handler!(app::app_read)),
+        route(POST, "/v2/apps/{app}", "drycc_v2_app_transfer", User, handler!(app::app_transfer)),
+        route(DELETE, "/v2/apps/{app}", "drycc_v2_app_destroy", User, handler!(app::app_destroy)),
+        route(GET, "/v2/apps/{app}/logs", "drycc_v2_app_logs", User, handler!(log::app_logs)),
+        route(POST, "/v2/apps/{app}/run", "drycc_v2_app_run", User, handler!(app::app_run)).drop_when_abandoned(),
+        route(POST, "/v2/apps/{app}/scale", "drycc_v2_app_scale", User, handler!(app::app_scale)),
+        route(GET, "/v2/apps/{app}/pods", "drycc_v2_pods_list", User, handler!(pod::pods_list)),
+        route(POST, "/v2/apps/{app}/pods/restart", "drycc_v2_pods_restart", User, handler!(pod::pods_restart)),
+        route(GET, "/v2/apps/{app}/pods/{type}", "drycc_v2_pods_list_type", User, handler!(pod::pods_list_type)),
+        route(
+            POST,
+            "/v2/apps/{app}/pods/{type}/restart",
+            "drycc_v2_pods_restart_segment",
+            User,
+            handler!(pod::pods_restart_segment),
+        ),
+        route(GET, "/v2/apps/{app}/pods/{ptype}/{pod}", "drycc_v2_pod_read", User, handler!(pod::pod_read)),
+        route(
+            POST,
+            "/v2/apps/{app}/pods/{ptype}/{pod}/restart",
+            "drycc_v2_pod_restart",
+            User,
+            handler!(pod::pod_restart),
+        ),
+        route(GET, "/v2/apps/{app}/config", "drycc_v2_config_read", User, handler!(config::config_read)),
+        route(POST, "/v2/apps/{app}/config", "drycc_v2_config_set", User, handler!(config::config_set)),
+        route(GET, "/v2/apps/{app}/build", "drycc_v2_build_current", User, handler!(build::build_current)),
+        route(POST, "/v2/apps/{app}/build", "drycc_v2_build_create", User, handler!(build::build_create)),
+        route(GET, "/v2/apps/{app}/builds", "drycc_v2_builds_list", User, handler!(build::builds_list)),
+        route(POST, "/v2/apps/{app}/builds", "drycc_v2_builds_create", User, handler!(build::build_create)),
+        route(GET, "/v2/apps/{app}/builds/logs", "drycc_v2_build_logs_list", User, handler!(log::build_logs_list)),
+        route(GET, "/v2/apps/{app}/builds/log", "drycc_v2_build_log_read", User, handler!(log::build_log_read)),
+        route(GET, "/v2/apps/{app}/builds/{build}", "drycc_v2_build_read", User, handler!(build::build_read)),
+        route(GET, "/v2/apps/{app}/releases", "drycc_v2_releases_list", User, handler!(release::releases_list)),
+        route(
+            POST,
+            "/v2/apps/{app}/releases/rollback",
+            "drycc_v2_release_rollback",
+            User,
+            handler!(release::release_rollback),
+        ),
+        route(GET, "/v2/apps/{app}/releases/{version}", "drycc_v2_release_read", User, handler!(release::release_read)),
+        route(GET, "/v2/apps/{app}/perms", "drycc_v2_perms_list", User, handler!(perm::perms_list)),
+        route(POST, "/v2/apps/{app}/perms", "drycc_v2_perm_grant", User, handler!(perm::perm_grant)),
+        route(DELETE, "/v2/apps/{app}/perms/{user}", "drycc_v2_perm_revoke", User, handler!(perm::perm_revoke)),
+    ]
+}
+
+fn hook_routes() -> Vec<Route> {
+    use Access::Builder;
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    vec![
+        route(GET, "/v2/hooks/key/{fingerprint*}", "drycc_v2_hook_key", Builder, handler!(hook::hook_key)),
+        route(GET, "/v2/hooks/keys/{app}", "drycc_v2_hook_keys", Builder, handler!(hook::hook_keys)),
+        route(GET, "/v2/hooks/keys/{app}/{user}", "drycc_v2_hook_keys_user", Builder, handler!(hook::hook_keys)),
+        route(POST, "/v2/hooks/config", "drycc_v2_hook_config", Builder, handler!(hook::hook_config)),
+        route(POST, "/v2/hooks/build", "drycc_v2_hook_build", Builder, handler!(hook::hook_build)),
+        route(POST, "/v2/hooks/access", "drycc_v2_hook_access", Builder, handler!(hook::hook_access)),
+        route(GET, "/v2/hooks/apps", "drycc_v2_hook_apps", Builder, handler!(hook::hook_apps)),
+        route(
+            GET,
+            "/v2/hooks/releases/{app}/{version}",
+            "drycc_v2_hook_release_progress",
+            Builder,
+            handler!(hook::hook_release_progress),
+        )
+        .drop_when_abandoned(),
+        route(POST, "/v2/hooks/buildlog", "drycc_v2_hook_build_log", Builder, handler!(hook::hook_build_log))
+            .body_max(BUILD_LOG_BODY_MAX),
+    ]
+}
