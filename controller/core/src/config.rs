@@ -1,5 +1,7 @@
 //! Configuration: environment, limits, placement, registry credentials and health checks of an app.
 
+pub mod change;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,6 +9,8 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{AppId, ConfigId, ProcessType, UserId, Username};
+
+pub use change::{ConfigChange, change_apply};
 
 /// The value of a config variable. Printing it shows nothing; comparing works.
 #[derive(Clone)]

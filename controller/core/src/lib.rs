@@ -8,12 +8,16 @@ pub mod authz;
 pub mod build;
 pub mod config;
 pub mod error;
+pub mod generated_name;
 pub mod ids;
 pub mod key;
+pub mod limit;
 pub mod log;
 pub mod name;
+pub mod probe;
 pub mod procfile;
 pub mod release;
+pub mod structure;
 pub mod user;
 
 pub use error::{Error, Result};

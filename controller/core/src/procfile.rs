@@ -95,7 +95,7 @@ mod tests {
         {
             assert_eq!(parse(text).unwrap_err().line, line, "{text:?}");
         }
-        let many: String = (0..10_000).map(|n| format!("t{n}: x\n")).collect();
+        let many = (0..10_000).map(|n| format!("t{n}: x")).collect::<Vec<_>>().join("\n");
         assert_eq!(parse(&many).unwrap_err().line, PROCFILE_MAX_TYPES + 1);
     }
 

@@ -1,5 +1,8 @@
 //! Releases: a build and a configuration under a version number that is never reused.
 
+pub mod rollback;
+pub mod summary;
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -12,6 +12,7 @@ pub mod route;
 pub mod spec;
 pub mod status;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -107,6 +108,11 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Checks that this engine can run `artifact` at all (the slug is in the store, an image can be pulled).
     async fn artifact_check(&self, artifact: &Artifact) -> Result<(), EngineError>;
+
+    /// The labels of each machine that apps may be placed on. None when the engine knows no placement.
+    async fn node_labels(&self) -> Result<Vec<BTreeMap<String, String>>, EngineError> {
+        Ok(Vec::new())
+    }
 
     /// Frees artifacts that none of `keep` names. Those made in the last hour stay: a push may not have told yet.
     async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError>;

@@ -89,6 +89,11 @@ impl RouteTable {
         self.hosts.get(&format!("*.{parent}"))
     }
 
+    /// Every route, once per host name that leads to it.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<AppRoute>> {
+        self.hosts.values()
+    }
+
     /// Number of host names.
     #[must_use]
     pub fn len(&self) -> usize {

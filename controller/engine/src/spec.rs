@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use slipway_core::config::SecretText;
+pub use slipway_core::limit::Limit;
+pub use slipway_core::probe::{Check, Probe};
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 
 use crate::route::Certificate;
@@ -63,60 +65,6 @@ pub struct ProcessSpec {
     pub liveness: Option<Probe>,
     /// Time between SIGTERM and SIGKILL. Default 30 s.
     pub grace: Duration,
-}
-
-/// A request and a limit: bytes for memory, thousandths of a core for CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    /// What is set aside, if said.
-    pub request: Option<u64>,
-    /// What is never passed; 0 means no limit.
-    pub limit: u64,
-}
-
-/// A health check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probe {
-    /// What is tried.
-    pub check: Check,
-    /// Time before the first try.
-    pub initial_delay: Duration,
-    /// Time one try may take.
-    pub timeout: Duration,
-    /// Time between two tries.
-    pub period: Duration,
-    /// Good tries in a row that count as good.
-    pub success_threshold: u32,
-    /// Bad tries in a row that count as bad.
-    pub failure_threshold: u32,
-}
-
-/// What a health check tries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Check {
-    /// `GET` answers with a status from 200 to 399.
-    HttpGet {
-        /// The port as configured; an engine that chooses ports itself uses its own instead.
-        port: u16,
-        /// The path, `/` by default.
-        path: String,
-        /// `Host` header, if not the process' own.
-        host: Option<String>,
-        /// Whether to speak TLS.
-        is_https: bool,
-        /// Further headers.
-        headers: Vec<(String, String)>,
-    },
-    /// The port accepts a connection.
-    Tcp {
-        /// As for `HttpGet`.
-        port: u16,
-    },
-    /// A command in the process' environment ends with 0.
-    Exec {
-        /// Program and arguments.
-        command: Vec<String>,
-    },
 }
 
 /// How an app is reached.

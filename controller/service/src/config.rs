@@ -1,30 +1,10 @@
 //! Configuration of apps.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
 use slipway_core::Result;
-use slipway_core::config::Config;
+use slipway_core::config::{Config, ConfigChange};
 use slipway_core::release::Release;
 
 use crate::{Cx, Service};
-
-/// A change of configuration as requested, not yet checked; `null` unsets. A map that the request lacks is empty.
-#[derive(Clone, Default)]
-pub struct ConfigChange {
-    /// Environment variables.
-    pub values: BTreeMap<String, Value>,
-    /// Memory limits by process type.
-    pub memory: BTreeMap<String, Value>,
-    /// CPU limits by process type.
-    pub cpu: BTreeMap<String, Value>,
-    /// Node labels.
-    pub tags: BTreeMap<String, Value>,
-    /// Registry credentials.
-    pub registry: BTreeMap<String, Value>,
-    /// Probes by process type.
-    pub healthcheck: BTreeMap<String, Value>,
-}
 
 /// A configuration and the release that was made with it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,12 +31,13 @@ use slipway_engine::Engine;
 
 pub use build::{BuildLog, BuildLogState, Deployed, NewBuild};
 pub use clock::{Clock, SystemClock};
-pub use config::{ConfigChange, Configured};
+pub use config::Configured;
 pub use cx::{Cx, Page, PageQuery};
 pub use hook::{HookAppRef, HookBuildLog, HookKey, HookKeyUser, ReleaseProgress};
 pub use log::log_text;
 pub use pod::PodTarget;
 pub use settings::{Registration, RouterEndpoint, ServiceConfig};
+pub use slipway_core::config::ConfigChange;
 pub use token::TokenScope;
 pub use user::{PasswordChange, UserRegister};
 

@@ -1,0 +1,177 @@
+//! What can go wrong with a request.
+
+use std::collections::BTreeMap;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+
+/// Why there is no usable answer. A source is never part of the text: walk [`std::error::Error::source`] to show it.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The controller's address cannot be one.
+    #[error("{url:?} is not a controller's address: {reason}")]
+    Url {
+        /// What was given, without a password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something that goes into a header holds characters that no header may hold.
+    #[error("{0} holds characters that cannot be sent")]
+    Header(String),
+    /// The HTTP client could not be set up.
+    #[error("cannot set up the HTTP client")]
+    Setup {
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// There was no connection.
+    #[error("cannot connect to {url}")]
+    Connect {
+        /// The controller's address.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The connection broke before the answer was complete.
+    #[error("the connection to {url} broke")]
+    Transport {
+        /// The controller's address.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The answer is longer than can be.
+    #[error("the answer is longer than {limit_bytes} bytes")]
+    TooLong {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// A successful answer that is not what it should be.
+    #[error("the server sent an answer that cannot be read; is it a Slipway or Drycc controller?")]
+    Decode {
+        /// Where it stops making sense.
+        source: serde_json::Error,
+    },
+    /// The server refused.
+    #[error("{0}")]
+    Api(Box<ApiError>),
+}
+
+impl ClientError {
+    /// The refusal, when this is one.
+    #[must_use]
+    pub fn api(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api(error) => Some(error),
+            Self::Url { .. }
+            | Self::Header(_)
+            | Self::Setup { .. }
+            | Self::Connect { .. }
+            | Self::Transport { .. }
+            | Self::TooLong { .. }
+            | Self::Decode { .. } => None,
+        }
+    }
+
+    /// The status of the refusal, when this is one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.api().map(|error| error.status)
+    }
+}
+
+/// An answer other than 2xx. Source: drycc-v2.md §1.6.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as text.
+    pub body: String,
+    /// The text under `detail`, or the whole body when that is one JSON string (as of a 404).
+    pub detail: Option<String>,
+    /// Messages by field, of a 400.
+    pub fields: BTreeMap<String, Vec<String>>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Self {
+        let body = String::from_utf8_lossy(body).into_owned();
+        let mut detail = None;
+        let mut fields = BTreeMap::new();
+        match serde_json::from_str(&body) {
+            Ok(serde_json::Value::String(text)) => detail = Some(text),
+            Ok(serde_json::Value::Object(map)) => {
+                for (name, value) in map {
+                    let messages = messages(&value);
+                    if name == "detail" && !messages.is_empty() {
+                        detail = Some(messages.join("\n"));
+                    } else if !messages.is_empty() {
+                        fields.insert(name, messages);
+                    }
+                }
+            }
+            Ok(_) | Err(_) => {}
+        }
+        Self { status, headers, body, detail, fields }
+    }
+
+    /// The messages of a field; none when the server did not complain of it.
+    #[must_use]
+    pub fn field(&self, name: &str) -> &[String] {
+        self.fields.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// All texts in a value: servers nest lists and maps of messages as deep as their input was.
+fn messages(value: &serde_json::Value) -> Vec<String> {
+    match value {
+        serde_json::Value::String(text) => vec![text.clone()],
+        serde_json::Value::Array(items) => items.iter().flat_map(messages).collect(),
+        serde_json::Value::Object(map) => map
+            .iter()
+            .flat_map(|(key, value)| messages(value).into_iter().map(move |text| format!("{key}: {text}")))
+            .collect(),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => Vec::new(),
+    }
+}
+
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(detail) = &self.detail {
+            return f.write_str(detail);
+        }
+        let mut lines = self.fields.iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, text)));
+        let Some((name, text)) = lines.next() else {
+            return write!(f, "the server answered {}", self.status);
+        };
+        write!(f, "{name}: {text}")?;
+        for (name, text) in lines {
+            write!(f, "\n{name}: {text}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_told_apart() {
+        for (body, want) in [
+            (r#""No App matches the given query.""#, "No App matches the given query."),
+            (r#"{"detail":"Server Error"}"#, "Server Error"),
+            (r#"{"id":["one","two"],"x":["y"]}"#, "id: one\nid: two\nx: y"),
+            (r#"{"values":{"A":["bad"]}}"#, "values: A: bad"),
+            ("<html>", "the server answered 400 Bad Request"),
+            ("", "the server answered 400 Bad Request"),
+            ("[1]", "the server answered 400 Bad Request"),
+        ] {
+            let error = ApiError::new(StatusCode::BAD_REQUEST, HeaderMap::new(), body.as_bytes());
+            assert_eq!(error.to_string(), want, "{body}");
+        }
+    }
+}
