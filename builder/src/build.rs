@@ -3,6 +3,23 @@
 //! The push orchestration knows a [`SourceBuilder`] and nothing of buildpacks; a source builder knows nothing of SSH,
 //! git or the controller.
 
+pub mod buildpack;
+pub mod cache;
+pub mod clone;
+pub mod dockerfile;
+pub mod ignore;
+pub mod local;
+pub mod plan;
+pub mod process;
+pub mod source;
+pub mod static_server;
+pub mod tools;
+pub mod tree;
+
+pub use local::{BuildLimits, LocalBuilder, LocalBuilderConfig};
+pub use static_server::serve_static;
+pub use tools::ToolEnv;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +88,16 @@ pub enum BuildError {
     /// A fault of ours; the text holds nothing that the pusher must not see.
     #[error("{0}")]
     Internal(String),
+}
+
+/// The commands of the source's `Procfile`; `None` when there is none.
+///
+/// # Errors
+/// [`BuildError::Failed`] naming the file, the line and what is wrong with it.
+pub(crate) fn read_procfile(source: &source::Source) -> Result<Option<BTreeMap<String, String>>, BuildError> {
+    let Some(text) = source.text("Procfile")? else { return Ok(None) };
+    let procfile = slipway_core::procfile::parse(&text).map_err(|error| BuildError::Failed(error.to_string()))?;
+    Ok(Some(procfile.into_iter().map(|(name, command)| (name.to_string(), command)).collect()))
 }
 
 /// Most bytes of a build's log that are kept: the first and the last half of it.

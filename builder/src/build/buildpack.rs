@@ -246,7 +246,9 @@ mod tests {
 
     #[test]
     fn packs_are_found_by_either_name() {
-        for (id, name) in [("python", "Python"), ("heroku/nodejs", "Node.js"), ("node", "Node.js"), ("static", "Static")] {
+        for (id, name) in
+            [("python", "Python"), ("heroku/nodejs", "Node.js"), ("node", "Node.js"), ("static", "Static")]
+        {
             assert_eq!(by_id(id).unwrap().name(), name, "{id}");
         }
         assert!(by_id("cobol").is_none());
@@ -254,7 +256,8 @@ mod tests {
 
     #[test]
     fn words_are_quoted() {
-        for (word, quoted) in [("a/b-c", "a/b-c"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'")] {
+        for (word, quoted) in [("a/b-c", "a/b-c"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'")]
+        {
             assert_eq!(shell_quote(word), quoted);
         }
     }

@@ -94,39 +94,49 @@ impl Cache {
 
     /// Copies the tree kept as `name` to `to` when it was made from `key`. A tree that cannot be copied is removed
     /// and counts as absent.
-    #[must_use]
-    pub fn restore(&self, name: &str, key: &str, to: &Path) -> bool {
-        let kept = self.dir.join(name);
-        let stamp = fs::read_to_string(kept.join(STAMP)).unwrap_or_default();
-        if stamp.trim_end() != key || key.is_empty() {
+    pub async fn restore(&self, name: &str, key: &str, to: &Path) -> bool {
+        if key.is_empty() {
             return false;
         }
-        let tree = kept.join("tree");
-        let copied = fs::symlink_metadata(&tree).is_ok_and(|meta| meta.is_dir()) && tree::copy(&tree, to).is_ok();
-        if !copied {
-            let _ = tree::remove(to);
-            let _ = tree::remove(&kept);
-        }
-        copied
+        let (kept, key, to) = (self.dir.join(name), key.to_owned(), to.to_owned());
+        tokio::task::spawn_blocking(move || restore(&kept, &key, &to)).await.unwrap_or(false)
     }
 
     /// Keeps a copy of the tree `from` as `name`, made from `key`, in place of what was there. A failure (a full disk)
     /// only means that nothing is kept.
-    pub fn store(&self, name: &str, key: &str, from: &Path) {
-        let kept = self.dir.join(name);
-        let fresh = self.dir.join(format!("{name}.new"));
-        let store = || -> io::Result<()> {
-            tree::remove(&fresh)?;
-            fs::create_dir_all(&fresh)?;
-            tree::copy(from, &fresh.join("tree"))?;
-            fs::write(fresh.join(STAMP), key)?;
-            tree::remove(&kept)?;
-            fs::rename(&fresh, &kept)
-        };
-        if store().is_err() {
-            let _ = tree::remove(&fresh);
-        }
+    pub async fn store(&self, name: &str, key: &str, from: &Path) {
+        let (kept, fresh) = (self.dir.join(name), self.dir.join(format!("{name}.new")));
+        let (key, from) = (key.to_owned(), from.to_owned());
+        let _ = tokio::task::spawn_blocking(move || {
+            if store(&kept, &fresh, &key, &from).is_err() {
+                let _ = tree::remove(&fresh);
+            }
+        })
+        .await;
     }
+}
+
+fn restore(kept: &Path, key: &str, to: &Path) -> bool {
+    let stamp = fs::read_to_string(kept.join(STAMP)).unwrap_or_default();
+    if stamp.trim_end() != key {
+        return false;
+    }
+    let tree = kept.join("tree");
+    let copied = fs::symlink_metadata(&tree).is_ok_and(|meta| meta.is_dir()) && tree::copy(&tree, to).is_ok();
+    if !copied {
+        let _ = tree::remove(to);
+        let _ = tree::remove(kept);
+    }
+    copied
+}
+
+fn store(kept: &Path, fresh: &Path, key: &str, from: &Path) -> io::Result<()> {
+    tree::remove(fresh)?;
+    fs::create_dir_all(fresh)?;
+    tree::copy(from, &fresh.join("tree"))?;
+    fs::write(fresh.join(STAMP), key)?;
+    tree::remove(kept)?;
+    fs::rename(fresh, kept)
 }
 
 /// Hashes parts into a key for [`Cache::restore`]: equal keys mean equal parts.
@@ -146,20 +156,20 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn trees_come_back_for_the_same_key_only() {
+    #[tokio::test]
+    async fn trees_come_back_for_the_same_key_only() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::open(root.path().join("cache")).unwrap();
         let from = root.path().join("from");
         fs::create_dir(&from).unwrap();
         fs::write(from.join("a"), "1").unwrap();
-        cache.store("venv", "k1", &from);
-        assert!(!cache.restore("venv", "k2", &root.path().join("x")));
-        assert!(!cache.restore("other", "k1", &root.path().join("x")));
-        assert!(cache.restore("venv", "k1", &root.path().join("to")));
+        cache.store("venv", "k1", &from).await;
+        assert!(!cache.restore("venv", "k2", &root.path().join("x")).await);
+        assert!(!cache.restore("other", "k1", &root.path().join("x")).await);
+        assert!(cache.restore("venv", "k1", &root.path().join("to")).await);
         assert_eq!(fs::read_to_string(root.path().join("to/a")).unwrap(), "1");
         fs::remove_dir_all(cache.dir().join("venv/tree")).unwrap();
-        assert!(!cache.restore("venv", "k1", &root.path().join("y")));
+        assert!(!cache.restore("venv", "k1", &root.path().join("y")).await);
         assert!(!cache.dir().join("venv").exists(), "a damaged tree is dropped");
     }
 

@@ -134,7 +134,9 @@ impl ToolError {
         use std::os::unix::process::ExitStatusExt;
         match self {
             Self::Exit { status, .. } => match (status.code(), status.signal()) {
-                (Some(code), _) => BuildError::Failed(format!("{what} failed (exit code {code}); see its output above")),
+                (Some(code), _) => {
+                    BuildError::Failed(format!("{what} failed (exit code {code}); see its output above"))
+                }
                 (None, Some(signal)) => BuildError::Failed(format!("{what} was ended by signal {signal}")),
                 (None, None) => BuildError::Failed(format!("{what} failed")),
             },
@@ -322,7 +324,11 @@ impl Runner {
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         let groups = self.shared.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if groups.is_empty() { 0 } else { processes().filter(|pid| groups.contains(&group_of(*pid))).map(resident).sum() }
+        if groups.is_empty() {
+            0
+        } else {
+            processes().filter(|pid| groups.contains(&group_of(*pid))).map(resident).sum()
+        }
     }
 
     /// Waits until every process that was started, also those of a cancelled tool, is gone.

@@ -47,8 +47,7 @@ impl Source {
         let Some(parent) = Path::new(name).parent() else { return false };
         parent.components().all(|part| {
             at.push(part);
-            matches!(part, std::path::Component::Normal(_))
-                && fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir())
+            matches!(part, std::path::Component::Normal(_)) && fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir())
         })
     }
 
@@ -96,7 +95,9 @@ impl Source {
                         "the build writes to the directory {name}, but the repository has a file or link of that name; remove it"
                     )));
                 }
-                Err(_) => fs::create_dir(&at).map_err(|error| BuildError::Internal(format!("creating {name}: {error}")))?,
+                Err(_) => {
+                    fs::create_dir(&at).map_err(|error| BuildError::Internal(format!("creating {name}: {error}")))?
+                }
             }
         }
         Ok(at)
@@ -107,7 +108,8 @@ impl Source {
     /// # Errors
     /// [`BuildError::Internal`] when the file system refuses.
     pub fn remove(&self, name: &str) -> Result<(), BuildError> {
-        super::tree::remove(&self.dir.join(name)).map_err(|error| BuildError::Internal(format!("removing {name}: {error}")))
+        super::tree::remove(&self.dir.join(name))
+            .map_err(|error| BuildError::Internal(format!("removing {name}: {error}")))
     }
 
     /// Names of the plain entries of directory `name` (`""` for the root) that `keep` accepts, sorted.

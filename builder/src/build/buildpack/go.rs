@@ -33,8 +33,8 @@ impl Buildpack for Go {
 
     async fn compile(&self, cx: &Compile<'_>) -> Result<Compiled, BuildError> {
         let manifest = cx.source.text("go.mod")?.unwrap_or_default();
-        let module = module_name(&manifest)
-            .ok_or_else(|| BuildError::Failed("go.mod: there is no 'module' line".to_owned()))?;
+        let module =
+            module_name(&manifest).ok_or_else(|| BuildError::Failed("go.mod: there is no 'module' line".to_owned()))?;
         let Some(go) = cx.runner.find("go") else {
             return Err(BuildError::Unavailable(
                 "Go is not installed on this machine: apt-get install golang-go".to_owned(),
@@ -66,7 +66,9 @@ impl Buildpack for Go {
             Err(error) if PARTS.iter().any(|part| error.mentions(&cx.cache.dir().join(part))) => {
                 cx.step("go list failed; trying once more with an empty cache").await;
                 for part in PARTS {
-                    cx.cache.clear(part).map_err(|error| BuildError::Internal(format!("clearing the cache: {error}")))?;
+                    cx.cache
+                        .clear(part)
+                        .map_err(|error| BuildError::Internal(format!("clearing the cache: {error}")))?;
                     cx.cache_part(part)?;
                 }
                 cx.capture(list(), "go list").await?
@@ -112,7 +114,8 @@ fn module_name(manifest: &str) -> Option<String> {
 fn binary_name(path: &str) -> String {
     let mut words = path.rsplit('/');
     let last = words.next().unwrap_or(path);
-    let is_version = last.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_version =
+        last.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()));
     match words.next() {
         Some(before) if is_version => before.to_owned(),
         _ => last.to_owned(),
@@ -134,7 +137,10 @@ mod tests {
 
     #[test]
     fn modules_and_programs_are_named() {
-        assert_eq!(module_name("// x\nmodule example.org/shop/v2 // y\n\ngo 1.24\n").as_deref(), Some("example.org/shop/v2"));
+        assert_eq!(
+            module_name("// x\nmodule example.org/shop/v2 // y\n\ngo 1.24\n").as_deref(),
+            Some("example.org/shop/v2")
+        );
         assert_eq!(module_name("module \"shop\"\n").as_deref(), Some("shop"));
         assert_eq!(module_name("go 1.24\n"), None);
         for (path, name) in [("example.org/shop/v2", "shop"), ("a/cmd/web", "web"), ("shop", "shop"), ("v2", "v2")] {

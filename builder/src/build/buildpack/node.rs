@@ -70,7 +70,8 @@ impl Buildpack for Node {
             let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
             if major.is_some_and(|major| node_range::has_major(range, major) == Some(false)) {
                 let shown: String = range.chars().take(60).flat_map(char::escape_default).collect();
-                cx.warn(&format!("package.json asks for Node.js {shown}, but {version} is what this machine has")).await;
+                cx.warn(&format!("package.json asks for Node.js {shown}, but {version} is what this machine has"))
+                    .await;
             }
         }
         let present: Vec<&(&str, Manager)> = LOCKS.iter().filter(|(file, _)| cx.source.has_file(file)).collect();
@@ -99,13 +100,20 @@ impl Buildpack for Node {
                 let package = cx.source.bytes("package.json")?.unwrap_or_default();
                 let lock = cx.source.bytes(lock)?.unwrap_or_default();
                 let npmrc = cx.source.bytes(".npmrc")?.unwrap_or_default();
-                let parts = [version.as_bytes(), manager.name().as_bytes(), manager_version.as_bytes(), &package, &lock, &npmrc];
+                let parts = [
+                    version.as_bytes(),
+                    manager.name().as_bytes(),
+                    manager_version.as_bytes(),
+                    &package,
+                    &lock,
+                    &npmrc,
+                ];
                 cache::key(parts)
             }
             _ => String::new(),
         };
         let modules = cx.source.dir().join("node_modules");
-        if cx.cache.restore("node-modules", &key, &modules) {
+        if cx.cache.restore("node-modules", &key, &modules).await {
             cx.step("Restored node_modules from the cache (the lock file is unchanged)").await;
         } else {
             let args = packages.install_args(&manager_version);
@@ -113,7 +121,7 @@ impl Buildpack for Node {
             cx.step(&format!("Running: {} {}", manager.name(), args.join(" "))).await;
             cx.run_cached(&[packages.part()], &what, Suspect::Always, || packages.tool().args(&args)).await?;
             if !key.is_empty() && modules.is_dir() {
-                cx.cache.store("node-modules", &key, &modules);
+                cx.cache.store("node-modules", &key, &modules).await;
             }
         }
         for script in ["heroku-prebuild", "heroku-postbuild", "build"] {
@@ -126,7 +134,8 @@ impl Buildpack for Node {
         if manifest.has_dev_dependencies && !cx.is_set("NPM_CONFIG_PRODUCTION_KEEP_DEV") {
             if let Some(args) = packages.prune_args(&manager_version) {
                 cx.step("Removing development packages").await;
-                cx.run(packages.tool().args(args), &format!("{} (removing development packages)", manager.name())).await?;
+                cx.run(packages.tool().args(args), &format!("{} (removing development packages)", manager.name()))
+                    .await?;
             }
         }
         let done = Compiled {
@@ -199,7 +208,8 @@ impl<'a> Packages<'a> {
     fn new(cx: &'a Compile<'a>, manager: Manager, lock: Option<&str>) -> Result<Self, BuildError> {
         let name = manager.name();
         let found = cx.runner.find(name).map(|program| (program, false));
-        let by_corepack = || cx.runner.find("corepack").filter(|_| manager != Manager::Npm).map(|program| (program, true));
+        let by_corepack =
+            || cx.runner.find("corepack").filter(|_| manager != Manager::Npm).map(|program| (program, true));
         let Some((program, is_corepack)) = found.or_else(by_corepack) else {
             let how = if manager == Manager::Npm { "apt-get install npm" } else { "npm install --global corepack" };
             return Err(BuildError::Unavailable(format!("{name} is not installed on this machine: {how}")));
@@ -270,7 +280,8 @@ mod tests {
 
     #[test]
     fn manifests_are_read() {
-        let text = r#"{"scripts":{"start":"node .","postinstall":"x"},"engines":{"node":"20.x"},"devDependencies":{"a":"1"}}"#;
+        let text =
+            r#"{"scripts":{"start":"node .","postinstall":"x"},"engines":{"node":"20.x"},"devDependencies":{"a":"1"}}"#;
         let manifest = Manifest::parse(text).unwrap();
         assert!(manifest.has_script("start") && !manifest.has_script("build"));
         assert!(manifest.has_dev_dependencies && manifest.has_install_script);

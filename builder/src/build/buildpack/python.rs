@@ -46,7 +46,7 @@ impl Buildpack for Python {
         let venv = cx.source.dir().join(VENV);
         let key = plan.key(cx.source, &interpreter)?;
         let is_restored = match &key {
-            Some(key) => cx.cache.restore("venv", key, &venv) && python_works(cx, &venv).await,
+            Some(key) => cx.cache.restore("venv", key, &venv).await && python_works(cx, &venv).await,
             None => false,
         };
         if is_restored {
@@ -61,7 +61,7 @@ impl Buildpack for Python {
                 .map_err(|error| BuildError::Internal(format!("moving the virtual environment: {error}")))?;
             compile_all(cx, &venv, &venv).await;
             if let Some(key) = &key {
-                cx.cache.store("venv", key, &venv);
+                cx.cache.store("venv", key, &venv).await;
             }
         }
         if plan.installs_project {
@@ -264,7 +264,9 @@ fn candidates(cx: &Compile<'_>, wanted: Option<&str>) -> Vec<PathBuf> {
         if let [major, minor, ..] = numbers.as_slice() {
             found.extend(cx.runner.find_all(&format!("python{major}.{minor}")));
         }
-        found.extend(pyenv_versions(cx).into_iter().filter(|(version, _)| is_version(version, wanted)).map(|(_, at)| at));
+        found.extend(
+            pyenv_versions(cx).into_iter().filter(|(version, _)| is_version(version, wanted)).map(|(_, at)| at),
+        );
     }
     found.extend(cx.runner.find_all("python3"));
     found
@@ -334,10 +336,12 @@ impl InstallPlan {
 
     /// What the installed packages depend on; `None` when they depend on the source itself and cannot be reused.
     fn key(&self, source: &Source, interpreter: &Interpreter) -> Result<Option<String>, BuildError> {
-        let mut parts = vec![interpreter.version.clone().into_bytes(), interpreter.program.display().to_string().into()];
+        let mut parts =
+            vec![interpreter.version.clone().into_bytes(), interpreter.program.display().to_string().into()];
         let mut files: Vec<String> = MANIFESTS.iter().map(|file| (*file).to_owned()).collect();
         // Files that requirements.txt may include.
-        let is_list = |name: &str| name.ends_with(".txt") && (name.contains("requirements") || name.contains("constraints"));
+        let is_list =
+            |name: &str| name.ends_with(".txt") && (name.contains("requirements") || name.contains("constraints"));
         files.extend(source.list("", is_list));
         if source.has_dir("requirements") {
             let inner = source.list("requirements", |name| name.ends_with(".txt") || name.ends_with(".in"));
@@ -420,14 +424,20 @@ mod tests {
         assert!(!plan.installs_project);
         let plan = InstallPlan::from_pyproject("[build-system]\nrequires=[]\n").unwrap();
         assert!(plan.installs_project && plan.requirements == Requirements::None);
-        for bad in ["[", "[project]\ndependencies='x'", "[project]\ndependencies=['-r /etc/passwd']", "[project]\ndependencies=[1]"] {
+        for bad in [
+            "[",
+            "[project]\ndependencies='x'",
+            "[project]\ndependencies=['-r /etc/passwd']",
+            "[project]\ndependencies=[1]",
+        ] {
             assert!(matches!(InstallPlan::from_pyproject(bad), Err(BuildError::Failed(_))), "{bad}");
         }
     }
 
     #[test]
     fn only_closed_requirements_are_reused() {
-        for good in ["flask==3.1.0\n# c\n\ngunicorn", "-r requirements/base.txt", "-c constraints.txt", "--no-binary x"] {
+        for good in ["flask==3.1.0\n# c\n\ngunicorn", "-r requirements/base.txt", "-c constraints.txt", "--no-binary x"]
+        {
             assert!(is_reusable(good, "requirements.txt"), "{good}");
         }
         for bad in ["-e .", ".", "./lib", "/lib", "x @ file:///y", "-r other/base.in", "-r ../requirements.txt"] {

@@ -62,24 +62,28 @@ impl Buildpack for Ruby {
                 .env("BUNDLE_USER_HOME", &home)
                 .env("BUNDLE_SILENCE_ROOT_WARNING", "true")
         };
-        if cx.cache.restore("gems", &key, &gems) {
+        if cx.cache.restore("gems", &key, &gems).await {
             cx.step("Restored the gems from the cache (Gemfile.lock is unchanged)").await;
         } else {
             cx.step("Running: bundle install").await;
-            cx.run_cached(&["bundle-home"], "bundle install", Suspect::Always, || tool().args(["install", "--jobs", "4"]))
-                .await?;
-            tree::remove(&gems.join("cache")).map_err(|error| BuildError::Internal(format!("removing gems: {error}")))?;
-            cx.cache.store("gems", &key, &gems);
+            cx.run_cached(&["bundle-home"], "bundle install", Suspect::Always, || {
+                tool().args(["install", "--jobs", "4"])
+            })
+            .await?;
+            tree::remove(&gems.join("cache"))
+                .map_err(|error| BuildError::Internal(format!("removing gems: {error}")))?;
+            cx.cache.store("gems", &key, &gems).await;
         }
         let lock = String::from_utf8_lossy(&lock);
         let has = |gem: &str| lock.lines().any(|line| line.trim_start().split(' ').next() == Some(gem));
         let is_rails = has("railties") && cx.source.has_file("config/environment.rb");
         if is_rails && cx.source.has_dir("app/assets") {
             cx.step("Running: rake assets:precompile").await;
-            let rake = tool()
-                .env_default("RAILS_ENV", "production")
-                .env_default("SECRET_KEY_BASE_DUMMY", "1")
-                .args(["exec", "rake", "assets:precompile"]);
+            let rake = tool().env_default("RAILS_ENV", "production").env_default("SECRET_KEY_BASE_DUMMY", "1").args([
+                "exec",
+                "rake",
+                "assets:precompile",
+            ]);
             cx.run(rake, "rake assets:precompile").await?;
         }
         let mut done = Compiled::default()

@@ -36,7 +36,7 @@ impl Buildpack for Rust {
     async fn compile(&self, cx: &Compile<'_>) -> Result<Compiled, BuildError> {
         let Some(cargo) = cx.runner.find("cargo") else {
             return Err(BuildError::Unavailable(
-                "Rust is not installed on this machine: apt-get install cargo, or see https://rustup.rs".to_owned(),
+                "Rust is not installed on this machine: apt-get install cargo".to_owned(),
             ));
         };
         let bin = cx.source.own_dir("bin")?;
@@ -55,7 +55,8 @@ impl Buildpack for Rust {
         }
         let is_locked = cx.source.has_file("Cargo.lock");
         if !is_locked {
-            cx.warn("There is no Cargo.lock in the repository; add it, so that every build uses the same versions").await;
+            cx.warn("There is no Cargo.lock in the repository; add it, so that every build uses the same versions")
+                .await;
         }
         let mut args = vec!["build", "--release"];
         if is_locked {
@@ -65,8 +66,8 @@ impl Buildpack for Rust {
         cx.run_cached(PARTS, "cargo build", Suspect::WhenNamed, || tool().args(&args)).await?;
         let metadata =
             cx.capture(tool().args(["metadata", "--no-deps", "--format-version", "1"]), "cargo metadata").await?;
-        let programs = programs(&metadata)
-            .map_err(|error| BuildError::Internal(format!("reading cargo's metadata: {error}")))?;
+        let programs =
+            programs(&metadata).map_err(|error| BuildError::Internal(format!("reading cargo's metadata: {error}")))?;
         let mut names = Vec::new();
         for name in programs {
             let built = target.join("release").join(&name);

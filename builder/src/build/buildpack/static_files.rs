@@ -42,10 +42,14 @@ impl Buildpack for StaticFiles {
             None => ".".to_owned(),
         };
         if root != "." && !cx.source.has_dir(root.trim_end_matches('/')) {
-            return Err(BuildError::Failed(format!("static.json: 'root' names {root}, which is no directory of the repository")));
+            return Err(BuildError::Failed(format!(
+                "static.json: 'root' names {root}, which is no directory of the repository"
+            )));
         }
         let Some((program, args)) = cx.static_server.split_first() else {
-            return Err(BuildError::Unavailable("this platform has no server for static files; add a Procfile".to_owned()));
+            return Err(BuildError::Unavailable(
+                "this platform has no server for static files; add a Procfile".to_owned(),
+            ));
         };
         cx.step(&format!("Serving the files of {}", if root == "." { "the repository" } else { &root })).await;
         let words = std::iter::once(program).chain(args).chain(std::iter::once(&root));

@@ -1,0 +1,79 @@
+//! Stack `container`: a Dockerfile, built by whichever engine this machine has.
+
+use std::path::PathBuf;
+
+use super::buildpack::Compile;
+use super::process::Tool;
+use super::{BuildError, Built};
+
+/// Engines that are looked for, first one first, and how each is asked whether it works.
+const ENGINES: &[(&str, &[&str])] =
+    &[("buildah", &["version"]), ("podman", &["info"]), ("docker", &["version", "--format", "{{.Server.Version}}"])];
+
+/// Builds the Dockerfile and returns the image `slipway/<app>:git-<sha8>`.
+///
+/// # Errors
+/// [`BuildError::Unavailable`] when no engine works, [`BuildError::Failed`] when the build fails.
+pub async fn build(cx: &Compile<'_>, app: &str) -> Result<Built, BuildError> {
+    let (name, program) = engine(cx).await?;
+    let short: String = cx.sha.chars().take(8).collect();
+    let image = format!("slipway/{app}:git-{short}");
+    cx.step(&format!("Building the Dockerfile with {name}")).await;
+    let mut tool = engine_tool(cx, program).args(["build", "--tag"]).arg(&image).args(["--file", "Dockerfile"]);
+    if cx.is_set("DEIS_DOCKER_BUILD_ARGS_ENABLED") || cx.is_set("DRYCC_DOCKER_BUILD_ARGS_ENABLED") {
+        // Only the names are arguments; the engine takes the values from its environment.
+        for (variable, value) in cx.env.iter().filter(|(variable, _)| is_build_argument(variable)) {
+            tool = tool.arg("--build-arg").arg(variable).env(variable, value.expose().replace('\0', ""));
+        }
+    }
+    cx.run(tool.arg("."), &format!("{name} build")).await?;
+    let procfile = super::read_procfile(cx.source)?.unwrap_or_default();
+    Ok(Built { image, procfile, dockerfile: "true".to_owned(), stack: "container".to_owned() })
+}
+
+/// A tool without the config values: those would steer the engine itself.
+fn engine_tool(cx: &Compile<'_>, program: PathBuf) -> Tool {
+    Tool::new(program, cx.source.dir().to_owned())
+}
+
+fn is_build_argument(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !matches!(name, "PATH" | "HOME" | "TMPDIR" | "LD_PRELOAD" | "LD_LIBRARY_PATH")
+        && !["DOCKER_", "BUILDAH_", "CONTAINERS_", "CONTAINER_", "BUILDKIT_", "XDG_", "STORAGE_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+}
+
+async fn engine(cx: &Compile<'_>) -> Result<(&'static str, PathBuf), BuildError> {
+    let mut broken = Vec::new();
+    for (name, probe) in ENGINES {
+        let Some(program) = cx.runner.find(name) else { continue };
+        let works = cx.runner.capture(engine_tool(cx, program.clone()).args(*probe), false).await.is_ok();
+        if works {
+            return Ok((name, program));
+        }
+        broken.push(*name);
+    }
+    let found = match broken.as_slice() {
+        [] => "none of buildah, podman and docker is installed".to_owned(),
+        broken => format!("{} is installed but does not answer (is its service running?)", broken.join(" and ")),
+    };
+    Err(BuildError::Unavailable(format!(
+        "the app has a Dockerfile, but this machine cannot build it: {found}.\n\
+         Install one (apt-get install buildah), or build without the Dockerfile: add a Procfile and set\n\
+         SLIPWAY_STACK=buildpack (config:set)"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engine_settings_are_no_build_arguments() {
+        for (name, is) in [("GREETING", true), ("DOCKER_HOST", false), ("PATH", false), ("A=B", false), ("", false)] {
+            assert_eq!(is_build_argument(name), is, "{name}");
+        }
+    }
+}
