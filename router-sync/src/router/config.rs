@@ -69,8 +69,8 @@ impl Default for Timeouts {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(30),
             stream_idle: Duration::from_secs(55),
-            tunnel_idle: Duration::from_secs(3600),
-            pool_idle: Duration::from_secs(60),
+            tunnel_idle: Duration::from_hours(1),
+            pool_idle: Duration::from_mins(1),
             reroute: Duration::from_secs(5),
             drain: Duration::from_secs(30),
         }

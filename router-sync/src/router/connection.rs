@@ -96,7 +96,7 @@ where
         .max_buf_size(super::BUFFER_BYTES.max(shared.config.limits.header_bytes))
         .serve_connection(TokioIo::new(stream), service(shared, peer))
         .with_upgrades();
-    drive(shared, conn, |conn| conn.graceful_shutdown()).await;
+    drive(shared, conn, http1::UpgradeableConnection::graceful_shutdown).await;
 }
 
 async fn serve_http2<S>(shared: &Arc<Shared>, peer: Arc<Peer>, stream: S)
@@ -111,7 +111,7 @@ where
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(HTTP2_PING)
         .serve_connection(TokioIo::new(stream), service(shared, peer));
-    drive(shared, conn, |conn| conn.graceful_shutdown()).await;
+    drive(shared, conn, http2::Connection::graceful_shutdown).await;
 }
 
 type Answer = Result<http::Response<super::body::Body>, Infallible>;

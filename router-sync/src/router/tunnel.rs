@@ -55,16 +55,23 @@ async fn carry(client: OnUpgrade, backend: OnUpgrade, idle: Duration, sent: &Ato
     let (backend_read, backend_write) = tokio::io::split(TokioIo::new(backend));
     let activity = Activity::new();
     let received = AtomicU64::new(0);
+    // Once the app has said all, nobody hears what the client might still say. A client that has said all may well
+    // wait for the app's answer.
+    let up = async {
+        match pump(client_read, backend_write, &activity, &received).await {
+            Ok(()) => std::future::pending().await,
+            Err(error) => error,
+        }
+    };
     let both = async {
-        // The end of one direction is passed on and the other goes on; an error ends both.
-        tokio::try_join!(
-            pump(client_read, backend_write, &activity, &received),
-            pump(backend_read, client_write, &activity, sent)
-        )
+        tokio::select! {
+            _ = pump(backend_read, client_write, &activity, sent) => {}
+            _ = up => {}
+        }
     };
     tokio::select! {
         // An abrupt close is how many clients end a WebSocket: nothing to tell anybody.
-        _ = both => Ok(()),
+        () = both => Ok(()),
         () = stood_still(&activity, idle) => Err("idle-timeout"),
     }
 }
