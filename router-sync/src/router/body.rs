@@ -13,6 +13,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::access::Access;
 use super::activity::{Activity, IdleTimer, UploadFault};
 use super::pool::Conn;
+use super::stall::StreamWatch;
 
 /// Why a body ended early. Only its being an error matters to those above: it cuts the connection or the stream.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,7 @@ pub(super) struct Relay {
     inner: Incoming,
     timer: IdleTimer,
     upload: Option<Arc<Activity>>,
+    stream: Option<Arc<StreamWatch>>,
     /// Gone once the body ended, well or not.
     held: Option<Held>,
 }
@@ -90,10 +92,14 @@ struct Held {
 impl Relay {
     pub(super) fn new(inner: Incoming, conn: Conn, in_flight: InFlight, access: Access, idle: Duration) -> Self {
         let upload = access.upload.clone();
-        Self { inner, timer: IdleTimer::new(idle), upload, held: Some(Held { conn, _in_flight: in_flight, access }) }
+        let held = Some(Held { conn, _in_flight: in_flight, access });
+        Self { inner, timer: IdleTimer::new(idle), upload, stream: StreamWatch::begin(), held }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(stream) = &self.stream {
+            stream.touch();
+        }
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
             ready!(self.timer.poll_idle(cx, self.upload.as_deref()));
             self.fail("idle-timeout");

@@ -12,14 +12,14 @@ use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::Shared;
 use super::config::is_in_networks;
 use super::dispatch::handle;
-use super::stall::StallGuard;
+use super::stall::{StallGuard, StreamExecutor};
 
 /// What the first bytes of an HTTP/2 connection are.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
@@ -104,7 +104,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = &shared.config.limits;
-    let conn = http2::Builder::new(TokioExecutor::new())
+    let conn = http2::Builder::new(StreamExecutor { window: shared.config.timeouts.stream_idle })
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_per_connection)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use http::header::{CONNECTION, EXPECT, HOST, TE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -17,8 +17,8 @@ use super::activity::{Activity, UploadFault};
 use super::body::{Body, Relay, Upload};
 use super::connection::Peer;
 use super::header::{
-    self, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REQUEST_ID, strip_hop_by_hop,
-    strip_pretenders,
+    self, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REQUEST_ID, join_cookies,
+    strip_hop_by_hop, strip_pretenders,
 };
 use super::page::Reason;
 use super::pool::{Conn, Pool};
@@ -159,6 +159,9 @@ fn prepare(shared: &Shared, peer: &Peer, target: Target, request: Request<Incomi
     strip_hop_by_hop(&mut head.headers);
     strip_pretenders(&mut head.headers, peer.is_trusted);
     let headers = &mut head.headers;
+    if head.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
     headers.insert(&X_FORWARDED_FOR, forwarded_for);
     headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(if access.is_https { "https" } else { "http" }));
     if !peer.is_trusted || !headers.contains_key(&X_FORWARDED_PORT) {
@@ -181,6 +184,10 @@ fn prepare(shared: &Shared, peer: &Peer, target: Target, request: Request<Incomi
     let is_expecting = headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     if is_empty || !is_expecting {
         headers.remove(EXPECT);
+    }
+    if !is_empty && !headers.contains_key(CONTENT_LENGTH) {
+        // Said here because the body of a GET without it would be left out.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     let gate = (!is_empty && is_expecting).then(CancellationToken::new);
     let upload = (!is_empty).then(|| Arc::new(Activity::new()));

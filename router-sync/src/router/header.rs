@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{
-    CONNECTION, FORWARDED, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, COOKIE, FORWARDED, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
@@ -90,6 +90,18 @@ pub(super) fn strip_pretenders(headers: &mut HeaderMap, is_trusted: bool) {
 
 fn is_managed(name: &str) -> bool {
     name.starts_with("x-forwarded-") || name == "x-request-id" || name == "forwarded"
+}
+
+/// Makes one line of several `Cookie` lines, which only HTTP/2 may have (RFC 9113 §8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(COOKIE).iter();
+    if lines.next().is_none() || lines.next().is_none() {
+        return;
+    }
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// Who asks: the peer, or, when that is a trusted proxy, the nearest address in `X-Forwarded-For` that is not one.

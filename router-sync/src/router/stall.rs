@@ -1,14 +1,19 @@
-//! A client connection that gives up on a client which does not read.
+//! Giving up on clients that do not read: a whole connection, or one stream of an HTTP/2 connection.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use hyper::rt::Executor;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::activity::IdleTimer;
+use super::activity::{Activity, IdleTimer};
 
 /// A stream whose writes fail when the peer takes nothing for a while. Reads have their limits elsewhere: whether a
 /// quiet client is a fault depends on what is expected of it.
@@ -66,5 +71,68 @@ impl AsyncWrite for StallGuard {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+tokio::task_local! {
+    static STREAM: Arc<StreamWatch>;
+}
+
+/// Whether the client takes the response of one HTTP/2 stream. The connection may well move while one stream's window
+/// is shut, and then nobody asks that stream's body for more.
+#[derive(Debug)]
+pub(super) struct StreamWatch {
+    activity: Activity,
+    is_responding: AtomicBool,
+}
+
+impl StreamWatch {
+    /// The watch over the stream whose task this is, if it is one; from now on it wants to see movement.
+    pub(super) fn begin() -> Option<Arc<Self>> {
+        let watch = STREAM.try_with(Arc::clone).ok()?;
+        watch.touch();
+        watch.is_responding.store(true, Ordering::Relaxed);
+        Some(watch)
+    }
+
+    /// The body was asked for more.
+    pub(super) fn touch(&self) {
+        self.activity.touch();
+    }
+
+    async fn stalled(&self, window: Duration) {
+        // The app's own silence has the same window, and is noticed first.
+        let window = window + window / 4;
+        loop {
+            let now = tokio::time::Instant::now();
+            let since = if self.is_responding.load(Ordering::Relaxed) { self.activity.last() } else { now };
+            if since + window <= now {
+                return;
+            }
+            tokio::time::sleep_until(since + window).await;
+        }
+    }
+}
+
+/// Runs the streams of HTTP/2 connections, each in a task that ends when its client takes nothing for a while.
+#[derive(Debug, Clone)]
+pub(super) struct StreamExecutor {
+    pub(super) window: Duration,
+}
+
+impl<F> Executor<F> for StreamExecutor
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, stream: F) {
+        let window = self.window;
+        let watch = Arc::new(StreamWatch { activity: Activity::new(), is_responding: AtomicBool::new(false) });
+        tokio::spawn(STREAM.scope(Arc::clone(&watch), async move {
+            tokio::select! {
+                _ = stream => {}
+                () = watch.stalled(window) => {}
+            }
+        }));
     }
 }

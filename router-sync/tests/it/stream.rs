@@ -1,6 +1,6 @@
 //! Bodies pass through as they come.
 
-use crate::rig::{Rig, mirror, process, within};
+use crate::rig::{Rig, config, mirror, process, route, within};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -155,6 +155,15 @@ async fn responses_without_a_body_keep_their_headers() {
 }
 
 #[tokio::test]
+async fn a_get_keeps_its_body() {
+    let rig = Rig::with(vec![mirror("web.1").await]).await;
+    let answer = rig.ask("GET /", "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n").await;
+    assert!(answer.body.ends_with("\r\n\r\nhi"), "{}", answer.body);
+    let answer = rig.ask("GET /", "Content-Length: 2\r\n\r\nhi").await;
+    assert!(answer.body.ends_with("\r\n\r\nhi"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn http_1_0_clients_and_pipelining_work() {
     let rig = Rig::with(vec![mirror("web.1").await]).await;
     let mut wire = rig.connect().await;
@@ -179,11 +188,74 @@ async fn http_2_with_prior_knowledge_works() {
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(conn);
     let uri = format!("http://app.localhost:{}/h2?x=1", rig.addr.port());
-    let request = http::Request::post(uri).body(Full::new(bytes::Bytes::from_static(b"hello"))).unwrap();
+    let request = http::Request::post(uri)
+        .header("cookie", "a=1")
+        .header("cookie", "b=2")
+        .body(Full::new(bytes::Bytes::from_static(b"hello")))
+        .unwrap();
     let response = within(sender.send_request(request)).await.unwrap();
     assert_eq!(response.status(), 200);
     let body = within(response.into_body().collect()).await.unwrap().to_bytes();
     let body = String::from_utf8(body.to_vec()).unwrap();
     assert!(body.starts_with("POST /h2?x=1 HTTP/1.1\r\n") && body.ends_with("hello"), "{body}");
+    assert!(body.contains("\r\ncookie: a=1; b=2\r\n"), "{body}");
     assert!(body.contains(&format!("host: app.localhost:{}\r\n", rig.addr.port())), "{body}");
+}
+
+/// A process that sends until nobody takes it any more.
+async fn endless() -> std::sync::Arc<slipway_engine::route::Backend> {
+    process("web.1", |mut wire| async move {
+        wire.head().await;
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n").await;
+        let chunk = vec![b'x'; 64 * 1024];
+        while wire.stream.write_all(&chunk).await.is_ok() {}
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut() {
+    let mut config = config();
+    config.timeouts.stream_idle = std::time::Duration::from_millis(200);
+    let rig = Rig::start(config).await;
+    let backend = endless().await;
+    rig.publish(route("app", vec![backend.clone()]), Vec::new());
+    let mut wire = rig.connect().await;
+    wire.send("GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n").await;
+    wire.head().await;
+    assert!(rig.log.texts(1).await[0].ends_with(" error=client-closed"));
+    within(backend.idle()).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_one_stream_keeps_the_others() {
+    use http_body_util::{BodyExt, Empty};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    let mut config = config();
+    config.timeouts.stream_idle = std::time::Duration::from_millis(200);
+    let rig = Rig::start(config).await;
+    let (stuck, quick) = (endless().await, mirror("web.1").await);
+    rig.publish_all(
+        vec![
+            (vec!["stuck.localhost".to_owned()], std::sync::Arc::new(route("stuck", vec![stuck.clone()]))),
+            (vec!["quick.localhost".to_owned()], std::sync::Arc::new(route("quick", vec![quick]))),
+        ],
+        Vec::new(),
+    );
+    let stream = TcpStream::connect(rig.addr).await.unwrap();
+    let (mut sender, conn) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(conn);
+    let mut ask = |uri: &str| sender.send_request(http::Request::get(uri).body(Empty::<bytes::Bytes>::new()).unwrap());
+    let unread = within(ask("http://stuck.localhost/")).await.unwrap();
+    assert_eq!(unread.status(), 200);
+    within(async {
+        while stuck.in_flight() > 0 {
+            let answer = ask("http://quick.localhost/").await.unwrap();
+            assert!(answer.into_body().collect().await.unwrap().to_bytes().starts_with(b"GET / "));
+        }
+    })
+    .await;
+    within(stuck.idle()).await;
 }
