@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::{AppId, BuildId, ProcessType, UserId, Username};
+use crate::{AppId, BuildId, BuildLogId, ProcessType, UserId, Username};
 
 /// The commands by process type.
 pub type Procfile = BTreeMap<ProcessType, String>;
@@ -57,4 +57,54 @@ impl Build {
             BuildKind::Image
         }
     }
+}
+
+/// How an attempt to build came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BuildOutcome {
+    /// There is a build.
+    Succeeded,
+    /// The source did not build.
+    Failed,
+    /// It was stopped: the client left, or somebody asked.
+    Canceled,
+}
+
+impl BuildOutcome {
+    /// The name under which it is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+impl std::str::FromStr for BuildOutcome {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Succeeded, Self::Failed, Self::Canceled].into_iter().find(|outcome| outcome.as_str() == text).ok_or(())
+    }
+}
+
+/// The log of one attempt to build, also of one that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildLog {
+    /// Its identity.
+    pub id: BuildLogId,
+    /// The app it is of.
+    pub app: AppId,
+    /// Who pushed.
+    pub owner: UserId,
+    /// That user's name.
+    pub owner_name: Username,
+    /// Hash of the commit that was built.
+    pub sha: String,
+    /// How it came out.
+    pub outcome: BuildOutcome,
+    /// When it was made.
+    pub created: DateTime<Utc>,
 }

@@ -77,3 +77,11 @@ id!(
     /// Names an SSH public key.
     KeyId
 );
+id!(
+    /// Names the log of one attempt to build.
+    BuildLogId
+);
+id!(
+    /// Names an entry of the record of who did what.
+    EventId
+);

@@ -1,1 +1,41 @@
+#![allow(unused)]
 //! Persistence on SQLite and PostgreSQL; the only crate that names diesel.
+//!
+//! Free functions `<resource>_<verb>` take a [`Db`] and domain types and give domain types back. Reads run on a
+//! handle from [`Store::read`]; whatever changes something runs inside [`Store::write`], one transaction, and one
+//! at a time on either database, so that a rule which reads and then writes holds on both alike.
+//!
+//! No rule about who may do what, no clock (times come in as arguments), no network beyond the database.
+
+mod app;
+mod build;
+mod build_log;
+mod config;
+mod db;
+mod domain;
+mod error;
+mod event;
+mod key;
+mod perm;
+mod release;
+mod seal;
+mod settings;
+mod store;
+mod user;
+
+pub use app::*;
+pub use build::*;
+pub use build_log::*;
+pub use config::*;
+pub use db::Db;
+pub use domain::*;
+pub use error::{StoreError, UniqueOn};
+pub use event::*;
+pub use key::*;
+pub use perm::*;
+pub use release::*;
+pub use seal::{SealingKey, SealingKeyError};
+pub use settings::*;
+pub use slipway_core::{Page, Paged};
+pub use store::{Store, StoreConfig};
+pub use user::*;

@@ -1,0 +1,22 @@
+//! Host names under which an app answers.
+
+use chrono::{DateTime, Utc};
+
+use crate::{AppId, UserId, Username};
+
+/// A host name of an app: the app's own name (answering below the platform's domain) or a full name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain {
+    /// The app that answers.
+    pub app: AppId,
+    /// Who added it.
+    pub owner: UserId,
+    /// That user's name.
+    pub owner_name: Username,
+    /// The name in lower case, unique on the platform; a leading `*.` stands for any one label.
+    pub domain: String,
+    /// When it was added.
+    pub created: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated: DateTime<Utc>,
+}
