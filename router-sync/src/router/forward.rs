@@ -59,7 +59,14 @@ pub(super) async fn forward(
     loop {
         let in_flight = match choose(shared, &route, &tried) {
             Some(in_flight) => in_flight,
-            None if !tried.is_empty() => return Err(last_failure),
+            // They may be gone because others took their place.
+            None if !tried.is_empty() => match shared.find(&host) {
+                Some(newest) if !Arc::ptr_eq(&newest, &route) => {
+                    route = newest;
+                    continue;
+                }
+                _ => return Err(last_failure),
+            },
             None => {
                 route = reroute(shared, &host, route).await?;
                 continue;
@@ -87,6 +94,10 @@ pub(super) async fn forward(
                 return Ok(Response::from_parts(head, Body::Relay(Box::new(relay))));
             }
             Err(SendError::Unreachable(unsent, reason)) => {
+                // A client waits no longer for connections than it would for an answer.
+                if access.connect >= shared.config.timeouts.first_byte {
+                    return Err(reason);
+                }
                 request = *unsent;
                 last_failure = reason;
                 tried.push(backend);
