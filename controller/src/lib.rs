@@ -1,1 +1,14 @@
-//! The Slipway controller: APIs, desired state and reconcilers.
+//! The Slipway controller: the APIs, the desired state, and the reconcilers that make the engine follow it.
+//!
+//! This package only puts the parts together: settings from the environment ([`config`]), the platform's own secrets
+//! ([`secrets`]), logging ([`telemetry`]), start and stop ([`run`]). It has no rules of its own. `slipway up` uses it
+//! as a library; the binary `slipway-controller` is for everything else.
+
+pub mod config;
+pub mod run;
+pub mod secrets;
+pub mod telemetry;
+
+pub use config::{Config, ConfigError, UpOptions};
+pub use run::{Controller, StartError};
+pub use secrets::{Secrets, SecretsError};

@@ -28,6 +28,7 @@ mod user;
 use std::sync::Arc;
 
 use slipway_engine::Engine;
+use slipway_store::Store;
 
 pub use build::{BuildLog, BuildLogState, Deployed, NewBuild};
 pub use clock::{Clock, SystemClock};
@@ -49,11 +50,18 @@ pub struct Service {
 
 struct Inner {
     config: ServiceConfig,
+    store: Store,
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
 }
 
 impl Service {
+    /// The use cases over a database and an engine.
+    #[must_use]
+    pub fn new(config: ServiceConfig, store: Store, engine: Arc<dyn Engine>, clock: Arc<dyn Clock>) -> Self {
+        Self { inner: Arc::new(Inner { config, store, engine, clock }) }
+    }
+
     /// The settings it was made with.
     #[must_use]
     pub fn config(&self) -> &ServiceConfig {

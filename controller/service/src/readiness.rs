@@ -1,15 +1,18 @@
 //! Whether the platform can work.
 
-use slipway_core::Result;
+use slipway_core::{Error, Result};
 
 use crate::Service;
 
 impl Service {
-    /// Asks the database something trivial.
+    /// Asks the database for a sign of life.
     ///
     /// # Errors
-    /// `Unavailable` when it does not answer.
+    /// `Unavailable` when there is none.
     pub async fn readiness_check(&self) -> Result<()> {
-        todo!()
+        self.inner.store.ping().await.map_err(|error| Error::Unavailable {
+            public: "Service temporarily unavailable, try again later.".to_owned(),
+            context: format!("the database does not answer: {error}"),
+        })
     }
 }

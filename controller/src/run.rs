@@ -1,0 +1,91 @@
+//! Starting and stopping the controller.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use slipway_api::{Metrics, State};
+use slipway_engine::Engine;
+use slipway_service::{Service, ServiceConfig, SystemClock};
+use slipway_store::{SealingKey, Store, StoreConfig, StoreError};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+
+/// A controller that has its database and its address, and answers once [`Controller::run`] is called.
+pub struct Controller {
+    /// Where the API listens: the port is known even when a free one was asked for.
+    pub api_addr: SocketAddr,
+    /// The use cases, for what runs in the same process.
+    pub service: Service,
+    config: Config,
+    listener: TcpListener,
+}
+
+/// Why the controller did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error("cannot use the database")]
+    Store(#[from] StoreError),
+    /// The address.
+    #[error("cannot listen on {addr} for the API")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The key under which secrets are sealed.
+    #[error("the sealing key must be 64 hexadecimal digits")]
+    SealingKey,
+}
+
+impl Controller {
+    /// Opens the database, brings its tables up to date, and takes the API's address.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config, engine: Arc<dyn Engine>) -> Result<Self, StartError> {
+        let key = sealing_key(config.secrets.sealing_key.expose_secret()).ok_or(StartError::SealingKey)?;
+        let store = Store::connect(StoreConfig::new(config.database_url.clone(), key)).await?;
+        let service = Service::new(service_config(&config), store, engine, Arc::new(SystemClock));
+        let fail = |source| StartError::Listen { addr: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
+        let api_addr = listener.local_addr().map_err(fail)?;
+        Ok(Self { api_addr, service, config, listener })
+    }
+
+    /// Answers requests and reconciles until `shutdown`; then requests in flight get the drain time, and whatever a
+    /// reconciler was about is taken up by the next start.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let state = State { service: self.service, metrics: Metrics::default(), shutdown: shutdown.clone() };
+        tracing::info!(addr = %self.api_addr, "the API listens on {}", self.api_addr);
+        slipway_api::serve::serve(self.listener, slipway_api::api(state), shutdown, self.config.drain_timeout).await;
+        tracing::info!("the controller has stopped");
+    }
+}
+
+fn service_config(config: &Config) -> ServiceConfig {
+    let secrets = &config.secrets;
+    let usual = ServiceConfig::new(config.domain.clone(), secrets.builder_key.clone(), secrets.server_key.clone());
+    ServiceConfig {
+        registration: config.registration,
+        reserved_names: config.reserved_names.clone().unwrap_or_else(|| usual.reserved_names.clone()),
+        deploy_timeout: config.deploy_timeout,
+        run_timeout: config.run_timeout,
+        ..usual
+    }
+}
+
+fn sealing_key(text: &str) -> Option<SealingKey> {
+    let mut bytes = [0_u8; 32];
+    if text.len() != bytes.len() * 2 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(SealingKey::from_bytes(bytes))
+}
