@@ -167,10 +167,20 @@ impl Compile<'_> {
     /// Runs `tool` quietly and returns its output, without the blanks around it.
     ///
     /// # Errors
-    /// As [`Compile::run`]; the tool's error output is passed on.
+    /// As [`Compile::run`]; the end of the tool's error output is passed on then.
     pub async fn capture(&self, tool: Tool, what: &str) -> Result<String, BuildError> {
-        let text = self.runner.capture(tool, true).await.map_err(|error| error.into_build_error(what))?;
-        Ok(text.trim().to_owned())
+        match self.runner.capture(tool, false).await {
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(error) => {
+                if let ToolError::Exit { tail, .. } = &error {
+                    let lines: Vec<&str> = tail.lines().rev().take(20).collect();
+                    for line in lines.into_iter().rev() {
+                        self.detail(line).await;
+                    }
+                }
+                Err(error.into_build_error(what))
+            }
+        }
     }
 
     /// The cache part called `name`, and whether an earlier build left something in it.

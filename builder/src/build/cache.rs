@@ -2,6 +2,7 @@
 //!
 //! Nothing in a cache is needed: it may be cleared at any time and is, when it looks damaged or grows too large.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,15 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
+use uuid::Uuid;
+
 use super::tree;
 
 /// Name of the file in a kept tree that says what it was made from.
 const STAMP: &str = ".slipway-key";
+
+/// How names of trees begin that are being copied.
+const FRESH: &str = "new-";
 
 /// An app's cache, locked for one build.
 #[derive(Debug)]
@@ -61,6 +67,11 @@ impl Cache {
             tree::remove(&dir)?;
         }
         fs::create_dir_all(&dir)?;
+        for entry in fs::read_dir(&dir)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(FRESH) {
+                tree::remove(&entry.path())?;
+            }
+        }
         Ok(Self { dir })
     }
 
@@ -105,7 +116,9 @@ impl Cache {
     /// Keeps a copy of the tree `from` as `name`, made from `key`, in place of what was there. A failure (a full disk)
     /// only means that nothing is kept.
     pub async fn store(&self, name: &str, key: &str, from: &Path) {
-        let (kept, fresh) = (self.dir.join(name), self.dir.join(format!("{name}.new")));
+        // A name of its own, since a cancelled build may still be copying.
+        let fresh = self.dir.join(format!("{FRESH}{}", Uuid::new_v4()));
+        let kept = self.dir.join(name);
         let (key, from) = (key.to_owned(), from.to_owned());
         let _ = tokio::task::spawn_blocking(move || {
             if store(&kept, &fresh, &key, &from).is_err() {
@@ -147,7 +160,10 @@ pub fn key<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

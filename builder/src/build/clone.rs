@@ -54,14 +54,15 @@ pub fn check_url(text: &str) -> Result<(Url, Option<String>), BuildError> {
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped().or_else(|| embedded_v4(v6)) {
-            Some(v4) => is_public_v4(v4),
-            None => {
+        IpAddr::V6(v6) => {
+            if let Some(v4) = v6.to_ipv4_mapped().or_else(|| embedded_v4(v6)) {
+                is_public_v4(v4)
+            } else {
                 let first = v6.segments()[0];
                 let is_local = (first & 0xfe00) == 0xfc00 || (first & 0xffc0) == 0xfe80 || (first & 0xffc0) == 0xfec0;
                 !(v6.is_loopback() || v6.is_unspecified() || v6.is_multicast() || is_local)
             }
-        },
+        }
     }
 }
 

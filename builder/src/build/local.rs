@@ -409,17 +409,14 @@ impl LocalBuilder {
 #[async_trait]
 impl SourceBuilder for LocalBuilder {
     async fn build(&self, request: BuildRequest, output: BuildOutput) -> Result<Built, BuildError> {
-        let slot = match self.slots.try_acquire() {
-            Ok(slot) => slot,
-            Err(_) => {
-                let count = self.config.concurrency.max(1);
-                let builds = if count == 1 { "build is".to_owned() } else { format!("{count} builds are") };
-                output
-                    .step(&format!("Waiting: {builds} running already, which is as many as this machine takes"))
-                    .await;
-                let waited = self.slots.acquire().await;
-                waited.map_err(|_| BuildError::Unavailable("the platform is shutting down".to_owned()))?
-            }
+        let slot = if let Ok(slot) = self.slots.try_acquire() {
+            slot
+        } else {
+            let count = self.config.concurrency.max(1);
+            let builds = if count == 1 { "1 build is".to_owned() } else { format!("{count} builds are") };
+            output.step(&format!("Waiting: {builds} running already, which is as many as this machine takes")).await;
+            let waited = self.slots.acquire().await;
+            waited.map_err(|_| BuildError::Unavailable("the platform is shutting down".to_owned()))?
         };
         let result = self.build_with_slot(request, &output).await;
         drop(slot);
@@ -454,6 +451,7 @@ fn internal(doing: &str, error: &dyn std::error::Error) -> BuildError {
 fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
+        1 => "1 second".to_owned(),
         0..60 => format!("{seconds} seconds"),
         60 => "1 minute".to_owned(),
         _ if seconds.is_multiple_of(60) => format!("{} minutes", seconds / 60),

@@ -96,18 +96,21 @@ impl Source {
                     )));
                 }
                 Err(_) => {
-                    fs::create_dir(&at).map_err(|error| BuildError::Internal(format!("creating {name}: {error}")))?
+                    fs::create_dir(&at).map_err(|error| BuildError::Internal(format!("creating {name}: {error}")))?;
                 }
             }
         }
         Ok(at)
     }
 
-    /// Removes `name`, whatever it is, without following links.
+    /// Removes `name`, whatever it is, without following links: below a link there is nothing to remove.
     ///
     /// # Errors
     /// [`BuildError::Internal`] when the file system refuses.
     pub fn remove(&self, name: &str) -> Result<(), BuildError> {
+        if !self.plain_parents(name) {
+            return Ok(());
+        }
         super::tree::remove(&self.dir.join(name))
             .map_err(|error| BuildError::Internal(format!("removing {name}: {error}")))
     }
@@ -147,6 +150,7 @@ mod tests {
         assert_eq!(source.bytes("package.json").unwrap(), None);
         assert!(matches!(source.own_dir("bin"), Err(BuildError::Failed(_))));
         assert!(matches!(source.own_dir("bin/deep"), Err(BuildError::Failed(_))));
+        source.remove("bin/secret").unwrap();
         source.remove("bin").unwrap();
         assert!(outside.path().join("secret").exists());
         assert!(source.own_dir("bin/deep").unwrap().is_dir());

@@ -65,16 +65,14 @@ pub async fn serve(listener: TcpListener, site: Site, stop: impl Future<Output =
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     tokio::pin!(stop);
     loop {
-        let stream = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                // Out of descriptors: what is open will end.
-                Err(_) => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors: what is open will end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
         };
         let _ = stream.set_nodelay(true);
         let site = Arc::clone(&site);

@@ -53,7 +53,6 @@ impl Buildpack for Go {
                 .env("GOCACHE", &compiled)
                 .env("GOPATH", &scratch)
                 .env("GOFLAGS", &flags)
-                .env_default("CGO_ENABLED", "1")
         };
         let version = cx.capture(tool().args(["env", "GOVERSION"]), "go env").await?;
         cx.step(&format!("Using {version}")).await;

@@ -131,12 +131,15 @@ impl Buildpack for Node {
                 cx.run(packages.tool().args(["run", script]), &format!("{} run {script}", manager.name())).await?;
             }
         }
-        if manifest.has_dev_dependencies && !cx.is_set("NPM_CONFIG_PRODUCTION_KEEP_DEV") {
-            if let Some(args) = packages.prune_args(&manager_version) {
-                cx.step("Removing development packages").await;
-                cx.run(packages.tool().args(args), &format!("{} (removing development packages)", manager.name()))
-                    .await?;
-            }
+        let keeps_dev = ["NPM_CONFIG_PRODUCTION", "YARN_PRODUCTION"]
+            .iter()
+            .any(|name| cx.env.get(*name).is_some_and(|value| value.expose() == "false"));
+        if manifest.has_dev_dependencies
+            && !keeps_dev
+            && let Some(args) = packages.prune_args(&manager_version)
+        {
+            cx.step("Removing development packages").await;
+            cx.run(packages.tool().args(args), &format!("{} (removing development packages)", manager.name())).await?;
         }
         let done = Compiled {
             path: vec!["{slug}/node_modules/.bin".to_owned()],
@@ -226,8 +229,9 @@ impl<'a> Packages<'a> {
     fn tool(&self) -> Tool {
         let tool = self.cx.tool(self.program.clone());
         let tool = if self.is_corepack { tool.arg(self.manager.name()) } else { tool };
+        // pnpm asks questions otherwise. For the others it would turn warnings of some build tools into errors.
+        let tool = if self.manager == Manager::Pnpm { tool.env_default("CI", "true") } else { tool };
         tool.env_default("NODE_ENV", "production")
-            .env_default("CI", "true")
             .env("NPM_CONFIG_CACHE", &self.cache)
             .env("NPM_CONFIG_UPDATE_NOTIFIER", "false")
             .env("YARN_CACHE_FOLDER", &self.cache)

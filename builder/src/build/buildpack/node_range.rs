@@ -24,11 +24,9 @@ pub fn has_major(range: &str, major: u64) -> Option<bool> {
             fits_all &= match operator.as_str() {
                 ">=" => major >= bound,
                 // `>20` excludes all of 20, `>20.1` does not.
-                ">" if digits.contains('.') => major >= bound,
-                ">" => major > bound,
+                ">" => major > bound || (digits.contains('.') && major == bound),
                 "<=" => major <= bound,
-                "<" if is_whole(digits) => major < bound,
-                "<" => major <= bound,
+                "<" => major < bound || (!is_whole(digits) && major == bound),
                 "" | "=" | "^" | "~" => major == bound,
                 _ => return None,
             };

@@ -41,10 +41,10 @@ impl Buildpack for Python {
     async fn compile(&self, cx: &Compile<'_>) -> Result<Compiled, BuildError> {
         let interpreter = Interpreter::choose(cx).await?;
         let plan = InstallPlan::read(cx.source)?;
-        cx.source.remove(VENV)?;
         cx.source.own_dir(".slipway")?;
+        cx.source.remove(VENV)?;
         let venv = cx.source.dir().join(VENV);
-        let key = plan.key(cx.source, &interpreter)?;
+        let key = InstallPlan::key(cx.source, &interpreter)?;
         let is_restored = match &key {
             Some(key) => cx.cache.restore("venv", key, &venv).await && python_works(cx, &venv).await,
             None => false,
@@ -67,8 +67,10 @@ impl Buildpack for Python {
         if plan.installs_project {
             cx.step("Installing the project").await;
             let (cache, _) = cx.cache_part("pip")?;
-            let pip = pip(cx, &venv, &cache).args(["install", "--no-deps", "--no-compile", "."]);
-            cx.run(pip, "pip install .").await?;
+            let pip = pip(cx, &venv, &cache).args(["install", "--no-compile"]);
+            // What is listed has been installed; what is not listed only the project's build system knows.
+            let pip = if plan.requirements == Requirements::None { pip } else { pip.arg("--no-deps") };
+            cx.run(pip.arg("."), "pip install .").await?;
             python_venv::make_relocatable(&venv, cx.source.dir())
                 .map_err(|error| BuildError::Internal(format!("moving the virtual environment: {error}")))?;
         }
@@ -330,28 +332,39 @@ impl InstallPlan {
                     BuildError::Failed("pyproject.toml: project.dependencies must be a list of requirements".to_owned())
                 })?,
         };
+        let installs_project = table.contains_key("build-system");
+        let poetry =
+            table.get("tool").and_then(|tool| tool.get("poetry")).and_then(|poetry| poetry.get("dependencies"));
+        let needs_poetry =
+            poetry.and_then(toml::Value::as_table).is_some_and(|list| list.keys().any(|name| name != "python"));
+        if needs_poetry && listed.is_none() && !installs_project {
+            return Err(BuildError::Failed(
+                "pyproject.toml: the dependencies are listed for Poetry alone; move them to project.dependencies, or \
+                 export them: poetry export -o requirements.txt"
+                    .to_owned(),
+            ));
+        }
         let requirements = if lines.is_empty() { Requirements::None } else { Requirements::Listed(lines) };
-        Ok(Self { requirements, installs_project: table.contains_key("build-system") })
+        Ok(Self { requirements, installs_project })
     }
 
     /// What the installed packages depend on; `None` when they depend on the source itself and cannot be reused.
-    fn key(&self, source: &Source, interpreter: &Interpreter) -> Result<Option<String>, BuildError> {
+    fn key(source: &Source, interpreter: &Interpreter) -> Result<Option<String>, BuildError> {
         let mut parts =
             vec![interpreter.version.clone().into_bytes(), interpreter.program.display().to_string().into()];
         let mut files: Vec<String> = MANIFESTS.iter().map(|file| (*file).to_owned()).collect();
         // Files that requirements.txt may include.
-        let is_list =
-            |name: &str| name.ends_with(".txt") && (name.contains("requirements") || name.contains("constraints"));
+        let is_list = |name: &str| is_text(name) && (name.contains("requirements") || name.contains("constraints"));
         files.extend(source.list("", is_list));
         if source.has_dir("requirements") {
-            let inner = source.list("requirements", |name| name.ends_with(".txt") || name.ends_with(".in"));
+            let inner = source.list("requirements", is_text);
             files.extend(inner.into_iter().map(|name| format!("requirements/{name}")));
         }
         files.sort();
         files.dedup();
         for file in files {
             let Some(content) = source.bytes(&file)? else { continue };
-            if file.ends_with(".txt") && !is_reusable(&String::from_utf8_lossy(&content), &file) {
+            if is_text(&file) && !is_reusable(&String::from_utf8_lossy(&content), &file) {
                 return Ok(None);
             }
             parts.push(file.into_bytes());
@@ -359,6 +372,10 @@ impl InstallPlan {
         }
         Ok(Some(cache::key(parts.iter().map(Vec::as_slice))))
     }
+}
+
+fn is_text(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "txt")
 }
 
 /// One line, and no option of pip's.
@@ -376,7 +393,7 @@ fn is_reusable(text: &str, file: &str) -> bool {
             "-r" | "--requirement" | "-c" | "--constraint" => {
                 let name = words.next().unwrap_or_default();
                 let is_hashed = name.contains("requirements") || name.contains("constraints") || file.contains('/');
-                is_hashed && name.ends_with(".txt") && !name.contains("..") && name.matches('/').count() <= 1
+                is_hashed && is_text(name) && !name.contains("..") && name.matches('/').count() <= 1
             }
             _ => {
                 !first.starts_with(['.', '/'])
@@ -429,6 +446,7 @@ mod tests {
             "[project]\ndependencies='x'",
             "[project]\ndependencies=['-r /etc/passwd']",
             "[project]\ndependencies=[1]",
+            "[tool.poetry.dependencies]\nflask='*'",
         ] {
             assert!(matches!(InstallPlan::from_pyproject(bad), Err(BuildError::Failed(_))), "{bad}");
         }

@@ -48,8 +48,8 @@ impl Buildpack for Ruby {
         let version = cx.capture(cx.tool(ruby).arg("--version"), "ruby --version").await?;
         cx.step(&format!("Using {version}")).await;
         // Gems are put where the lock file's versions belong; anything committed there would be in the way.
-        cx.source.remove("vendor/bundle")?;
         cx.source.own_dir("vendor")?;
+        cx.source.remove("vendor/bundle")?;
         let gems = cx.source.dir().join("vendor/bundle");
         let key = cache::key([version.as_bytes(), &lock]);
         let (home, _) = cx.cache_part("bundle-home")?;

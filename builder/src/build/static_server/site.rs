@@ -87,21 +87,24 @@ impl Site {
         if let Some(file) = self.file(&here) {
             return if path.ends_with('/') { self.missing() } else { Found::File(file) };
         }
-        if here.is_dir() && self.contains(&here) {
-            if let Some(index) = self.file(&here.join("index.html")) {
-                // Only one slash in front: two would name another host.
-                let trimmed = path.trim_start_matches('/');
-                return if path.ends_with('/') || trimmed.is_empty() {
-                    Found::File(index)
-                } else {
-                    Found::Redirect(format!("/{trimmed}/"))
-                };
-            }
+        if here.is_dir()
+            && self.contains(&here)
+            && let Some(index) = self.file(&here.join("index.html"))
+        {
+            // Only one slash in front: two would name another host.
+            let trimmed = path.trim_start_matches('/');
+            return if path.ends_with('/') || trimmed.is_empty() {
+                Found::File(index)
+            } else {
+                Found::Redirect(format!("/{trimmed}/"))
+            };
         }
-        if self.config.clean_urls && !parts.is_empty() && !path.ends_with('/') {
-            if let Some(file) = self.file(&self.root.join(format!("{parts}.html"))) {
-                return Found::File(file);
-            }
+        if self.config.clean_urls
+            && !parts.is_empty()
+            && !path.ends_with('/')
+            && let Some(file) = self.file(&self.root.join(format!("{parts}.html")))
+        {
+            return Found::File(file);
         }
         self.missing()
     }
