@@ -86,11 +86,11 @@ pub(super) struct Relay {
 struct Held {
     conn: Conn,
     _in_flight: InFlight,
-    access: Access,
+    access: Box<Access>,
 }
 
 impl Relay {
-    pub(super) fn new(inner: Incoming, conn: Conn, in_flight: InFlight, access: Access, idle: Duration) -> Self {
+    pub(super) fn new(inner: Incoming, conn: Conn, in_flight: InFlight, access: Box<Access>, idle: Duration) -> Self {
         let upload = access.upload.clone();
         let held = Some(Held { conn, _in_flight: in_flight, access });
         Self { inner, timer: IdleTimer::new(idle), upload, stream: StreamWatch::begin(), held }

@@ -23,7 +23,7 @@ pub(super) async fn handle(shared: Arc<Shared>, peer: Arc<Peer>, request: Reques
     let request_id = shared.request_ids.of(request.headers());
     let accept = request.headers().get(ACCEPT).cloned();
     // Whoever sends the last byte of the answer takes it from here.
-    let mut access = Some(Access {
+    let mut access = Some(Box::new(Access {
         metrics: Arc::clone(&shared.metrics),
         sink: Arc::clone(&shared.logs),
         app: None,
@@ -41,7 +41,7 @@ pub(super) async fn handle(shared: Arc<Shared>, peer: Arc<Peer>, request: Reques
         upload: None,
         error: None,
         in_flight: Some(shared.metrics.request_began()),
-    });
+    }));
     let outcome = dispatch(&shared, &peer, request, &mut access).await;
     let mut response = match outcome {
         Ok(response) => response,
@@ -66,7 +66,7 @@ async fn dispatch(
     shared: &Arc<Shared>,
     peer: &Peer,
     request: Request<Incoming>,
-    slot: &mut Option<Access>,
+    slot: &mut Option<Box<Access>>,
 ) -> Result<Response<Body>, Reason> {
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(Reason::MethodRefused);

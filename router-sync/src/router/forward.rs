@@ -45,7 +45,7 @@ pub(super) async fn forward(
     route: Arc<AppRoute>,
     target: Target,
     request: Request<Incoming>,
-    slot: &mut Option<Access>,
+    slot: &mut Option<Box<Access>>,
 ) -> Result<Response<Body>, Reason> {
     let Some(access) = slot.as_mut() else { return Err(Reason::BadResponse) };
     let host = access.host.clone();
@@ -350,7 +350,7 @@ fn switch(
     upgrade: Option<(HeaderValue, OnUpgrade)>,
     conn: Conn,
     in_flight: InFlight,
-    slot: &mut Option<Access>,
+    slot: &mut Option<Box<Access>>,
 ) -> Result<Response<Body>, Reason> {
     let Some((wanted, client)) = upgrade else { return Err(Reason::BadResponse) };
     let protocol = response.headers().get(UPGRADE).cloned().ok_or(Reason::BadResponse)?;

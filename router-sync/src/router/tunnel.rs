@@ -24,7 +24,7 @@ pub(super) struct Tunnel {
     pub(super) backend: OnUpgrade,
     pub(super) conn: Conn,
     pub(super) in_flight: InFlight,
-    pub(super) access: Access,
+    pub(super) access: Box<Access>,
 }
 
 impl Tunnel {
