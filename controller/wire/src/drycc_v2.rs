@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub mod hook;
+#[cfg(test)]
+mod tests;
 
 /// A page of a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,0 +1,63 @@
+//! Real-looking bodies: what is read is written again as it was.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn check<T: Serialize + DeserializeOwned>(body: &Value) {
+    let read: T = serde_json::from_value(body.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), body);
+}
+
+#[test]
+fn bodies_are_as_in_the_contract() {
+    let time = "2026-01-31T12:00:00Z";
+    check::<User>(&json!({
+        "id": 1, "last_login": null, "is_superuser": true, "username": "bob", "first_name": "", "last_name": "",
+        "email": "bob@example.com", "is_staff": true, "is_active": true, "date_joined": time, "groups": [],
+        "user_permissions": [],
+    }));
+    check::<Page<App>>(
+        json!({"count": 2, "next": "http://h/v2/apps/?limit=1&offset=1", "previous": null, "results": [{
+            "uuid": "de1bf5b5-4a72-4f94-a10c-d2a3741cdf75", "id": "blog", "owner": "bob", "structure": {"web": 2},
+            "url": "blog.example.com", "created": time, "updated": time,
+        }]}),
+    );
+    check::<Build>(&json!({
+        "uuid": "u", "app": "blog", "owner": "bob", "image": "example/app:1", "sha": "", "procfile": {"web": "run"},
+        "dockerfile": "", "stack": "", "created": time, "updated": time,
+    }));
+    check::<Config>(&json!({
+        "uuid": "u", "owner": "bob", "app": "blog", "values": {"A": "1"}, "memory": {"web": "64M"}, "cpu": {}, "tags": {},
+        "registry": {}, "healthcheck": {"web/cmd": {"livenessProbe": {"httpGet": {"port": 5000}}}}, "created": time,
+        "updated": time,
+    }));
+    check::<Release>(&json!({
+        "uuid": "u", "app": "blog", "owner": "bob", "version": 3, "summary": "bob deployed 0a1b2c3", "failed": false,
+        "config": "c", "build": null, "exception": null, "state": "succeeded", "created": time, "updated": time,
+    }));
+    check::<Pods>(&json!({"count": 1, "results": [
+        {"name": "blog-web-v3-x7k2q", "release": "v3", "started": time, "state": "up", "type": "web"},
+    ]}));
+    check::<Key>(&json!({
+        "uuid": "u", "id": "laptop", "owner": "bob", "public": "ssh-ed25519 AAAA", "fingerprint": "00:11", "created": time,
+        "updated": time,
+    }));
+    check::<hook::ReleaseProgress>(&json!({
+        "state": "deploying", "progress": ["web: 1 of 2 ready"], "seen": "1", "reason": "", "urls": ["http://blog.localhost"],
+    }));
+}
+
+#[test]
+fn a_build_hook_waits_unless_it_says_otherwise() {
+    let mut body = json!({
+        "receive_user": "bob", "receive_repo": "blog", "image": "i", "sha": "0a1b2c3d", "procfile": {}, "dockerfile": "",
+    });
+    let hook: hook::BuildHook = serde_json::from_value(body.clone()).unwrap();
+    assert!(hook.wait && hook.stack.is_empty());
+    body["wait"] = json!(false);
+    let hook: hook::BuildHook = serde_json::from_value(body).unwrap();
+    assert!(!hook.wait);
+}
