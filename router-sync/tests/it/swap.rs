@@ -185,3 +185,29 @@ async fn shutdown_does_not_wait_for_ever() {
     assert!(wire.is_at_end().await);
     within(backend.idle()).await;
 }
+
+#[tokio::test]
+async fn a_sink_that_panics_ends_one_connection_only() {
+    struct Broken;
+    impl slipway_engine::LogSink for Broken {
+        fn append(&self, _app: slipway_core::AppId, line: slipway_core::log::LogLine) {
+            assert!(!line.text.contains("/panic"), "asked to");
+        }
+    }
+    let app = route("app", vec![mirror("web.1").await]);
+    let table = slipway_engine::route::RouteTable::new(vec![(vec!["app.localhost".to_owned()], Arc::new(app))], vec![]);
+    let (_publish, routes) = tokio::sync::watch::channel(Arc::new(table));
+    let router = slipway_router_sync::Router::bind(config(), routes, Arc::new(Broken)).await.unwrap();
+    let addr = router.local_addr();
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn(router.run(shutdown.clone()));
+    let ask = async |path: &str| {
+        let mut wire = crate::rig::Wire::new(tokio::net::TcpStream::connect(addr).await.unwrap());
+        wire.send(&format!("GET {path} HTTP/1.1\r\nHost: app.localhost\r\nConnection: close\r\n\r\n")).await;
+        String::from_utf8(wire.rest().await).unwrap()
+    };
+    within(ask("/panic")).await;
+    assert!(within(ask("/next")).await.contains("GET /next "));
+    shutdown.cancel();
+    within(running).await.unwrap();
+}

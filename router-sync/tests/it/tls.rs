@@ -164,3 +164,13 @@ async fn old_protocols_and_plain_text_are_refused() {
     let reply = wire.rest().await;
     assert!(!reply.starts_with(b"HTTP"), "{reply:?}");
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_shake_hands_is_cut() {
+    let mut config = config();
+    config.https = Some(([127, 0, 0, 1], 0).into());
+    config.timeouts.handshake = std::time::Duration::from_millis(100);
+    let rig = Rig::start(config).await;
+    let mut wire = Wire::new(TcpStream::connect(rig.tls_addr.unwrap()).await.unwrap());
+    assert!(wire.is_at_end().await);
+}
