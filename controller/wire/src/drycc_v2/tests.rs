@@ -8,7 +8,7 @@ use super::*;
 
 fn check<T: Serialize + DeserializeOwned>(body: &Value) {
     let read: T = serde_json::from_value(body.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&read).unwrap(), body);
+    assert_eq!(&serde_json::to_value(&read).unwrap(), body);
 }
 
 #[test]
