@@ -20,7 +20,7 @@ fn bodies_are_as_in_the_contract() {
         "user_permissions": [],
     }));
     check::<Page<App>>(
-        json!({"count": 2, "next": "http://h/v2/apps/?limit=1&offset=1", "previous": null, "results": [{
+        &json!({"count": 2, "next": "http://h/v2/apps/?limit=1&offset=1", "previous": null, "results": [{
             "uuid": "de1bf5b5-4a72-4f94-a10c-d2a3741cdf75", "id": "blog", "owner": "bob", "structure": {"web": 2},
             "url": "blog.example.com", "created": time, "updated": time,
         }]}),
