@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::tree;
 
-/// Name of the file in a kept tree that says what it was made from.
+/// Name of the file beside a kept tree that says what it was made from and how many bytes its files have.
 const STAMP: &str = ".slipway-key";
 
 /// How names of trees begin that are being copied.
@@ -103,8 +103,8 @@ impl Cache {
         tree::remove(&self.dir.join(name))
     }
 
-    /// Copies the tree kept as `name` to `to` when it was made from `key`. A tree that cannot be copied is removed
-    /// and counts as absent.
+    /// Copies the tree kept as `name` to `to` when it was made from `key`. A tree that has not the size it had, or
+    /// cannot be copied, is removed and counts as absent.
     pub async fn restore(&self, name: &str, key: &str, to: &Path) -> bool {
         if key.is_empty() {
             return false;
@@ -131,11 +131,14 @@ impl Cache {
 
 fn restore(kept: &Path, key: &str, to: &Path) -> bool {
     let stamp = fs::read_to_string(kept.join(STAMP)).unwrap_or_default();
-    if stamp.trim_end() != key {
+    let Some((kept_key, bytes)) = stamp.trim_end().split_once(' ') else { return false };
+    if kept_key != key {
         return false;
     }
     let tree = kept.join("tree");
-    let copied = fs::symlink_metadata(&tree).is_ok_and(|meta| meta.is_dir()) && tree::copy(&tree, to).is_ok();
+    let is_whole =
+        fs::symlink_metadata(&tree).is_ok_and(|meta| meta.is_dir()) && bytes.parse() == Ok(tree::content_bytes(&tree));
+    let copied = is_whole && tree::copy(&tree, to).is_ok();
     if !copied {
         let _ = tree::remove(to);
         let _ = tree::remove(kept);
@@ -147,7 +150,7 @@ fn store(kept: &Path, fresh: &Path, key: &str, from: &Path) -> io::Result<()> {
     tree::remove(fresh)?;
     fs::create_dir_all(fresh)?;
     tree::copy(from, &fresh.join("tree"))?;
-    fs::write(fresh.join(STAMP), key)?;
+    fs::write(fresh.join(STAMP), format!("{key} {}", tree::content_bytes(&fresh.join("tree"))))?;
     tree::remove(kept)?;
     fs::rename(fresh, kept)
 }
@@ -184,7 +187,7 @@ mod tests {
         assert!(!cache.restore("other", "k1", &root.path().join("x")).await);
         assert!(cache.restore("venv", "k1", &root.path().join("to")).await);
         assert_eq!(fs::read_to_string(root.path().join("to/a")).unwrap(), "1");
-        fs::remove_dir_all(cache.dir().join("venv/tree")).unwrap();
+        fs::write(cache.dir().join("venv/tree/a"), "").unwrap();
         assert!(!cache.restore("venv", "k1", &root.path().join("y")).await);
         assert!(!cache.dir().join("venv").exists(), "a damaged tree is dropped");
     }

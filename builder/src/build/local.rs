@@ -13,6 +13,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,7 +43,7 @@ pub struct BuildLimits {
     pub memory_bytes: u64,
     /// Disk space of source, temporary files and cache together. Default 4 GiB.
     pub disk_bytes: u64,
-    /// Size at which a cache is cleared after a build. Default 2 GiB.
+    /// Size at which a cache is cleared after a build, as it was last measured during the build. Default 2 GiB.
     pub cache_bytes: u64,
     /// Size of the slug. Default 1 GiB.
     pub slug_bytes: u64,
@@ -166,7 +167,8 @@ impl LocalBuilder {
         let scratch = dir.path().to_owned();
         let cache = self.open_cache(&request)?;
         let runner = self.runner(&scratch, output, Box::new(Workspace { _dir: dir, _lock: lock }))?;
-        let watched = [request.source.clone(), scratch.clone(), cache.dir().to_owned()];
+        let watched = [request.source.clone(), scratch.clone()];
+        let cache_bytes = AtomicU64::new(0);
         let source = Source::new(request.source.clone());
         let cx = Compile {
             source: &source,
@@ -180,14 +182,13 @@ impl LocalBuilder {
         };
         let result = tokio::select! {
             result = self.compile(&cx, &request) => result,
-            reason = self.watch(&runner, &watched) => Err(BuildError::Limit(reason)),
+            reason = self.watch(&runner, &watched, cache.dir(), &cache_bytes) => Err(BuildError::Limit(reason)),
             () = tokio::time::sleep(limits.time) => {
                 Err(BuildError::Limit(format!("the build took longer than {}", duration(limits.time))))
             }
         };
         runner.settled().await;
-        let cache_dir = cache.dir().to_owned();
-        let cache_bytes = blocking(move || tree::disk_bytes(&cache_dir)).await?;
+        let cache_bytes = cache_bytes.into_inner();
         if cache_bytes > limits.cache_bytes {
             let (have, limit) = (tree::human(cache_bytes), tree::human(limits.cache_bytes));
             output.line(&format!("       The cache is cleared: it has {have}, and {limit} are allowed")).await;
@@ -223,8 +224,8 @@ impl LocalBuilder {
         Ok(Runner::new(env, format!("{}{}", self.marker, Uuid::new_v4()), limits, output.clone(), keep))
     }
 
-    /// Ends when a limit is passed, with the reason.
-    async fn watch(&self, runner: &Runner, dirs: &[PathBuf]) -> String {
+    /// Ends when a limit is passed, with the reason. Leaves in `cache_bytes` what the cache took last.
+    async fn watch(&self, runner: &Runner, dirs: &[PathBuf], cache: &Path, cache_bytes: &AtomicU64) -> String {
         let limits = &self.config.limits;
         let mut disk_due = tokio::time::Instant::now();
         loop {
@@ -236,9 +237,12 @@ impl LocalBuilder {
             }
             if tokio::time::Instant::now() >= disk_due {
                 let started = tokio::time::Instant::now();
-                let dirs = dirs.to_vec();
-                let used =
-                    blocking(move || dirs.iter().map(|dir| tree::disk_bytes(dir)).sum::<u64>()).await.unwrap_or(0);
+                let (dirs, cache) = (dirs.to_vec(), cache.to_owned());
+                let measure =
+                    move || (dirs.iter().map(|dir| tree::disk_bytes(dir)).sum::<u64>(), tree::disk_bytes(&cache));
+                let (own, kept) = blocking(measure).await.unwrap_or_default();
+                cache_bytes.store(kept, Ordering::Relaxed);
+                let used = own + kept;
                 if used > limits.disk_bytes {
                     return format!("the build used more than {} of disk space", tree::human(limits.disk_bytes));
                 }

@@ -77,6 +77,15 @@ async fn disk_space_is_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn caches_are_limited() {
+    let keep = "dd if=/dev/zero of=\"$2/kept\" bs=1M count=4 2>/dev/null; sleep 1.5";
+    let lab = Lab::with_pack(keep, |config| config.limits.cache_bytes = 1 << 20);
+    let (_, log) = lab.built(lab.source(&[("a", "")]), &[("BUILDPACK_URL", "test")]).await;
+    assert!(log.contains("The cache is cleared: it has 4.0 MiB, and 1.0 MiB are allowed"), "{log}");
+    assert!(!lab.cache().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn slugs_are_limited() {
     let lab = Lab::with(|config| config.limits.slug_bytes = 1 << 20);
     let source = lab.source(&[("Procfile", "web: x"), ("big", &"x".repeat(3 << 19))]);
