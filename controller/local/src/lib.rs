@@ -1,1 +1,31 @@
 //! The engine for one machine: supervised processes, log files, health checks.
+//!
+//! Implements [`slipway_engine::Engine`] with nothing but child processes of this one: no container engine, no root.
+//! The only crate that starts processes of apps. What is desired lives with the caller and is applied anew after every
+//! start; on disk are only logs, private copies of slugs, and records by which strays are found after a crash.
+//!
+//! - [`engine`]: the port itself, one supervisor per app behind it.
+//! - `app`: the supervisor (what should run), its members (one process each, restarted for ever), their checks.
+//! - `child`, `group`, `limits`, `port`, `workdir`: one operating-system process and what it stands on.
+//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`.
+//!
+//! # Invariants
+//! - A process of an app is in its own process group, and no group outlives its member.
+//! - Routes name a process only while it is ready, and stop naming it before it is asked to end.
+//! - Nothing of the platform's own environment reaches an app.
+
+mod app;
+mod child;
+pub mod config;
+pub mod engine;
+mod group;
+mod journal;
+mod limits;
+mod oneoff;
+mod port;
+mod record;
+mod registry;
+mod workdir;
+
+pub use config::LocalConfig;
+pub use engine::{LocalEngine, LocalError};

@@ -1,0 +1,312 @@
+//! A member: one place for a process, kept filled until it is told to stop.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use slipway_core::AppId;
+use slipway_core::log::LogLine;
+use slipway_engine::EngineError;
+use slipway_engine::route::Backend;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Shared;
+use super::health::Health;
+use super::release::Plan;
+use crate::child::{self, LastLines, Launch, Running};
+
+/// How urgently a member shall stop; grows only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stop {
+    /// Not at all.
+    Run,
+    /// After its requests in flight.
+    Drain,
+    /// Now, with its grace period.
+    Term,
+    /// Now, with a short one: the app is being removed.
+    Remove,
+}
+
+/// What a member does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its directory is being made.
+    Creating,
+    /// Its process runs.
+    Running,
+    /// Its process ended; another will be started.
+    Waiting,
+    /// Its process is being stopped.
+    Stopping,
+    /// It is gone, for good.
+    Gone,
+}
+
+/// The state of a member, as others see it.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    /// The address of the process, while it is ready.
+    pub(crate) ready: Option<Arc<Backend>>,
+    pub(crate) started: DateTime<Utc>,
+    pub(crate) restarts: u32,
+    pub(crate) pid: Option<u32>,
+    /// How often in a row it ended soon after its start.
+    pub(crate) failures: u32,
+    /// Why it last ended, with the last lines of its log.
+    pub(crate) failure: Option<String>,
+}
+
+/// One place for a process.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) app: AppId,
+    /// Its name in lists: `blog-web-v3-x7k2q`.
+    pub(crate) pod: String,
+    /// Its name in logs: `web.1`.
+    pub(crate) source: String,
+    /// The number in it.
+    pub(crate) index: u32,
+    pub(crate) plan: Arc<Plan>,
+    state: Mutex<State>,
+    stop: watch::Sender<Stop>,
+    kick: Notify,
+    /// Wakes the supervisor.
+    changed: Arc<Notify>,
+}
+
+/// How one process of a member ended.
+enum End {
+    Stopped,
+    Kicked,
+    Failed(String),
+}
+
+impl Member {
+    pub(crate) fn spawn(
+        shared: Arc<Shared>,
+        app: AppId,
+        pod: String,
+        index: u32,
+        plan: Arc<Plan>,
+        changed: Arc<Notify>,
+    ) -> Arc<Self> {
+        let state = State {
+            phase: Phase::Creating,
+            ready: None,
+            started: Utc::now(),
+            restarts: 0,
+            pid: None,
+            failures: 0,
+            failure: None,
+        };
+        let source = format!("{}.{index}", plan.process.process_type);
+        let stop = watch::Sender::new(Stop::Run);
+        let state = Mutex::new(state);
+        let member = Arc::new(Self { app, pod, source, index, plan, state, stop, kick: Notify::new(), changed });
+        tokio::spawn(Arc::clone(&member).live(shared));
+        member
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.lock().clone()
+    }
+
+    fn set(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.changed.notify_one();
+    }
+
+    /// Asks it to stop, at least as urgently as it was asked before. Take it out of the routes first.
+    pub(crate) fn stop(&self, how: Stop) {
+        self.stop.send_if_modified(|stop| {
+            let is_more = how > *stop;
+            *stop = how.max(*stop);
+            is_more
+        });
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow() != Stop::Run
+    }
+
+    /// Replaces its process.
+    pub(crate) fn kick(&self) {
+        self.kick.notify_one();
+    }
+
+    async fn stopped(&self, how: Stop) {
+        // The sender is part of `self`, so that waiting can only end well.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop >= how).await;
+    }
+
+    fn note(&self, shared: &Shared, text: String) {
+        if let Some(journal) = shared.journals.of(self.app) {
+            journal.write(LogLine { time: Utc::now(), source: "slipway[engine]".to_owned(), text });
+        }
+    }
+
+    async fn live(self: Arc<Self>, shared: Arc<Shared>) {
+        while !self.is_stopping() {
+            let began = Instant::now();
+            self.set(|state| state.phase = Phase::Creating);
+            let end = self.once(&shared).await;
+            let config = &shared.config;
+            let mut pause = Duration::ZERO;
+            self.set(|state| {
+                state.phase = Phase::Waiting;
+                state.ready = None;
+                state.pid = None;
+                match &end {
+                    End::Stopped => {}
+                    End::Kicked => state.restarts = state.restarts.saturating_add(1),
+                    End::Failed(reason) => {
+                        state.restarts = state.restarts.saturating_add(1);
+                        let was_well = began.elapsed() >= config.backoff_reset;
+                        state.failures = if was_well { 1 } else { state.failures.saturating_add(1) };
+                        state.failure = Some(reason.clone());
+                        let doubled = 2_u32.saturating_pow(state.failures.saturating_sub(1));
+                        pause = config.backoff_first.saturating_mul(doubled).min(config.backoff_max);
+                    }
+                }
+            });
+            if let End::Failed(reason) = end {
+                let what = reason.lines().next().unwrap_or_default().to_owned();
+                self.note(&shared, format!("{what}; next start in {} s", pause.as_secs_f32()));
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = self.kick.notified() => {}
+                    () = self.stopped(Stop::Drain) => {}
+                }
+            }
+        }
+        self.set(|state| state.phase = Phase::Gone);
+    }
+
+    /// Runs one process to its end.
+    async fn once(&self, shared: &Shared) -> End {
+        let process = &self.plan.process;
+        let failed = |reason: String| End::Failed(format!("{} {reason}", self.source));
+        let prepared = tokio::select! {
+            prepared = self.plan.release.prepared(shared, self.app) => prepared,
+            () = self.stopped(Stop::Drain) => return End::Stopped,
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                if let EngineError::Unavailable { context, .. } = &error {
+                    tracing::error!(app.id = %self.app, error = %context, "a slug cannot be made ready");
+                }
+                return failed(format!("cannot be started: {error}"));
+            }
+        };
+        let from_slug = prepared.manifest.processes.get(process.process_type.as_str());
+        let Some(command) = process.command.as_ref().or(from_slug) else {
+            let kind = &process.process_type;
+            return failed(format!("cannot be started: the app has no command for '{kind}'; add it to the Procfile"));
+        };
+        let Some(journal) = shared.journals.of(self.app) else { return End::Stopped };
+        let port = match shared.ports.take() {
+            Ok(port) => port,
+            Err(error) => return failed(format!("cannot be started: no free port: {error}")),
+        };
+        let launch = Launch {
+            config: &shared.config,
+            records: &shared.records,
+            app: self.app,
+            command,
+            env: &self.plan.release.env,
+            manifest: &prepared.manifest,
+            work: &prepared.work,
+            port: Some(port.addr.port()),
+            memory: process.memory,
+            cpu: process.cpu,
+        };
+        let (mut running, output) = match child::start(&launch).await {
+            Ok(started) => started,
+            Err(error) => return failed(format!("cannot be started: {error}")),
+        };
+        let (pump, last) = child::pump(output, self.source.clone(), journal, shared.config.log_bytes_per_sec, |_| {});
+        self.set(|state| {
+            state.phase = Phase::Running;
+            state.started = Utc::now();
+            state.pid = u32::try_from(running.pid).ok();
+        });
+        let backend = Backend::new(port.addr, self.source.clone());
+        let env = child::environment(&launch);
+        let health = Health {
+            spec: process,
+            addr: port.addr,
+            http: &shared.http,
+            env: &env,
+            dir: prepared.work.app(),
+            settle: shared.config.settle,
+        };
+        let set_ready = |is_ready: bool| self.set(|state| state.ready = is_ready.then(|| Arc::clone(&backend)));
+        let end = tokio::select! {
+            status = running.wait() => {
+                // No request may be sent there from now on, whatever is still to be done here.
+                set_ready(false);
+                Err(child::describe(status))
+            }
+            () = health.readiness(set_ready) => Ok(End::Stopped),
+            reason = health.liveness() => {
+                set_ready(false);
+                self.end(shared, &mut running, &backend, Stop::Term).await;
+                Err(format!("failed its health check: {reason}"))
+            }
+            () = self.stopped(Stop::Drain) => {
+                self.end(shared, &mut running, &backend, Stop::Drain).await;
+                Ok(End::Stopped)
+            }
+            () = self.kick.notified() => {
+                set_ready(false);
+                self.end(shared, &mut running, &backend, Stop::Drain).await;
+                Ok(End::Kicked)
+            }
+        };
+        drop(running);
+        // What left the group may hold the output open.
+        let mut pump = pump;
+        if timeout(Duration::from_secs(1), &mut pump).await.is_err() {
+            pump.abort();
+        }
+        match end {
+            Ok(end) => end,
+            Err(reason) => failed(format!("{reason}{}", quote(&last))),
+        }
+    }
+
+    /// Ends a process: its requests first when `how` is `Drain`, and faster when somebody asks for that meanwhile.
+    async fn end(&self, shared: &Shared, running: &mut Running, backend: &Arc<Backend>, how: Stop) {
+        let grace = self.plan.process.grace;
+        backend.drain();
+        self.set(|state| state.phase = Phase::Stopping);
+        if how == Stop::Drain {
+            tokio::select! {
+                _ = timeout(grace, backend.idle()) => {}
+                () = self.stopped(Stop::Term) => {}
+                _ = running.wait() => return,
+            }
+        }
+        let hurry = async {
+            self.stopped(Stop::Remove).await;
+            sleep(shared.config.remove_grace.min(grace)).await;
+        };
+        if let Err(error) = running.stop(grace, hurry).await {
+            tracing::warn!(app.id = %self.app, %error, "a process could not be waited for");
+        }
+    }
+}
+
+/// The last lines of a process, for the end of a message.
+fn quote(last: &LastLines) -> String {
+    let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    last.iter().fold(String::new(), |text, line| text + "\n" + line)
+}

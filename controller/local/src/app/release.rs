@@ -1,0 +1,115 @@
+//! A release on this machine: its private copy of the slug, made once for all its processes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use slipway_core::config::SecretText;
+use slipway_core::{AppId, ReleaseVersion};
+use slipway_engine::EngineError;
+use slipway_engine::spec::{Artifact, ProcessSpec, ReleaseSpec};
+use slipway_slug::{Digest, SlugError, SlugManifest, SlugStore};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+use super::Shared;
+use crate::workdir::WorkDir;
+
+/// A release, as far as it decides what its processes are.
+#[derive(Debug)]
+pub(crate) struct Release {
+    pub(crate) version: ReleaseVersion,
+    pub(crate) artifact: Artifact,
+    pub(crate) env: BTreeMap<String, SecretText>,
+    prepared: OnceCell<Arc<Prepared>>,
+}
+
+/// A slug ready to run.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) work: WorkDir,
+    pub(crate) manifest: SlugManifest,
+}
+
+/// What decides what a process is; processes with equal plans may stand for each other.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) release: Arc<Release>,
+    /// With `replicas` set to zero: how many there are changes nothing for each.
+    pub(crate) process: ProcessSpec,
+}
+
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.release, &other.release) && self.process == other.process
+    }
+}
+
+impl Release {
+    pub(crate) fn new(spec: &ReleaseSpec) -> Self {
+        Self {
+            version: spec.version,
+            artifact: spec.artifact.clone(),
+            env: spec.env.clone(),
+            prepared: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn is_of(&self, spec: &ReleaseSpec) -> bool {
+        self.version == spec.version && self.artifact == spec.artifact && self.env == spec.env
+    }
+
+    /// The private copy; the first caller makes it. A failure is tried anew by the next caller.
+    pub(crate) async fn prepared(&self, shared: &Shared, app: AppId) -> Result<Arc<Prepared>, EngineError> {
+        let make = || async {
+            let dir = shared.app_dir(app).join(format!("{}-{}", self.version, super::suffix()));
+            prepare(&shared.config.slugs, &self.artifact, dir).await.map(Arc::new)
+        };
+        self.prepared.get_or_try_init(make).await.cloned()
+    }
+}
+
+/// Reads which slug `artifact` is.
+pub(crate) fn digest_of(artifact: &Artifact) -> Result<Digest, EngineError> {
+    match artifact {
+        Artifact::Slug { digest } => digest
+            .parse()
+            .map_err(|_| EngineError::Rejected(format!("'slug@sha256:{digest}' is not the name of a slug"))),
+        Artifact::Image { reference } => Err(EngineError::Rejected(format!(
+            "the image '{reference}' cannot run here: this engine runs apps as processes, from slugs only; push the source with git, so that a slug is built from it"
+        ))),
+    }
+}
+
+/// What an error of the slug store means to the caller of the engine.
+pub(crate) fn slug_error(error: SlugError) -> EngineError {
+    match error {
+        SlugError::Missing(digest) => EngineError::Missing(format!("slug {digest}")),
+        SlugError::Refused(refusal) => EngineError::Rejected(refusal.to_string()),
+        SlugError::Damaged { .. } | SlugError::Io { .. } => unavailable("the slug cannot be read", &error),
+    }
+}
+
+/// An `Unavailable` with the whole chain of causes for the log.
+pub(crate) fn unavailable(public: &str, error: &dyn std::error::Error) -> EngineError {
+    let mut context = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        context.push_str(": ");
+        context.push_str(&next.to_string());
+        cause = next.source();
+    }
+    EngineError::Unavailable { public: public.to_owned(), context }
+}
+
+/// Copies the slug that `artifact` names to `dir`.
+pub(crate) async fn prepare(slugs: &SlugStore, artifact: &Artifact, dir: PathBuf) -> Result<Prepared, EngineError> {
+    let digest = digest_of(artifact)?;
+    let slugs = slugs.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let manifest = slugs.manifest(&digest).map_err(slug_error)?;
+        let tree = slugs.path(&digest).map_err(slug_error)?;
+        let work = WorkDir::create(dir, &tree).map_err(|error| unavailable("the slug cannot be unpacked", &error))?;
+        Ok(Prepared { work, manifest })
+    });
+    made.await.map_err(|error| unavailable("the slug cannot be unpacked", &error))?
+}

@@ -1,0 +1,330 @@
+//! One process of an app: how it is started, what it sees, and where its output goes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::Utc;
+use rustix::process::Signal;
+use slipway_core::AppId;
+use slipway_core::config::SecretText;
+use slipway_core::log::LogLine;
+use slipway_engine::spec::Limit;
+use slipway_slug::SlugManifest;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::config::LocalConfig;
+use crate::group;
+use crate::journal::{Journal, LINE_BYTES_MAX};
+use crate::limits::Limits;
+use crate::record::{MARK, RecordGuard, Records};
+use crate::workdir::WorkDir;
+
+/// The shell of apps, when the machine has it.
+const BASH: &str = "/bin/bash";
+/// The shell that every machine has.
+const SH: &str = "/bin/sh";
+/// Run by the app's own shell, in the app's process. Constant: what differs comes as arguments, and is never read as
+/// part of the script. `$0` the shell, `$1` the command line, `$2` most open files, `$3` KiB of memory or empty, `$4`
+/// the file to join a cgroup by or empty.
+const LAUNCHER: &str = r#"
+if [ -n "$4" ]; then echo $$ > "$4" || exit 126; fi
+ulimit -c 0
+ulimit -S -n "$2" 2>/dev/null || ulimit -S -n "$(ulimit -H -n)"
+if [ -n "$3" ]; then ulimit -d "$3"; fi
+set -- "$1"
+for slipway_profile in .profile.d/*.sh; do
+  if [ -r "$slipway_profile" ]; then . "./$slipway_profile"; fi
+done
+unset slipway_profile
+exec "$0" -c "$1"
+"#;
+/// Lines kept for the message about a process that failed.
+const LAST_LINES: usize = 20;
+
+/// What a process is started with.
+pub(crate) struct Launch<'a> {
+    pub(crate) config: &'a LocalConfig,
+    pub(crate) records: &'a Records,
+    pub(crate) app: AppId,
+    /// A line for the shell.
+    pub(crate) command: &'a str,
+    pub(crate) env: &'a BTreeMap<String, SecretText>,
+    pub(crate) manifest: &'a SlugManifest,
+    pub(crate) work: &'a WorkDir,
+    pub(crate) port: Option<u16>,
+    pub(crate) memory: Option<Limit>,
+    pub(crate) cpu: Option<Limit>,
+}
+
+/// A running process that leads its own group.
+pub(crate) struct Running {
+    child: Child,
+    /// Its id, which is that of its group.
+    pub(crate) pid: i32,
+    _record: RecordGuard,
+    _limits: Limits,
+}
+
+/// What a process sees: nothing of the platform's own environment.
+pub(crate) fn environment(launch: &Launch<'_>) -> BTreeMap<String, String> {
+    let home = launch.work.app().to_string_lossy().into_owned();
+    let mut env = BTreeMap::from([
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        ("TMPDIR".to_owned(), launch.work.tmp().to_string_lossy().into_owned()),
+    ]);
+    env.extend(launch.manifest.env_for(&home));
+    // Handed to the process that it is meant for.
+    env.extend(launch.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())));
+    let base = env.get("PATH").map_or(launch.config.path.as_str(), String::as_str);
+    let path = launch.manifest.path_for(&home, base);
+    env.insert("PATH".to_owned(), path);
+    env.insert("HOME".to_owned(), home);
+    env.insert(MARK.to_owned(), launch.records.mark(launch.app));
+    if let Some(port) = launch.port {
+        env.insert("PORT".to_owned(), port.to_string());
+    }
+    env
+}
+
+/// Starts a process. Both its outputs are one pipe, so that their order is kept.
+pub(crate) async fn start(launch: &Launch<'_>) -> io::Result<(Running, pipe::Receiver)> {
+    if launch.command.contains('\0') {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the command holds a NUL character"));
+    }
+    for (name, value) in launch.env {
+        if name.is_empty() || name.contains(['=', '\0']) || value.expose().contains('\0') {
+            let name: String = name.chars().take(60).flat_map(char::escape_debug).collect();
+            let reason = format!("the config variable '{name}' cannot be part of an environment");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+    }
+    let limits = Limits::prepare(launch.config.cgroup.as_deref(), launch.memory, launch.cpu)?;
+    let (reader, writer) = io::pipe()?;
+    let output = pipe::Receiver::from_owned_fd(reader.into())?;
+    let shell = if Path::new(BASH).exists() { BASH } else { SH };
+    let child = Command::new(shell)
+        .args(["-c", LAUNCHER, shell, launch.command])
+        .arg(launch.config.open_files.to_string())
+        .arg(limits.data_kib.map(|kib| kib.to_string()).unwrap_or_default())
+        .arg(limits.cgroup_procs())
+        .env_clear()
+        .envs(environment(launch))
+        .current_dir(launch.work.app())
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()?;
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(|| io::Error::other("no process id"))?;
+    let (records, app) = (launch.records.clone(), launch.app);
+    let record = tokio::task::spawn_blocking(move || records.write(app, pid)).await.map_err(io::Error::other)?;
+    match record {
+        Ok(record) => Ok((Running { child, pid, _record: record, _limits: limits }, output)),
+        Err(error) => {
+            group::signal(pid, Signal::KILL);
+            Err(error)
+        }
+    }
+}
+
+impl Running {
+    /// Waits for the end of the process, then ends what is left of its group.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        group::signal(self.pid, Signal::KILL);
+        status
+    }
+
+    /// SIGTERM to the group; when that has not ended all of it in `grace`, or `hurry` is over, SIGKILL.
+    pub(crate) async fn stop(&mut self, grace: Duration, hurry: impl Future<Output = ()>) -> io::Result<ExitStatus> {
+        let deadline = Instant::now() + grace;
+        group::signal(self.pid, Signal::TERM);
+        let gone = async {
+            // Its leader may be a shell that ends before the program under it.
+            let _ = self.child.wait().await;
+            group::wait_gone(self.pid, deadline).await;
+        };
+        tokio::select! {
+            () = gone => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = hurry => {}
+        }
+        group::signal(self.pid, Signal::KILL);
+        self.child.wait().await
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            group::signal(self.pid, Signal::KILL);
+        }
+    }
+}
+
+/// How a process ended, in words.
+pub(crate) fn describe(status: io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("ended with exit code {code}"),
+            (None, Some(9)) => "was killed by signal 9 (out of memory?)".to_owned(),
+            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            (None, None) => "ended".to_owned(),
+        },
+        Err(error) => format!("was lost: {error}"),
+    }
+}
+
+/// The last lines of a process.
+pub(crate) type LastLines = Arc<Mutex<VecDeque<String>>>;
+
+/// Copies the output of a process to the log, line by line, until it is closed.
+pub(crate) fn pump(
+    mut output: pipe::Receiver,
+    source: String,
+    journal: Arc<Journal>,
+    bytes_per_sec: u64,
+    mut also: impl FnMut(&[u8]) + Send + 'static,
+) -> (JoinHandle<()>, LastLines) {
+    let last = LastLines::default();
+    let keep = Arc::clone(&last);
+    let task = tokio::spawn(async move {
+        let mut lines = Lines::default();
+        let mut emit = |line: &[u8]| {
+            let text = String::from_utf8_lossy(line).into_owned();
+            let mut keep = keep.lock().unwrap_or_else(PoisonError::into_inner);
+            if keep.len() == LAST_LINES {
+                keep.pop_front();
+            }
+            keep.push_back(text.clone());
+            drop(keep);
+            journal.write(LogLine { time: Utc::now(), source: source.clone(), text });
+        };
+        let mut buffer = vec![0; 32 * 1024];
+        let (mut window, mut in_window) = (Instant::now(), 0_u64);
+        loop {
+            let read = match output.read(&mut buffer).await {
+                Ok(0) | Err(_) => break,
+                Ok(read) => read,
+            };
+            also(&buffer[..read]);
+            lines.push(&buffer[..read], &mut emit);
+            in_window += read as u64;
+            if in_window >= bytes_per_sec / 10 {
+                // A process that floods its log waits in its own write, and holds up nobody else.
+                tokio::time::sleep_until(window + Duration::from_millis(100)).await;
+                (window, in_window) = (Instant::now(), 0);
+            } else if window.elapsed() > Duration::from_millis(100) {
+                (window, in_window) = (Instant::now(), 0);
+            }
+        }
+        lines.finish(&mut emit);
+    });
+    (task, last)
+}
+
+/// Cuts bytes into lines of at most [`LINE_BYTES_MAX`].
+#[derive(Default)]
+struct Lines {
+    partial: Vec<u8>,
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(&[u8])) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let mut piece = piece;
+            while self.partial.len() + piece.len() > LINE_BYTES_MAX + 1 {
+                let (now, later) = piece.split_at(LINE_BYTES_MAX - self.partial.len());
+                self.partial.extend_from_slice(now);
+                emit(&self.partial);
+                self.partial.clear();
+                piece = later;
+            }
+            self.partial.extend_from_slice(piece);
+            if self.partial.ends_with(b"\n") {
+                self.finish(emit);
+            }
+        }
+        // Without an end of line in sight, one byte more than a line may have gathered.
+        if self.partial.len() > LINE_BYTES_MAX {
+            let rest = self.partial.split_off(LINE_BYTES_MAX);
+            emit(&self.partial);
+            self.partial = rest;
+        }
+    }
+
+    fn finish(&mut self, emit: &mut impl FnMut(&[u8])) {
+        if self.partial.is_empty() {
+            return;
+        }
+        let line = self.partial.strip_suffix(b"\n").unwrap_or(&self.partial);
+        emit(line.strip_suffix(b"\r").unwrap_or(line));
+        self.partial.clear();
+    }
+}
+
+/// A program run beside a process for a health check, in its environment. `true` when it ended with 0.
+pub(crate) async fn exec_check(command: &[String], env: &BTreeMap<String, String>, dir: PathBuf) -> bool {
+    let Some((program, arguments)) = command.split_first() else { return false };
+    let status = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(env)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .status();
+    status.await.is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cut(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+        let (mut lines, mut got) = (Lines::default(), Vec::new());
+        let mut emit = |line: &[u8]| got.push(line.to_vec());
+        for piece in pieces {
+            lines.push(piece, &mut emit);
+        }
+        lines.finish(&mut emit);
+        got
+    }
+
+    #[test]
+    fn output_is_cut_into_lines() {
+        assert_eq!(cut(&[b"a\nb\r\n\nc"]), [b"a".to_vec(), b"b".to_vec(), b"".to_vec(), b"c".to_vec()]);
+        assert_eq!(cut(&[b"a", b"b\n", b"c\n"]), [b"ab".to_vec(), b"c".to_vec()]);
+        let long = vec![b'x'; LINE_BYTES_MAX];
+        assert_eq!(cut(&[&long, b"\n"]), std::slice::from_ref(&long));
+        assert_eq!(
+            cut(&[&[long.clone(), long.clone(), b"y\n".to_vec()].concat()]),
+            [long.clone(), long, b"y".to_vec()]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_is_lost_and_no_line_too_long(pieces in prop::collection::vec(prop::collection::vec(97..100_u8, 0..40_000), 0..6)) {
+            let borrowed: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+            let lines = cut(&borrowed);
+            prop_assert!(lines.iter().all(|line| line.len() <= LINE_BYTES_MAX));
+            prop_assert_eq!(lines.concat(), pieces.concat());
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! One-off processes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use slipway_engine::spec::RunSpec;
+use slipway_engine::{EngineError, RUN_OUTPUT_MAX_BYTES, RunOutcome};
+use std::os::unix::process::ExitStatusExt;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::release::{prepare, unavailable};
+use crate::app::{Shared, suffix};
+use crate::child::{self, Launch};
+
+/// Added to output that was cut.
+const CUT_NOTE: &str = "\n[output cut]\n";
+/// Time between SIGTERM and SIGKILL for a process whose caller is gone or whose time is up.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs a one-off process to its end, or until `canceled`.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    spec: RunSpec,
+    canceled: CancellationToken,
+) -> Result<RunOutcome, EngineError> {
+    let gone =
+        || EngineError::Unavailable { public: "the process was ended".to_owned(), context: "canceled".to_owned() };
+    let dir = shared.app_dir(spec.app).join(format!("run-{}", suffix()));
+    let prepared = tokio::select! {
+        prepared = prepare(&shared.config.slugs, &spec.artifact, dir) => prepared?,
+        () = canceled.cancelled() => return Err(gone()),
+    };
+    let journal = shared.journals.of(spec.app).ok_or_else(|| EngineError::Missing(format!("app {}", spec.name)))?;
+    // A type of the Procfile may stand for its command, as on the command lines of old clients.
+    let command = prepared.manifest.processes.get(spec.command.trim()).unwrap_or(&spec.command);
+    let launch = Launch {
+        config: &shared.config,
+        records: &shared.records,
+        app: spec.app,
+        command,
+        env: &spec.env,
+        manifest: &prepared.manifest,
+        work: &prepared.work,
+        port: None,
+        memory: spec.memory,
+        cpu: spec.cpu,
+    };
+    let (mut running, output) = match child::start(&launch).await {
+        Ok(started) => started,
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+            return Err(EngineError::Rejected(error.to_string()));
+        }
+        Err(error) => return Err(unavailable("the process cannot be started", &error)),
+    };
+    let kept: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let keep = {
+        let kept = Arc::clone(&kept);
+        move |bytes: &[u8]| {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            // One byte more than may be kept tells that there was more.
+            let room = (RUN_OUTPUT_MAX_BYTES + 1).saturating_sub(kept.len());
+            kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    };
+    let source = spec.process_name.clone();
+    let (mut pump, _) = child::pump(output, source, journal, shared.config.log_bytes_per_sec, keep);
+    let status = tokio::select! {
+        status = running.wait() => status.map_err(|error| unavailable("the process was lost", &error)),
+        () = sleep(spec.timeout) => {
+            let _ = running.stop(GRACE, canceled.cancelled()).await;
+            Err(EngineError::TimedOut(spec.timeout.as_secs()))
+        }
+        () = canceled.cancelled() => {
+            let _ = running.stop(GRACE, std::future::pending()).await;
+            Err(gone())
+        }
+    };
+    drop(running);
+    if timeout(Duration::from_secs(1), &mut pump).await.is_err() {
+        pump.abort();
+    }
+    let status = status?;
+    let mut output = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
+    if output.len() > RUN_OUTPUT_MAX_BYTES {
+        output.truncate(RUN_OUTPUT_MAX_BYTES - CUT_NOTE.len());
+        output.extend_from_slice(CUT_NOTE.as_bytes());
+    }
+    let exit_code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    Ok(RunOutcome { exit_code, output: Bytes::from(output) })
+}
