@@ -1,2 +1,81 @@
 //! The slipway command line.
-fn main() {}
+//!
+//! Arguments are brought to one spelling ([`spelling`]), parsed ([`args`]), and handed with the settings to a command
+//! ([`commands`]). Data goes to stdout and talk to stderr, only through [`print`].
+
+mod api;
+mod args;
+mod commands;
+mod completions;
+mod context;
+mod dotenv;
+mod error;
+mod git;
+mod print;
+mod settings;
+mod spelling;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::args::Cli;
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            print::error(&format!("cannot start: {error}"), "");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(commands::run(cli));
+    // Whatever still reads a terminal or waits for a lost server is not worth waiting for.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) | Err(Error::BrokenPipe) => ExitCode::SUCCESS,
+        Err(Error::Failed { text, hint, .. }) => {
+            print::error(&text, &hint);
+            ExitCode::FAILURE
+        }
+        Err(Error::Exit(code)) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+    }
+}
+
+fn parse() -> Result<Cli, ExitCode> {
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_else(|| "slipway".into());
+    let rewritten = spelling::rewrite(args.collect(), &Cli::command());
+    let parsed = Cli::command()
+        .try_get_matches_from(std::iter::once(program).chain(rewritten))
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        if let Some(word) = unknown_command(&error) {
+            let hint = match spelling::suggest(&word, &Cli::command()) {
+                Some(near) => format!("did you mean `slipway {near}`?"),
+                None => "`slipway help` lists the commands".to_owned(),
+            };
+            print::error(&format!("there is no command `{word}`"), &hint);
+            return ExitCode::from(2);
+        }
+        // Nobody to read a help text is no reason to fail.
+        let _ = error.print();
+        if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    })
+}
+
+/// The word that is no command, when that is what is wrong and the word stands first.
+fn unknown_command(error: &clap::Error) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let is_first = std::env::args_os().nth(1).is_some_and(|arg| arg.to_str() == Some(word));
+    is_first.then(|| word.clone())
+}

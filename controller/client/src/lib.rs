@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt as _};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +21,7 @@ use url::Url;
 
 pub use error::{ApiError, ClientError};
 pub use path::segment;
+pub use reqwest::header::HeaderMap;
 pub use reqwest::{Method, StatusCode};
 
 /// The API version that this client was written for; sent by the server in `DRYCC_API_VERSION`.

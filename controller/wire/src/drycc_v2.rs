@@ -300,3 +300,14 @@ pub struct UserName {
     /// The name.
     pub username: String,
 }
+
+/// Answer of `GET slipway/` (Slipway's own): where the platform's parts are, for people's git and browsers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Platform {
+    /// Where git pushes arrive, `host:port`; null when it is not known.
+    pub ssh: Option<String>,
+    /// Domain of the apps: they answer at `<id>.<domain>`.
+    pub domain: String,
+    /// Where apps answer over HTTP, `host:port`; null when it is the ordinary port.
+    pub router: Option<String>,
+}

@@ -1,0 +1,132 @@
+//! The command line's grammar. Help texts are the documentation of each command.
+
+pub mod app;
+pub mod auth;
+pub mod build;
+pub mod config;
+pub mod git;
+pub mod key;
+pub mod perm;
+pub mod ps;
+pub mod release;
+#[cfg(feature = "up")]
+pub mod up;
+pub mod user;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const SHORTCUTS: &str = "\
+Commands are spelled with a space or a colon: `slipway config set A=1` is `slipway config:set A=1`.
+
+Shortcuts:
+  create destroy info open logs run transfer        of apps
+  register login logout passwd whoami cancel        of auth
+  scale restart                                     of ps
+  pull                                              builds create
+  rollback                                          releases rollback
+  sharing sharing:add sharing:remove                perms list, create, delete
+
+Environment:
+  SLIPWAY_PROFILE      name or path of the profile, as --config
+  SLIPWAY_CONTROLLER   address of the controller, instead of the profile's
+  SLIPWAY_TOKEN        token, instead of the profile's
+  NO_COLOR             no colours";
+
+/// Deploys and runs apps: push with git, scale, configure, roll back.
+#[derive(Debug, Parser)]
+#[command(name = "slipway", version, about, after_help = SHORTCUTS, disable_version_flag = true)]
+#[command(propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Print the version
+    #[arg(short = 'v', short_alias = 'V', long, action = clap::ArgAction::Version)]
+    pub version: Option<bool>,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The app; without it, that of the git remote `slipway`, else one named like this folder
+    #[arg(short, long, global = true, value_name = "APP")]
+    pub app: Option<String>,
+    /// The profile: a name, or the path of a file
+    #[arg(short, long, global = true, value_name = "PROFILE")]
+    pub config: Option<PathBuf>,
+    /// Print data as JSON, as the API gives it
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// How many items a list shows.
+#[derive(Debug, Args)]
+pub struct Limit {
+    /// Show at most this many
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+}
+
+/// All groups of commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole platform on this machine
+    #[cfg(feature = "up")]
+    Up(up::UpArgs),
+    /// Apps: create, list, look at, open, read logs, run commands, destroy, transfer
+    #[command(subcommand)]
+    Apps(app::AppCommand),
+    /// Your account: register, log in and out, change the password
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
+    /// Builds: what was pushed, and the logs of pushes
+    #[command(subcommand)]
+    Builds(build::BuildCommand),
+    /// Environment variables of an app
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// The git remote of an app
+    #[command(subcommand)]
+    Git(git::GitCommand),
+    /// Your SSH keys, for pushing
+    #[command(subcommand)]
+    Keys(key::KeyCommand),
+    /// Who else may work on an app, and who administers the platform
+    #[command(subcommand)]
+    Perms(perm::PermCommand),
+    /// Processes of an app: list, scale, restart
+    #[command(subcommand)]
+    Ps(ps::PsCommand),
+    /// Releases of an app: list, look at, roll back
+    #[command(subcommand)]
+    Releases(release::ReleaseCommand),
+    /// All users, for administrators
+    #[command(subcommand)]
+    Users(user::UserCommand),
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// List the shortcuts
+    Shortcuts,
+    /// Print versions
+    Version {
+        /// Ask the controller for its version too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Serve files; what apps of static files run
+    #[cfg(feature = "up")]
+    #[command(hide = true)]
+    StaticServer {
+        /// The folder
+        root: PathBuf,
+    },
+}

@@ -1,0 +1,56 @@
+//! `apps`.
+
+use clap::Subcommand;
+
+use super::Limit;
+
+/// Commands about apps.
+#[derive(Debug, Subcommand)]
+pub enum AppCommand {
+    /// Create an app; in a git repository, add a remote for it
+    Create {
+        /// Its name; without one it is given one
+        name: Option<String>,
+        /// Do not add a git remote
+        #[arg(long)]
+        no_remote: bool,
+        /// Name of the git remote
+        #[arg(short, long, default_value = crate::git::REMOTE, value_name = "NAME")]
+        remote: String,
+        /// Build with this buildpack, the address of a git repository
+        #[arg(short, long, value_name = "URL")]
+        buildpack: Option<String>,
+    },
+    /// List your apps
+    List(#[command(flatten)] Limit),
+    /// Show an app, its processes and where it answers
+    Info,
+    /// Open the app in a browser
+    Open,
+    /// Show the app's log
+    Logs {
+        /// Show this many lines
+        #[arg(short = 'n', long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..))]
+        lines: Option<u32>,
+        /// Go on showing new lines until Ctrl-C
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Run a command in a one-off process of the app
+    Run {
+        /// The command; one word is taken as a line for the app's shell, several as a command with its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Destroy an app with all its releases
+    Destroy {
+        /// The app's name again, instead of being asked
+        #[arg(long, value_name = "APP")]
+        confirm: Option<String>,
+    },
+    /// Give an app to another user
+    Transfer {
+        /// The new owner
+        user: String,
+    },
+}

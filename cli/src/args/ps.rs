@@ -1,0 +1,21 @@
+//! `ps`.
+
+use clap::Subcommand;
+
+/// Commands about processes.
+#[derive(Debug, Subcommand)]
+pub enum PsCommand {
+    /// List processes
+    List,
+    /// Set how many processes of each type run
+    Scale {
+        /// TYPE=N, several at once
+        #[arg(required = true, value_name = "TYPE=N")]
+        types: Vec<String>,
+    },
+    /// Restart processes
+    Restart {
+        /// A process type or a process; without it, all
+        target: Option<String>,
+    },
+}

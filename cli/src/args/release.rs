@@ -1,0 +1,22 @@
+//! `releases`.
+
+use clap::Subcommand;
+
+use super::Limit;
+
+/// Commands about releases.
+#[derive(Debug, Subcommand)]
+pub enum ReleaseCommand {
+    /// List releases, newest first
+    List(#[command(flatten)] Limit),
+    /// Show a release
+    Info {
+        /// Its number, `v2`
+        version: String,
+    },
+    /// Run an earlier release's build and configuration, as a new release
+    Rollback {
+        /// Its number, `v2`; without it, the one before the current
+        version: Option<String>,
+    },
+}

@@ -1,0 +1,122 @@
+//! One function per command: what is called, in which order, and what is shown of it.
+
+pub mod app;
+pub mod auth;
+pub mod build;
+pub mod config;
+pub mod git;
+pub mod key;
+pub mod perm;
+pub mod ps;
+pub mod release;
+pub mod remote;
+#[cfg(feature = "up")]
+pub mod up;
+pub mod user;
+pub mod version;
+
+use crate::args::app::AppCommand;
+use crate::args::auth::AuthCommand;
+use crate::args::build::BuildCommand;
+use crate::args::config::ConfigCommand;
+use crate::args::git::GitCommand;
+use crate::args::key::KeyCommand;
+use crate::args::perm::PermCommand;
+use crate::args::ps::PsCommand;
+use crate::args::release::ReleaseCommand;
+use crate::args::user::UserCommand;
+use crate::args::{Cli, Command};
+use crate::completions;
+use crate::context::Context;
+use crate::error::Result;
+
+/// Runs the command that was asked for.
+pub async fn run(cli: Cli) -> Result {
+    let cx = Context::new(&cli.global)?;
+    dispatch(&cx, cli.command).await.map_err(|error| cx.explain(error))
+}
+
+async fn dispatch(cx: &Context, command: Command) -> Result {
+    match command {
+        #[cfg(feature = "up")]
+        Command::Up(args) => up::up(args).await,
+        #[cfg(feature = "up")]
+        Command::StaticServer { root } => up::static_server(&root).await,
+        Command::Apps(command) => match command {
+            AppCommand::Create { name, no_remote, remote, buildpack } => {
+                let remote = (!no_remote).then_some(remote.as_str());
+                app::create(cx, name.as_deref(), remote, buildpack.as_deref()).await
+            }
+            AppCommand::List(limit) => app::list(cx, limit.limit).await,
+            AppCommand::Info => app::info(cx).await,
+            AppCommand::Open => app::open(cx).await,
+            AppCommand::Logs { lines, follow } => app::logs(cx, lines, follow).await,
+            AppCommand::Run { command } => app::run(cx, &command).await,
+            AppCommand::Destroy { confirm } => app::destroy(cx, confirm.as_deref()).await,
+            AppCommand::Transfer { user } => app::transfer(cx, &user).await,
+        },
+        Command::Auth(command) => match command {
+            AuthCommand::Register { controller, username, password, email, login, ssl_verify } => {
+                let account = auth::Account { controller, username, password, ssl_verify };
+                auth::register(cx, account, email, login).await
+            }
+            AuthCommand::Login { controller, username, password, ssl_verify } => {
+                auth::login(cx, auth::Account { controller, username, password, ssl_verify }).await
+            }
+            AuthCommand::Logout => auth::logout(cx),
+            AuthCommand::Whoami { all } => auth::whoami(cx, all).await,
+            AuthCommand::Passwd { password, new_password, username } => {
+                auth::passwd(cx, password, new_password, username).await
+            }
+            AuthCommand::Cancel { username, password, yes } => auth::cancel(cx, username, password, yes).await,
+            AuthCommand::Regenerate { username, all } => auth::regenerate(cx, username.as_deref(), all).await,
+        },
+        Command::Builds(command) => match command {
+            BuildCommand::List(limit) => build::list(cx, limit.limit).await,
+            BuildCommand::Create { image, procfile } => build::create(cx, &image, procfile.as_deref()).await,
+            BuildCommand::Log { sha } => build::log(cx, sha.as_deref()).await,
+        },
+        Command::Config(command) => match command {
+            ConfigCommand::List { oneline, diff } => config::list(cx, oneline, diff).await,
+            ConfigCommand::Set { values } => config::set(cx, &values).await,
+            ConfigCommand::Unset { names } => config::unset(cx, &names).await,
+            ConfigCommand::Pull { interactive, overwrite, path } => {
+                config::pull(cx, &path, interactive, overwrite).await
+            }
+            ConfigCommand::Push { path } => config::push(cx, &path).await,
+        },
+        Command::Git(command) => match command {
+            GitCommand::Remote { remote, force } => git::remote(cx, &remote, force).await,
+            GitCommand::Remove => git::remove(cx).await,
+        },
+        Command::Keys(command) => match command {
+            KeyCommand::List(limit) => key::list(cx, limit.limit).await,
+            KeyCommand::Add { words } => key::add(cx, &words).await,
+            KeyCommand::Remove { name } => key::remove(cx, &name).await,
+        },
+        Command::Perms(command) => match command {
+            PermCommand::List { admin, limit } => perm::list(cx, admin, limit.limit).await,
+            PermCommand::Create { user, admin } => perm::create(cx, &user, admin).await,
+            PermCommand::Delete { user, admin } => perm::delete(cx, &user, admin).await,
+        },
+        Command::Ps(command) => match command {
+            PsCommand::List => ps::list(cx).await,
+            PsCommand::Scale { types } => ps::scale(cx, &types).await,
+            PsCommand::Restart { target } => ps::restart(cx, target.as_deref()).await,
+        },
+        Command::Releases(command) => match command {
+            ReleaseCommand::List(limit) => release::list(cx, limit.limit).await,
+            ReleaseCommand::Info { version } => release::info(cx, &version).await,
+            ReleaseCommand::Rollback { version } => release::rollback(cx, version.as_deref()).await,
+        },
+        Command::Users(UserCommand::List(limit)) => user::list(cx, limit.limit).await,
+        Command::Completions { shell } => completions::print(shell),
+        Command::Shortcuts => version::shortcuts(cx),
+        Command::Version { all } => version::version(cx, all).await,
+    }
+}
+
+/// `=== Apps`, or `=== Apps (1 of 5)` when there are more than are shown. Source: drycc-v2.md §6.2.
+fn heading(title: &str, shown: usize, count: u64) -> String {
+    if count > shown as u64 { format!("=== {title} ({shown} of {count})") } else { format!("=== {title}") }
+}

@@ -1,0 +1,240 @@
+//! `apps`. Source of calls and texts: drycc-v2.md §2.2 and §6.2.
+
+use std::process::{Command, Stdio};
+
+use futures::StreamExt as _;
+use serde_json::json;
+use slipway_client::{Method, NO_BODY, StatusCode};
+use slipway_wire::drycc_v2::{App, Page, RunResult};
+
+use super::{heading, ps, remote};
+use crate::context::{Context, app_path};
+use crate::error::{Error, Result};
+use crate::{git, print};
+
+/// Creates an app, and a git remote for it when `remote` names one and there is a repository.
+pub async fn create(cx: &Context, name: Option<&str>, remote: Option<&str>, buildpack: Option<&str>) -> Result {
+    let api = cx.api()?;
+    let name = name.or(cx.app_flag());
+    let progress = cx.progress("Creating Application...")?;
+    let answer = match name {
+        Some(name) => api.post("/v2/apps/", &json!({"id": name})).await?,
+        None => api.post_empty("/v2/apps/").await?,
+    };
+    let app: App = answer.json()?;
+    progress.done(&format!("done, created {}", app.id))?;
+    cx.show(&answer, || Ok(()))?;
+    if let Some(url) = buildpack {
+        api.post(&app_path(&app.id, "config/"), &json!({"values": {"BUILDPACK_URL": url}})).await?;
+    }
+    let Some(remote) = remote else {
+        return Ok(());
+    };
+    if !git::is_repository() {
+        return Ok(());
+    }
+    let url = remote::repository(&api, &app.id).await?;
+    match git::remotes().into_iter().find(|known| known.name == remote) {
+        None => {
+            git::remote_add(remote, &url)?;
+            if !cx.is_json {
+                print::line(format_args!("Git remote {remote} successfully created for app {}.", app.id))?;
+            }
+        }
+        Some(known) if known.url == url => {}
+        Some(known) => {
+            print::warning(format_args!("The git remote {remote} stays as it is: {}", known.url));
+            print::warning(format_args!("To point it to the new app: slipway git:remote -f -r {remote} -a {}", app.id));
+        }
+    }
+    Ok(())
+}
+
+/// Lists apps.
+pub async fn list(cx: &Context, limit: Option<u32>) -> Result {
+    let answer = cx.api()?.get(&format!("/v2/apps/?limit={}", cx.limit(limit))).await?;
+    cx.show(&answer, || {
+        let page: Page<App> = answer.json()?;
+        print::line(heading("Apps", page.results.len(), page.count))?;
+        page.results.iter().try_for_each(|app| print::line(&app.id))
+    })
+}
+
+/// Shows an app and its processes.
+pub async fn info(cx: &Context) -> Result {
+    let api = cx.api()?;
+    let name = cx.app()?;
+    let answer = api.get(&app_path(&name, "")).await?;
+    if cx.is_json {
+        return cx.show(&answer, || Ok(()));
+    }
+    let app: App = answer.json()?;
+    let url = remote::app_url(&api, &app.url).await?;
+    print::line(format_args!("=== {} Application", app.id))?;
+    for (name, value) in [
+        ("updated:", &app.updated),
+        ("uuid:", &app.uuid),
+        ("created:", &app.created),
+        ("url:", &url),
+        ("owner:", &app.owner),
+        ("id:", &app.id),
+    ] {
+        print::line(format_args!("{name:9} {value}"))?;
+    }
+    print::line("")?;
+    ps::show(&app.id, &ps::fetch(&api, &app.id).await?.json()?)
+}
+
+/// Opens an app in a browser, or says where it is.
+pub async fn open(cx: &Context) -> Result {
+    let api = cx.api()?;
+    let app: App = api.get(&app_path(&cx.app()?, "")).await?.json()?;
+    let url = remote::app_url(&api, &app.url).await?;
+    if cx.is_json {
+        return print::json(&json!({"url": url}));
+    }
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let opened = Command::new(opener)
+        .arg(&url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if opened { print::line(format_args!("Opening {url}")) } else { print::line(url) }
+}
+
+/// Shows an app's log.
+pub async fn logs(cx: &Context, lines: Option<u32>, follow: bool) -> Result {
+    let api = cx.api()?;
+    let lines = lines.map(|lines| format!("log_lines={lines}"));
+    let follow_part = follow.then(|| "follow=true".to_owned());
+    let query: Vec<String> = lines.into_iter().chain(follow_part).collect();
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    let path = app_path(&cx.app()?, &format!("logs{query}"));
+    let print =
+        |text: &str| -> Result { if cx.is_json { print::line(json!(text)) } else { print::log::log_line(text) } };
+    if !follow {
+        let answer = api.get(&path).await?;
+        let text = String::from_utf8_lossy(&answer.body);
+        if answer.status == StatusCode::NO_CONTENT || text.trim().is_empty() {
+            print::note("There are currently no log messages.");
+            return Ok(());
+        }
+        return text.lines().try_for_each(print);
+    }
+    let mut pieces = api.client().stream(Method::GET, &path, NO_BODY).await?;
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        rest.extend_from_slice(&piece?);
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            print(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']))?;
+        }
+    }
+    if rest.is_empty() { Ok(()) } else { print(&String::from_utf8_lossy(&rest)) }
+}
+
+/// Runs a one-off process and ends with its exit code.
+pub async fn run(cx: &Context, command: &[String]) -> Result {
+    let api = cx.api()?;
+    let command = command_line(command);
+    let path = app_path(&cx.app()?, "run");
+    if !cx.is_json {
+        print::note(format_args!("Running '{command}'..."));
+    }
+    let answer = api.post(&path, &json!({"command": command})).await?;
+    let result: RunResult = answer.json()?;
+    if cx.is_json {
+        cx.show(&answer, || Ok(()))?;
+    } else if result.exit_code == 0 {
+        print::raw(result.output.as_bytes())?;
+    } else {
+        print::raw_to_stderr(result.output.as_bytes());
+    }
+    if result.exit_code == 0 { Ok(()) } else { Err(Error::Exit(result.exit_code)) }
+}
+
+/// One word is a line for the app's shell; several are made into a line of which the shell makes the same words again.
+fn command_line(words: &[String]) -> String {
+    let words = if words.first().is_some_and(|word| word == "--") { &words[1..] } else { words };
+    match words {
+        [line] => line.clone(),
+        _ => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Destroys an app, after asking.
+pub async fn destroy(cx: &Context, confirm: Option<&str>) -> Result {
+    let api = cx.api()?;
+    let name = cx.app()?;
+    let typed = match confirm {
+        Some(confirm) => confirm.to_owned(),
+        None if print::can_ask() => {
+            // Asked before anything else, so that nobody types the name of an app that is not there.
+            api.get(&app_path(&name, "")).await?;
+            print::warning("WARNING: Potentially Destructive Action");
+            print::warning(format_args!("This command will destroy the application: {name}"));
+            print::ask(&format!("!    To proceed, type \"{name}\": "))?
+        }
+        None => {
+            return Err(
+                Error::new(format!("destroying {name} must be confirmed")).hint(format!("pass --confirm={name}"))
+            );
+        }
+    };
+    if typed != name {
+        return Err(Error::new(format!("App {name} does not match confirm {typed}, aborting.")));
+    }
+    let url = remote::repository(&api, &name).await.ok();
+    let progress = cx.progress(&format!("Destroying {name}..."))?;
+    api.delete(&app_path(&name, "")).await?;
+    progress.done_in()?;
+    for known in git::remotes() {
+        let is_its = url.as_deref() == Some(known.url.as_str());
+        if is_its || (known.name == git::REMOTE && known.app().as_deref() == Some(name.as_str())) {
+            git::remote_remove(&known.name)?;
+            if !cx.is_json {
+                print::line(format_args!("Git remote {} for app {name} removed.", known.name))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Gives an app to somebody else.
+pub async fn transfer(cx: &Context, user: &str) -> Result {
+    let api = cx.api()?;
+    let name = cx.app()?;
+    let progress = cx.progress(&format!("Transferring {name} to {user}..."))?;
+    api.post(&app_path(&name, ""), &json!({"owner": user})).await?;
+    progress.done("done")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_a_line() {
+        for (words, want) in [
+            (vec!["echo out; exit 3"], "echo out; exit 3"),
+            (vec!["python", "-c", "print('a b')"], r"python -c 'print('\''a b'\'')'"),
+            (vec!["--", "ls", "-l"], "ls -l"),
+            (vec!["echo", "", "$HOME"], "echo '' '$HOME'"),
+            (vec!["echo", "grüße"], "echo grüße"),
+        ] {
+            let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+            assert_eq!(command_line(&words), want);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `builds`. Source of calls and texts: drycc-v2.md §2.5 and §6.2; logs of pushes are Slipway's own.
+
+use serde_json::{Map, Value, json};
+use slipway_client::segment;
+use slipway_wire::drycc_v2::{Build, Page};
+
+use super::heading;
+use crate::context::{Context, app_path};
+use crate::error::{Error, Result};
+use crate::print;
+
+/// Lists builds.
+pub async fn list(cx: &Context, limit: Option<u32>) -> Result {
+    let api = cx.api()?;
+    let app = cx.app()?;
+    let answer = api.get(&app_path(&app, &format!("builds/?limit={}", cx.limit(limit)))).await?;
+    cx.show(&answer, || {
+        let page: Page<Build> = answer.json()?;
+        print::line(heading(&format!("{app} Builds"), page.results.len(), page.count))?;
+        page.results.iter().try_for_each(|build| print::line(format_args!("{} {}", build.uuid, build.created)))
+    })
+}
+
+/// Deploys an image.
+pub async fn create(cx: &Context, image: &str, procfile: Option<&str>) -> Result {
+    let mut body = json!({"image": image, "stack": "container"});
+    if let Some(text) = procfile {
+        body["procfile"] = Value::Object(procfile_parse(text)?);
+    }
+    let api = cx.api()?;
+    let path = app_path(&cx.app()?, "builds/");
+    let progress = cx.progress("Creating build...")?;
+    let answer = api.post(&path, &body).await?;
+    progress.done("done")?;
+    cx.show(&answer, || Ok(()))
+}
+
+/// Shows the log of a push.
+pub async fn log(cx: &Context, sha: Option<&str>) -> Result {
+    let api = cx.api()?;
+    let query = sha.map(|sha| format!("?sha={}", segment(sha))).unwrap_or_default();
+    let answer = api.get(&app_path(&cx.app()?, &format!("builds/log{query}"))).await?;
+    let text = String::from_utf8_lossy(&answer.body);
+    if cx.is_json {
+        return print::json(&json!({"log": text}));
+    }
+    text.lines().try_for_each(print::log::log_line)
+}
+
+/// Lines `type: command`, as in a Procfile and as in the YAML that upstream's client takes.
+fn procfile_parse(text: &str) -> Result<Map<String, Value>> {
+    let mut types = Map::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let Some((name, command)) =
+            line.split_once(':').filter(|(name, command)| !name.trim().is_empty() && !command.trim().is_empty())
+        else {
+            return Err(Error::new(format!("'{line}' is not in the form 'type: command', ex: 'web: ./serve'")));
+        };
+        types.insert(name.trim().to_owned(), command.trim().into());
+    }
+    if types.is_empty() {
+        return Err(Error::new("the procfile has no process type").hint("pass lines of the form 'type: command'"));
+    }
+    Ok(types)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn procfiles_are_lines() {
+        let types = procfile_parse("web: ./serve --port 1:2\r\n# c\n\nworker: x").unwrap();
+        assert_eq!(types["web"], "./serve --port 1:2");
+        assert_eq!(types.len(), 2);
+        for text in ["", "web", "web:", ": x"] {
+            assert!(procfile_parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `ps`. Source of calls and texts: drycc-v2.md §2.3 and §6.2.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use slipway_client::{Answer, segment};
+use slipway_wire::drycc_v2::{Pod, Pods};
+
+use crate::api::Api;
+use crate::context::{Context, app_path};
+use crate::error::{Error, Result};
+use crate::print;
+
+/// The processes of an app.
+pub async fn fetch(api: &Api, app: &str) -> Result<Answer> {
+    api.get(&app_path(app, "pods/")).await
+}
+
+/// Lists processes by type.
+pub async fn list(cx: &Context) -> Result {
+    let api = cx.api()?;
+    let app = cx.app()?;
+    let answer = fetch(&api, &app).await?;
+    cx.show(&answer, || show(&app, &answer.json()?))
+}
+
+/// Shows processes by type.
+pub fn show(app: &str, pods: &Pods) -> Result {
+    print::line(format_args!("=== {app} Processes"))?;
+    let mut types: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
+    for pod in &pods.results {
+        types.entry(&pod.process_type).or_default().push(pod);
+    }
+    for (name, mut pods) in types {
+        pods.sort_by(|one, other| one.name.cmp(&other.name));
+        print::line(format_args!("--- {name}:"))?;
+        for pod in pods {
+            print::line(format_args!("{} {} ({})", pod.name, pod.state, pod.release))?;
+        }
+    }
+    Ok(())
+}
+
+/// Scales process types.
+pub async fn scale(cx: &Context, types: &[String]) -> Result {
+    let mut wanted = Map::new();
+    for word in types {
+        let parsed = word.split_once('=').and_then(|(name, count)| {
+            let count: u32 = count.parse().ok()?;
+            (!name.is_empty()).then(|| (name.to_owned(), Value::from(count)))
+        });
+        let Some((name, count)) = parsed else {
+            return Err(Error::new(format!("'{word}' does not match the pattern 'type=num', ex: web=2")));
+        };
+        wanted.insert(name, count);
+    }
+    let api = cx.api()?;
+    let app = cx.app()?;
+    let progress = cx.progress("Scaling processes... but first, coffee!")?;
+    api.post(&app_path(&app, "scale/"), &wanted).await?;
+    progress.done_in()?;
+    let answer = fetch(&api, &app).await?;
+    cx.show(&answer, || show(&app, &answer.json()?))
+}
+
+/// Restarts all processes, those of one type, or one.
+pub async fn restart(cx: &Context, target: Option<&str>) -> Result {
+    let api = cx.api()?;
+    let app = cx.app()?;
+    let path = match target {
+        Some(target) => app_path(&app, &format!("pods/{}/restart/", segment(target))),
+        None => app_path(&app, "pods/restart/"),
+    };
+    let progress = cx.progress("Restarting processes... but first, coffee!")?;
+    let answer = api.post_empty(&path).await?;
+    let pods: Vec<Pod> = answer.json()?;
+    if pods.is_empty() && target.is_some() {
+        drop(progress);
+        return Err(Error::new("Could not find any processes to restart").hint("`slipway ps` lists them"));
+    }
+    progress.done_in()?;
+    cx.show(&answer, || {
+        if pods.is_empty() {
+            return print::line("Could not find any processes to restart");
+        }
+        let count = pods.len() as u64;
+        show(&app, &Pods { results: pods, count })
+    })
+}

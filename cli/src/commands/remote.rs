@@ -1,0 +1,38 @@
+//! Where the platform's parts are, as far as the controller tells.
+
+use slipway_client::StatusCode;
+use slipway_wire::drycc_v2::Platform;
+
+use crate::api::Api;
+use crate::error::{Error, Result};
+use crate::git;
+
+/// What the controller says of the platform; nothing for controllers that cannot say.
+pub async fn platform(api: &Api) -> Result<Option<Platform>> {
+    match api.get("/v2/slipway/").await {
+        Ok(answer) => Ok(Some(answer.json()?)),
+        Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The address of an app's git repository.
+pub async fn repository(api: &Api, app: &str) -> Result<String> {
+    let ssh = match platform(api).await?.and_then(|platform| platform.ssh) {
+        Some(ssh) => ssh,
+        None => git::builder_guess(api.client().base())
+            .ok_or_else(|| Error::new("it is not known where this platform takes git pushes"))?,
+    };
+    Ok(git::url(&ssh, app))
+}
+
+/// Where an app answers: `host` is its own name, as in the app's `url`.
+pub async fn app_url(api: &Api, host: &str) -> Result<String> {
+    let router = platform(api).await?.and_then(|platform| platform.router);
+    let port = router.as_deref().and_then(|router| router.rsplit_once(':')).and_then(|(_, port)| port.parse().ok());
+    Ok(match port {
+        None | Some(80) => format!("http://{host}"),
+        Some(443) => format!("https://{host}"),
+        Some::<u16>(port) => format!("http://{host}:{port}"),
+    })
+}

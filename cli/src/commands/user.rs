@@ -1,0 +1,21 @@
+//! `users`. Source of calls and texts: drycc-v2.md §2.11 and §6.2.
+
+use slipway_wire::drycc_v2::{Page, User};
+
+use super::heading;
+use crate::context::Context;
+use crate::error::Result;
+use crate::print;
+
+/// Lists all users.
+pub async fn list(cx: &Context, limit: Option<u32>) -> Result {
+    let answer = cx.api()?.get(&format!("/v2/users/?limit={}", cx.limit(limit))).await?;
+    cx.show(&answer, || {
+        let page: Page<User> = answer.json()?;
+        print::line(heading("Users (*=admin)", page.results.len(), page.count))?;
+        page.results.iter().try_for_each(|user| {
+            let mark = if user.is_superuser { "*" } else { "" };
+            print::line(format_args!("{mark}{}", user.username))
+        })
+    })
+}

@@ -1,0 +1,47 @@
+//! `version` and `shortcuts`.
+
+use serde_json::{Map, Value, json};
+use slipway_client::API_VERSION;
+
+use crate::api::server_version;
+use crate::context::{Context, api_anonymous};
+use crate::error::{Error, Result};
+use crate::print;
+use crate::spelling::SHORTCUTS;
+
+/// Prints this program's version, and with `all` the API versions of both sides.
+pub async fn version(cx: &Context, all: bool) -> Result {
+    let ours = env!("CARGO_PKG_VERSION");
+    if !all {
+        return if cx.is_json {
+            print::json(&json!({"slipway": ours, "api": API_VERSION}))
+        } else {
+            print::line(format_args!("slipway {ours}"))
+        };
+    }
+    let controller = cx
+        .settings
+        .controller()
+        .ok_or_else(|| Error::new("it is not known which controller to ask").hint("log in with `slipway login URL`"))?;
+    let is_verified = cx.settings.profile().is_none_or(|profile| profile.ssl_verify);
+    let answer = api_anonymous(controller, is_verified)?.get("/healthz").await?;
+    let theirs = server_version(&answer.headers).unwrap_or("unknown");
+    if cx.is_json {
+        return print::json(&json!({"slipway": ours, "api": API_VERSION, "controller_api": theirs}));
+    }
+    print::table::pairs([
+        ("Slipway CLI Version:", ours.to_owned()),
+        ("Slipway CLI API Version:", API_VERSION.to_owned()),
+        ("Controller API Version:", theirs.to_owned()),
+    ])
+}
+
+/// Lists shortcuts and what they stand for.
+pub fn shortcuts(cx: &Context) -> Result {
+    let all = SHORTCUTS.iter().map(|(name, long)| (*name, long.join(":")));
+    if cx.is_json {
+        let map: Map<String, Value> = all.map(|(name, long)| (name.to_owned(), long.into())).collect();
+        return print::json(&Value::Object(map));
+    }
+    print::table::pairs(all)
+}

@@ -1,0 +1,167 @@
+//! What a command works with: settings, the app it is about, the controller.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde_json::Value;
+use slipway_client::{Answer, Client, segment};
+
+use crate::api::Api;
+use crate::args::Global;
+use crate::error::{Error, Result};
+use crate::print::progress::Progress;
+use crate::settings::{Profile, Settings};
+use crate::{git, print};
+
+/// The user agent of every call.
+const USER_AGENT: &str = concat!("Slipway Client ", env!("CARGO_PKG_VERSION"));
+
+/// Settings and global flags, as commands see them.
+#[derive(Debug)]
+pub struct Context {
+    /// Settings from flags, environment and profile.
+    pub settings: Settings,
+    /// Whether data is printed as JSON.
+    pub is_json: bool,
+    app: Option<String>,
+}
+
+/// An app by name, and how it came to be meant.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// The name.
+    pub name: String,
+    /// Whether it is a guess from the folder's name.
+    pub is_guess: bool,
+}
+
+impl Context {
+    /// Combines global flags with the settings.
+    pub fn new(global: &Global) -> Result<Self> {
+        let settings = Settings::load(global.config.as_deref())?;
+        Ok(Self { settings, is_json: global.json, app: global.app.clone() })
+    }
+
+    /// The controller, as the user who is logged in.
+    pub fn api(&self) -> Result<Api> {
+        api_as(&self.settings.session()?)
+    }
+
+    /// The app that a command is about: the flag, else that of a git remote, else one named like the folder.
+    pub fn app_choose(&self) -> Result<Chosen> {
+        if let Some(app) = &self.app {
+            return Ok(Chosen { name: app.clone(), is_guess: false });
+        }
+        let remotes = git::remotes();
+        let ours = remotes.iter().find(|remote| remote.name == git::REMOTE).and_then(git::Remote::app);
+        if let Some(name) = ours.or_else(|| remotes.iter().find_map(git::Remote::app)) {
+            return Ok(Chosen { name, is_guess: false });
+        }
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        match folder.file_name().map(|name| name.to_string_lossy().to_lowercase()) {
+            Some(name) => Ok(Chosen { name, is_guess: true }),
+            None => Err(Error::new("it is not clear which app is meant").hint(APP_HINT)),
+        }
+    }
+
+    /// The name of the app that a command is about.
+    pub fn app(&self) -> Result<String> {
+        self.app_choose().map(|app| app.name)
+    }
+
+    /// The app as given by `--app` alone.
+    pub fn app_flag(&self) -> Option<&str> {
+        self.app.as_deref()
+    }
+
+    /// Begins to tell of work, unless the output is JSON.
+    pub fn progress(&self, text: &str) -> Result<Progress> {
+        Progress::start(!self.is_json, text)
+    }
+
+    /// Prints an answer's JSON when that was asked for; else what `show` makes of it.
+    pub fn show(&self, answer: &Answer, show: impl FnOnce() -> Result) -> Result {
+        if self.is_json { print::json(&answer.json::<Value>()?) } else { show() }
+    }
+
+    /// How many items a list asks for.
+    pub fn limit(&self, flag: Option<u32>) -> u32 {
+        flag.or(self.settings.profile().map(|profile| profile.response_limit))
+            .unwrap_or(crate::settings::RESPONSE_LIMIT)
+    }
+
+    /// Adds to an error that names no app how the app was chosen.
+    pub fn explain(&self, error: Error) -> Error {
+        if !error.is_missing_app() {
+            return error;
+        }
+        match self.app_choose() {
+            Ok(app) if app.is_guess => error.hint(format!("{} is this folder's name; {APP_HINT}", app.name)),
+            _ => error.hint("`slipway apps` lists your apps"),
+        }
+    }
+}
+
+const APP_HINT: &str =
+    "name the app with -a APP, or work in a repository with a git remote `slipway` (`slipway git:remote -a APP`)";
+
+/// The path of an app, with more behind it: `app_path("foo", "config/")`.
+pub fn app_path(app: &str, rest: &str) -> String {
+    format!("/v2/apps/{}/{rest}", segment(app))
+}
+
+/// The controller, as a given user.
+pub fn api_as(profile: &Profile) -> Result<Api> {
+    let client = Client::builder(&profile.controller)
+        .user_agent(USER_AGENT)
+        .ssl_verify(profile.ssl_verify)
+        .token(profile.token.clone())
+        .build()?;
+    Ok(Api::new(client))
+}
+
+/// The controller, as nobody.
+pub fn api_anonymous(controller: &str, ssl_verify: bool) -> Result<Api> {
+    Ok(Api::new(Client::builder(controller).user_agent(USER_AGENT).ssl_verify(ssl_verify).build()?))
+}
+
+/// The password from a flag, from stdin, or from the person at the terminal.
+pub fn password(flag: Option<SecretString>, from_stdin: bool, prompt: &str, confirm: bool) -> Result<SecretString> {
+    if let Some(password) = flag {
+        return Ok(password);
+    }
+    if from_stdin {
+        let mut line = String::new();
+        std::io::stdin()
+            .read_line(&mut line)
+            .map_err(|error| Error::caused("cannot read the password from stdin", &error))?;
+        let line = line.strip_suffix('\n').unwrap_or(&line);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.is_empty() {
+            return Err(Error::new("there is no password on stdin"));
+        }
+        return Ok(line.into());
+    }
+    if !print::can_ask() {
+        return Err(Error::new("a password is needed, and there is no terminal to ask for it")
+            .hint("pass it on stdin with --password-stdin"));
+    }
+    let read = |prompt: &str| -> Result<String> {
+        rpassword::prompt_password(prompt).map_err(|error| Error::caused("cannot read the password", &error))
+    };
+    let password = read(prompt)?;
+    if confirm && read("password (again): ")? != password {
+        return Err(Error::new("the passwords are not the same"));
+    }
+    Ok(password.into())
+}
+
+/// A word from a flag, or from the person at the terminal.
+pub fn word(flag: Option<String>, name: &str) -> Result<String> {
+    match flag {
+        Some(word) => Ok(word),
+        None if print::can_ask() => print::ask(&format!("{name}: ")),
+        None => Err(Error::new(format!("a {name} is needed, and there is no terminal to ask for it"))
+            .hint(format!("pass it with --{name}"))),
+    }
+}

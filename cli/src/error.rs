@@ -1,0 +1,202 @@
+//! What a command that fails says, and the exit code it leaves.
+
+use std::fmt::Write as _;
+use std::io;
+
+use slipway_client::{ApiError, ClientError, StatusCode};
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub enum Error {
+    /// Something failed: `Error: <text>` on stderr, then what to do next. Exit code 1.
+    Failed {
+        /// What failed and why.
+        text: String,
+        /// What to do next; possibly empty.
+        hint: String,
+        /// The status of the server's answer, when that is what failed.
+        status: Option<StatusCode>,
+    },
+    /// Ends with the exit code of a process that ran in the platform; everything was said already.
+    Exit(i32),
+    /// Whoever read the output has enough. Exit code 0.
+    BrokenPipe,
+}
+
+/// What commands return.
+pub type Result<T = ()> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error without advice.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self::Failed { text: text.into(), hint: String::new(), status: None }
+    }
+
+    /// An error with an underlying cause.
+    pub fn caused(text: impl Into<String>, source: &dyn std::error::Error) -> Self {
+        Self::new(format!("{}: {}", text.into(), chain(source)))
+    }
+
+    /// Says what to do next, unless something was said already.
+    #[must_use]
+    pub fn hint(mut self, advice: impl Into<String>) -> Self {
+        if let Self::Failed { hint, .. } = &mut self
+            && hint.is_empty()
+        {
+            *hint = advice.into();
+        }
+        self
+    }
+
+    /// The status of the server's answer, when that is what failed.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Failed { status, .. } => *status,
+            Self::Exit(_) | Self::BrokenPipe => None,
+        }
+    }
+
+    /// Whether the server says that there is no such app.
+    pub fn is_missing_app(&self) -> bool {
+        matches!(self, Self::Failed { text, status: Some(StatusCode::NOT_FOUND), .. } if text.starts_with("No App"))
+    }
+}
+
+/// A whole chain of causes in one line; a cause whose text is part of the one before is left out.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            let _ = write!(text, ": {more}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// An error while writing to stdout; reading and writing files is reported with the file's name instead.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::BrokenPipe;
+        }
+        Self::new(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Self {
+        match &error {
+            ClientError::Api(api) => from_api(api),
+            ClientError::Connect { .. } => Self::new(chain(&error)).hint(
+                "check the address and that the controller runs; `slipway up` starts one on this machine, `slipway login URL` changes the address",
+            ),
+            ClientError::Transport { .. } => Self::new(chain(&error)).hint(
+                "the controller may have been restarted: what was asked for may still happen; look with `slipway releases`, or try again",
+            ),
+            ClientError::Url { .. } => {
+                Self::new(error.to_string()).hint("an address looks like http://127.0.0.1:8000 or https://slipway.example.com")
+            }
+            ClientError::Header(_)
+            | ClientError::Setup { .. }
+            | ClientError::TooLong { .. }
+            | ClientError::Decode { .. } => Self::new(chain(&error)),
+        }
+    }
+}
+
+/// Says a refusal in the words of upstream's client where the server's own are no better. Source: drycc-v2.md §1.7.
+fn from_api(api: &ApiError) -> Error {
+    let detail = api.detail.clone().unwrap_or_default();
+    let (text, hint) = match api.status {
+        StatusCode::UNAUTHORIZED if detail.contains("password") => (detail, String::new()),
+        StatusCode::UNAUTHORIZED => {
+            ("Unauthorized: Missing or Invalid Token".to_owned(), "log in again with `slipway login URL`".to_owned())
+        }
+        StatusCode::FORBIDDEN => {
+            let text = "You do not have permission to perform this action.";
+            let text = if detail.is_empty() { text.to_owned() } else { detail };
+            (
+                text,
+                "`slipway whoami` shows who you are; the app's owner can grant access with `slipway perms:create`"
+                    .to_owned(),
+            )
+        }
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "Method Not Allowed".to_owned(),
+            "this controller may be older than this client; compare them with `slipway version --all`".to_owned(),
+        ),
+        StatusCode::UNPROCESSABLE_ENTITY => (format!("Unable to process your request: {api}"), String::new()),
+        StatusCode::INTERNAL_SERVER_ERROR => (
+            "Internal Server Error".to_owned(),
+            api.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map_or_else(
+                || "the controller's log says more".to_owned(),
+                |id| format!("the controller's log says more under request id {id}"),
+            ),
+        ),
+        status if status.is_redirection() => {
+            let to = api.headers.get("location").and_then(|to| to.to_str().ok()).unwrap_or("another address");
+            (format!("the controller redirects to {to}"), "log in with that address: `slipway login URL`".to_owned())
+        }
+        _ => bad_request(api),
+    };
+    Error::Failed { text, hint, status: Some(api.status) }
+}
+
+fn bad_request(api: &ApiError) -> (String, String) {
+    for (field, message, text) in [
+        ("password", "This field may not be blank.", "A Password is required"),
+        ("key", "This field may not be blank.", "A key is required"),
+        ("id", "This field may not be blank.", "An id is required"),
+        ("image", "This field may not be blank.", "The given image is invalid"),
+    ] {
+        if api.field(field).iter().any(|said| said == message) {
+            return (text.to_owned(), String::new());
+        }
+    }
+    let detail = api.detail.as_deref().unwrap_or_default();
+    if detail.contains("still has applications assigned") {
+        let hint = "`slipway apps` lists them; give them away with `slipway apps:transfer` or remove them with `slipway apps:destroy`";
+        return (detail.to_owned(), hint.to_owned());
+    }
+    if detail.is_empty() && api.fields.is_empty() {
+        let body = api.body.trim();
+        // A page of a proxy in between is of no use to anybody who reads a terminal.
+        let body = if body.starts_with('<') || body.is_empty() { String::new() } else { format!(": {body}") };
+        return (format!("Unknown Error ({}){body}", api.status.as_u16()), String::new());
+    }
+    // A name in front of the message only where the message does not make sense without.
+    let spoken = ["id", "username", "password", "public", "key", "email", "non_field_errors", "domain", "name"];
+    let mut lines: Vec<String> = detail.lines().map(str::to_owned).collect();
+    for (field, messages) in &api.fields {
+        for message in messages {
+            let is_bare = message.starts_with("This field") || message.starts_with("Ensure this field");
+            if spoken.contains(&field.as_str()) && !is_bare {
+                lines.push(message.clone());
+            } else {
+                lines.push(format!("{field}: {message}"));
+            }
+        }
+    }
+    lines.dedup();
+    let text = lines.join("\n").replace("\\n", "\n");
+    let hint = match () {
+        () if text.contains("Unable to log in") => {
+            "check the name and the password; `slipway register URL` makes an account"
+        }
+        () if text.contains("No build associated") => "push something first: `git push slipway main`",
+        () if text.contains("Application with this id already exists") => {
+            "choose another name, or none to be given one"
+        }
+        () if text.contains("There was a problem deploying") || text.contains("app::deploy") => {
+            "`slipway logs` shows what the processes said, `slipway releases` what runs now"
+        }
+        () if text.contains("does not exist in application") => {
+            "`slipway ps` shows the process types, the Procfile defines them"
+        }
+        () => "",
+    };
+    (text, hint.to_owned())
+}

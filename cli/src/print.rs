@@ -1,0 +1,81 @@
+//! Everything that reaches the terminal. Data goes to stdout, talk about the work to stderr; nothing else prints.
+
+pub mod log;
+pub mod progress;
+pub mod table;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use owo_colors::OwoColorize as _;
+
+use crate::error::{Error, Result};
+
+/// Writes a line to stdout.
+pub fn line(text: impl Display) -> Result {
+    writeln!(anstream::stdout(), "{text}")?;
+    Ok(())
+}
+
+/// Writes to stdout without a line end, at once.
+pub fn part(text: impl Display) -> Result {
+    let mut out = anstream::stdout();
+    write!(out, "{text}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes bytes to stdout as they are.
+pub fn raw(bytes: &[u8]) -> Result {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes bytes to stderr as they are. Nobody to read them is no reason to fail.
+pub fn raw_to_stderr(bytes: &[u8]) {
+    let _ = io::stderr().lock().write_all(bytes);
+}
+
+/// Writes data as JSON to stdout.
+pub fn json(value: &serde_json::Value) -> Result {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::caused("cannot write JSON", &error))?;
+    line(text)
+}
+
+/// Writes a line of talk to stderr.
+pub fn note(text: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Writes a warning to stderr, in the form upstream's client uses.
+pub fn warning(text: impl Display) {
+    note(format_args!("{} {text}", "!   ".yellow()));
+}
+
+/// Writes an error and its advice to stderr.
+pub fn error(text: &str, hint: &str) {
+    note(format_args!("{} {text}", "Error:".red().bold()));
+    if !hint.is_empty() {
+        note(format_args!("\n{} {hint}", "hint:".bold()));
+    }
+}
+
+/// Whether a person can be asked.
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a line on the terminal.
+pub fn ask(question: &str) -> Result<String> {
+    let mut err = anstream::stderr();
+    let _ = write!(err, "{question}");
+    let _ = err.flush();
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer).map_err(|error| Error::caused("cannot read the answer", &error))?;
+    if read == 0 {
+        return Err(Error::new("there was no answer"));
+    }
+    Ok(answer.trim().to_owned())
+}

@@ -1,0 +1,270 @@
+//! Settings: flags, environment and profile file, combined once. The only place that reads the environment.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use crate::error::{Error, Result};
+
+/// Name or path of the profile file, as `--config`.
+pub const SLIPWAY_PROFILE: &str = "SLIPWAY_PROFILE";
+/// Address of the controller, instead of the profile's.
+pub const SLIPWAY_CONTROLLER: &str = "SLIPWAY_CONTROLLER";
+/// The user's token, instead of the profile's.
+pub const SLIPWAY_TOKEN: &str = "SLIPWAY_TOKEN";
+/// How many items a list shows when neither flag nor profile says. Source: drycc-v2.md §1.5.
+pub const RESPONSE_LIMIT: u32 = 100;
+
+/// Who is logged in where. Source: drycc-v2.md §6.1.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// The user's name.
+    pub username: String,
+    /// Whether the controller's certificate is checked.
+    pub ssl_verify: bool,
+    /// The controller's address.
+    pub controller: String,
+    /// The user's token.
+    pub token: SecretString,
+    /// How many items lists show.
+    pub response_limit: u32,
+}
+
+/// What every command starts from.
+#[derive(Debug)]
+pub struct Settings {
+    /// The profile file.
+    pub path: PathBuf,
+    profile: Option<Profile>,
+    controller: Option<String>,
+    token: Option<SecretString>,
+}
+
+impl Settings {
+    /// Reads environment and profile file; `config` is the value of `--config`.
+    pub fn load(config: Option<&Path>) -> Result<Self> {
+        let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let path = profile_path(config, env::var_os(SLIPWAY_PROFILE), config_dir)?;
+        Ok(Self {
+            profile: Profile::read(&path)?,
+            path,
+            controller: text(SLIPWAY_CONTROLLER),
+            token: text(SLIPWAY_TOKEN).map(SecretString::from),
+        })
+    }
+
+    /// The profile to use for calls that need a user.
+    pub fn session(&self) -> Result<Profile> {
+        let nobody = || {
+            Error::new("you are not logged in")
+                .hint("log in with `slipway login URL`, or make an account with `slipway register URL`")
+        };
+        let mut profile = match (&self.profile, &self.controller, &self.token) {
+            (Some(profile), _, _) => profile.clone(),
+            (None, Some(controller), Some(token)) => Profile {
+                username: String::new(),
+                ssl_verify: true,
+                controller: controller.clone(),
+                token: token.clone(),
+                response_limit: RESPONSE_LIMIT,
+            },
+            (None, _, Some(_)) => {
+                return Err(Error::new(format!("{SLIPWAY_TOKEN} is set, but it is not known of which controller"))
+                    .hint(format!("set {SLIPWAY_CONTROLLER} to its address")));
+            }
+            (None, _, None) => return Err(nobody()),
+        };
+        if let Some(controller) = &self.controller {
+            // A profile's token belongs to that profile's controller and is shown to no other.
+            if self.token.is_none() && !is_same_address(controller, &profile.controller) {
+                return Err(Error::new(format!("you are not logged in at {controller}"))
+                    .hint(format!("log in with `slipway login {controller}`, or set {SLIPWAY_TOKEN} too")));
+            }
+            profile.controller.clone_from(controller);
+        }
+        if let Some(token) = &self.token {
+            profile.token = token.clone();
+            profile.username.clear();
+        }
+        Ok(profile)
+    }
+
+    /// The address that a command without one means: that of the environment, else the profile's.
+    pub fn controller(&self) -> Option<&str> {
+        self.controller.as_deref().or(self.profile.as_ref().map(|profile| profile.controller.as_str()))
+    }
+
+    /// The profile as it is in the file.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+}
+
+fn is_same_address(one: &str, other: &str) -> bool {
+    let bare = |text: &str| text.trim().trim_end_matches('/').to_ascii_lowercase();
+    bare(one) == bare(other)
+}
+
+/// Which file holds the profile: the flag, else the environment, else `client`. A bare name is a file `NAME.json` in the
+/// configuration folder; anything with a slash or a `.json` at its end is a path.
+fn profile_path(
+    flag: Option<&Path>,
+    env: Option<OsString>,
+    config_dir: impl FnOnce() -> Result<PathBuf>,
+) -> Result<PathBuf> {
+    let named = flag.map(Path::to_path_buf).or(env.filter(|value| !value.is_empty()).map(PathBuf::from));
+    let named = named.unwrap_or_else(|| PathBuf::from("client"));
+    let text = named.to_string_lossy();
+    if text.contains('/') || text.ends_with(".json") {
+        return Ok(named);
+    }
+    Ok(config_dir()?.join(format!("{text}.json")))
+}
+
+fn config_dir() -> Result<PathBuf> {
+    folder("XDG_CONFIG_HOME", ".config")
+}
+
+/// The folder for data: `$XDG_DATA_HOME/slipway`, else `~/.local/share/slipway`.
+#[cfg(feature = "up")]
+pub fn data_dir() -> Result<PathBuf> {
+    folder("XDG_DATA_HOME", ".local/share")
+}
+
+fn folder(variable: &str, below_home: &str) -> Result<PathBuf> {
+    // The base directory specification wants relative paths to be ignored.
+    if let Some(dir) = env::var_os(variable).map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+        return Ok(dir.join("slipway"));
+    }
+    Ok(home()?.join(below_home).join("slipway"))
+}
+
+/// The user's home directory.
+pub fn home() -> Result<PathBuf> {
+    env::var_os("HOME")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute())
+        .ok_or_else(|| Error::new("the environment variable HOME is not set, so there is no place for settings"))
+}
+
+impl Profile {
+    fn read(path: &Path) -> Result<Option<Self>> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::caused(format!("cannot read {}", path.display()), &error)),
+        };
+        let bad = |reason: &str| {
+            Error::new(format!("{} is not a profile: {reason}", path.display()))
+                .hint("remove the file and log in again with `slipway login URL`")
+        };
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| bad(&error.to_string()))?;
+        let field = |name: &str| value[name].as_str().map(str::to_owned);
+        Ok(Some(Self {
+            username: field("username").unwrap_or_default(),
+            ssl_verify: value["ssl_verify"].as_bool().unwrap_or(true),
+            controller: field("controller").ok_or_else(|| bad("there is no text `controller`"))?,
+            token: field("token").ok_or_else(|| bad("there is no text `token`"))?.into(),
+            response_limit: value["response_limit"]
+                .as_u64()
+                .and_then(|limit| u32::try_from(limit).ok())
+                .filter(|limit| *limit > 0)
+                .unwrap_or(RESPONSE_LIMIT),
+        }))
+    }
+
+    /// Writes the profile, whole or not at all, readable by its owner only.
+    pub fn write(&self, path: &Path) -> Result {
+        let value = json!({
+            "username": self.username,
+            "ssl_verify": self.ssl_verify,
+            "controller": self.controller,
+            "token": self.token.expose_secret(),
+            "response_limit": self.response_limit,
+        });
+        write_private(path, format!("{value:#}\n").as_bytes())
+    }
+}
+
+/// Writes a file that only its owner may read, whole or not at all; makes its folder likewise.
+pub fn write_private(path: &Path, content: &[u8]) -> Result {
+    let cannot = |error: std::io::Error| Error::caused(format!("cannot write {}", path.display()), &error);
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(cannot)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = dir.join(name);
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(cannot(error));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(profile: Option<&str>, controller: Option<&str>, token: Option<&str>) -> Settings {
+        Settings {
+            path: PathBuf::from("client.json"),
+            profile: profile.map(|controller| Profile {
+                username: "bob".to_owned(),
+                ssl_verify: true,
+                controller: controller.to_owned(),
+                token: "of-the-profile".into(),
+                response_limit: 7,
+            }),
+            controller: controller.map(str::to_owned),
+            token: token.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_profile() {
+        let session = settings(Some("http://a"), Some("http://b"), Some("t")).session().unwrap();
+        assert_eq!((session.controller.as_str(), session.token.expose_secret()), ("http://b", "t"));
+        let session = settings(Some("http://a"), None, None).session().unwrap();
+        assert_eq!((session.controller.as_str(), session.token.expose_secret()), ("http://a", "of-the-profile"));
+        let session = settings(None, Some("http://b"), Some("t")).session().unwrap();
+        assert_eq!((session.controller.as_str(), session.response_limit), ("http://b", RESPONSE_LIMIT));
+    }
+
+    #[test]
+    fn a_profiles_token_goes_to_its_controller_only() {
+        assert!(settings(Some("http://a"), Some("http://b"), None).session().is_err());
+        assert!(settings(Some("http://a"), Some("http://A/"), None).session().is_ok());
+        assert!(settings(None, None, Some("t")).session().is_err());
+        assert!(settings(None, None, None).session().is_err());
+    }
+
+    #[test]
+    fn profiles_are_named_or_pointed_at() {
+        let dir = || Ok(PathBuf::from("/conf/slipway"));
+        for (flag, env, want) in [
+            (None, None, "/conf/slipway/client.json"),
+            (Some("work"), Some("home"), "/conf/slipway/work.json"),
+            (None, Some("home"), "/conf/slipway/home.json"),
+            (None, Some(""), "/conf/slipway/client.json"),
+            (Some("./x"), None, "./x"),
+            (Some("x.json"), None, "x.json"),
+            (None, Some("/a/b"), "/a/b"),
+        ] {
+            let path = profile_path(flag.map(Path::new), env.map(OsString::from), dir).unwrap();
+            assert_eq!(path, PathBuf::from(want), "{flag:?} {env:?}");
+        }
+    }
+}

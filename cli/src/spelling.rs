@@ -1,0 +1,220 @@
+//! The spellings of a command: `config:set` and `config set`, shortcuts such as `create`, and a group by itself.
+//!
+//! Arguments are rewritten to the one form that the parser knows, before it sees them.
+
+use std::ffi::OsString;
+
+use clap::Command;
+
+/// Shortcuts and what they stand for. Source: drycc-v2.md §6.2.
+pub const SHORTCUTS: [(&str, &[&str]); 25] = [
+    ("create", &["apps", "create"]),
+    ("destroy", &["apps", "destroy"]),
+    ("info", &["apps", "info"]),
+    ("open", &["apps", "open"]),
+    ("logs", &["apps", "logs"]),
+    ("run", &["apps", "run"]),
+    ("transfer", &["apps", "transfer"]),
+    ("register", &["auth", "register"]),
+    ("login", &["auth", "login"]),
+    ("logout", &["auth", "logout"]),
+    ("passwd", &["auth", "passwd"]),
+    ("whoami", &["auth", "whoami"]),
+    ("cancel", &["auth", "cancel"]),
+    ("regenerate", &["auth", "regenerate"]),
+    ("pull", &["builds", "create"]),
+    ("rollback", &["releases", "rollback"]),
+    ("scale", &["ps", "scale"]),
+    ("restart", &["ps", "restart"]),
+    ("sharing", &["perms", "list"]),
+    ("sharing:list", &["perms", "list"]),
+    ("sharing:add", &["perms", "create"]),
+    ("sharing:remove", &["perms", "delete"]),
+    ("perms:add", &["perms", "create"]),
+    ("perms:remove", &["perms", "delete"]),
+    ("auth:token", &["auth", "regenerate"]),
+];
+
+/// What a group by itself means.
+const DEFAULTS: [(&str, &str); 9] = [
+    ("apps", "list"),
+    ("auth", "whoami"),
+    ("builds", "list"),
+    ("config", "list"),
+    ("keys", "list"),
+    ("perms", "list"),
+    ("ps", "list"),
+    ("releases", "list"),
+    ("users", "list"),
+];
+
+/// Global options that take a value in the next argument.
+const WITH_VALUE: [&str; 4] = ["-a", "--app", "-c", "--config"];
+
+/// Rewrites the arguments after the program's name.
+pub fn rewrite(args: Vec<OsString>, commands: &Command) -> Vec<OsString> {
+    let Some(at) = first_word(&args, 0) else { return args };
+    let Some(word) = args[at].to_str() else { return args };
+    let mut parts: Vec<String> = match SHORTCUTS.iter().find(|(name, _)| *name == word) {
+        Some((_, long)) => long.iter().map(|part| (*part).to_owned()).collect(),
+        // `deis help config:set` is not a command, but a colon elsewhere is no separator either: only known groups.
+        None => match word.split_once(':') {
+            Some((group, _)) if commands.find_subcommand(group).is_some() => {
+                word.split(':').map(str::to_owned).collect()
+            }
+            _ => vec![word.to_owned()],
+        },
+    };
+    let mut rest = args[at + 1..].to_vec();
+    if word == "help" {
+        rest = rest
+            .iter()
+            .flat_map(|arg| match arg.to_str() {
+                Some(text) => match SHORTCUTS.iter().find(|(name, _)| *name == text) {
+                    Some((_, long)) => long.iter().map(OsString::from).collect(),
+                    None => text.split(':').map(OsString::from).collect(),
+                },
+                None => vec![arg.clone()],
+            })
+            .collect();
+    }
+    if let [group] = parts.as_slice() {
+        let default = DEFAULTS.iter().find(|(name, _)| name == group).map(|(_, verb)| *verb);
+        if let (Some(verb), Some(command)) = (default, commands.find_subcommand(group))
+            && !names_a_verb(&rest, command)
+        {
+            parts.push(verb.to_owned());
+        }
+    }
+    let mut out = args[..at].to_vec();
+    out.extend(parts.into_iter().map(OsString::from));
+    out.extend(rest);
+    out
+}
+
+/// The spelling nearest to an unknown command, when one is near.
+pub fn suggest(word: &str, commands: &Command) -> Option<String> {
+    let mut known: Vec<String> = SHORTCUTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    for group in commands.get_subcommands().filter(|command| !command.is_hide_set()) {
+        known.push(group.get_name().to_owned());
+        known.extend(group.get_subcommands().map(|verb| format!("{}:{}", group.get_name(), verb.get_name())));
+    }
+    let near = known.into_iter().map(|name| (distance(word, &name), name)).min()?;
+    (near.0 <= 1 + word.chars().count() / 4).then_some(near.1)
+}
+
+/// How many insertions, removals, replacements and swaps of neighbours make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let one: Vec<char> = one.chars().take(64).collect();
+    let other: Vec<char> = other.chars().collect();
+    let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let mut least = (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
+/// Whether what follows a group's name says which command of the group is meant, or asks for help.
+fn names_a_verb(rest: &[OsString], group: &Command) -> bool {
+    if rest.iter().take_while(|arg| *arg != "--").any(|arg| arg == "-h" || arg == "--help") {
+        return true;
+    }
+    match first_word(rest, 0) {
+        // An unknown word is left to the parser, which suggests the right one, unless it is the value of an option.
+        Some(0) => true,
+        Some(_) => rest.iter().filter_map(|arg| arg.to_str()).any(|arg| group.find_subcommand(arg).is_some()),
+        None => false,
+    }
+}
+
+/// The place of the first argument that is neither an option nor a global option's value.
+fn first_word(args: &[OsString], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(arg) = args.get(at) {
+        let text = arg.to_string_lossy();
+        if text == "--" {
+            return None;
+        }
+        if WITH_VALUE.contains(&text.as_ref()) {
+            at += 2;
+        } else if text.len() > 1 && text.starts_with('-') {
+            at += 1;
+        } else {
+            return Some(at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::args::Cli;
+
+    fn check(args: &str, want: &str) {
+        let args: Vec<OsString> = args.split_whitespace().map(OsString::from).collect();
+        let got = rewrite(args.clone(), &Cli::command());
+        let got: Vec<&str> = got.iter().filter_map(|arg| arg.to_str()).collect();
+        assert_eq!(got.join(" "), want, "{args:?}");
+    }
+
+    #[test]
+    fn spellings() {
+        check("config:set A=1:2", "config set A=1:2");
+        check("config set A=1", "config set A=1");
+        check("-a foo config:set A=1", "-a foo config set A=1");
+        check("--json apps:list", "--json apps list");
+        check("create foo", "apps create foo");
+        check("sharing:add bob", "perms create bob");
+        check("run ls -l", "apps run ls -l");
+        check("config", "config list");
+        check("config -a foo", "config list -a foo");
+        check("config -a list", "config list -a list");
+        check("config -a foo set A=1", "config -a foo set A=1");
+        check("config --oneline", "config list --oneline");
+        check("releases -l 5", "releases list -l 5");
+        check("config frobnicate", "config frobnicate");
+        check("config --help", "config --help");
+        check("config -h", "config -h");
+        check("ps:scale web=1", "ps scale web=1");
+        check("help config:set", "help config set");
+        check("help run", "help apps run");
+        check("http://x", "http://x");
+        check("--version", "--version");
+        check("", "");
+    }
+
+    #[test]
+    fn near_misses_are_recognised() {
+        for (word, want) in [
+            ("destory", Some("destroy")),
+            ("confg:set", Some("config:set")),
+            ("app", Some("apps")),
+            ("ps:scael", Some("ps:scale")),
+            ("frobnicate", None),
+            ("", None),
+        ] {
+            assert_eq!(suggest(word, &Cli::command()).as_deref(), want, "{word}");
+        }
+    }
+
+    #[test]
+    fn every_shortcut_and_default_exists() {
+        let command = Cli::command();
+        let longs = SHORTCUTS.iter().map(|(_, long)| long.to_vec());
+        for path in longs.chain(DEFAULTS.iter().map(|(group, verb)| vec![*group, *verb])) {
+            let found = path.iter().try_fold(&command, |command, name| command.find_subcommand(name));
+            assert!(found.is_some(), "{path:?}");
+        }
+    }
+}
