@@ -230,7 +230,10 @@ impl<'a> Packages<'a> {
         let tool = self.cx.tool(self.program.clone());
         let tool = if self.is_corepack { tool.arg(self.manager.name()) } else { tool };
         // pnpm asks questions otherwise. For the others it would turn warnings of some build tools into errors.
-        let tool = if self.manager == Manager::Pnpm { tool.env_default("CI", "true") } else { tool };
+        let tool = match self.manager {
+            Manager::Pnpm => tool.env_default("CI", "true").env("NPM_CONFIG_STORE_DIR", self.cache.join("store")),
+            Manager::Npm | Manager::Yarn => tool,
+        };
         tool.env_default("NODE_ENV", "production")
             .env("NPM_CONFIG_CACHE", &self.cache)
             .env("NPM_CONFIG_UPDATE_NOTIFIER", "false")
@@ -238,7 +241,6 @@ impl<'a> Packages<'a> {
             .env("YARN_ENABLE_TELEMETRY", "0")
             .env("YARN_ENABLE_GLOBAL_CACHE", "false")
             .env("YARN_NODE_LINKER", "node-modules")
-            .env("NPM_CONFIG_STORE_DIR", self.cache.join("store"))
             .env("COREPACK_HOME", self.cache.join("corepack"))
             .env("COREPACK_ENABLE_DOWNLOAD_PROMPT", "0")
     }

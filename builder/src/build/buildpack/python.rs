@@ -139,12 +139,10 @@ async fn python_works(cx: &Compile<'_>, venv: &Path) -> bool {
 /// Compiles modules ahead, so that the first start of a process is not slower than the next. What does not compile is
 /// no error: many packages hold templates with the ending `.py`.
 async fn compile_all(cx: &Compile<'_>, venv: &Path, dir: &Path) {
-    let mut tool = cx.tool(venv.join("bin/python3")).args(["-m", "compileall", "-q", "-j", "0"]);
+    let mut tool = cx.tool(venv.join("bin/python3")).args(["-m", "compileall", "-q"]);
     // Validated by content instead of time: files get new times when a slug is unpacked.
     tool = tool.args(["--invalidation-mode", "unchecked-hash"]);
-    if dir != venv {
-        tool = tool.args(["-x", r"/\.slipway/|/node_modules/"]);
-    }
+    tool = if dir == venv { tool.args(["-j", "0"]) } else { tool.args(["-x", r"/\.slipway/|/node_modules/"]) };
     let _ = cx.runner.capture(tool.arg("--").arg(dir), false).await;
 }
 
