@@ -19,8 +19,9 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     std::thread::scope(|scope| {
         let work = |files: &[(PathBuf, PathBuf)]| files.iter().try_for_each(|(from, to)| fs::copy(from, to).map(drop));
         let running: Vec<_> = files.chunks(share).map(|files| scope.spawn(move || work(files))).collect();
-        let results = running.into_iter().map(std::thread::ScopedJoinHandle::join);
-        results.map(|result| result.unwrap_or_else(|_| Err(io::Error::other("a copying thread panicked")))).collect()
+        running
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a copying thread panicked"))))
     })
 }
 
