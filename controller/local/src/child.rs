@@ -47,6 +47,8 @@ done
 unset slipway_profile
 exec "$0" -c "$1"
 "#;
+/// Longest time between SIGTERM and SIGKILL, whatever is configured.
+const GRACE_MAX: Duration = Duration::from_hours(24);
 /// Lines kept for the message about a process that failed.
 const LAST_LINES: usize = 20;
 
@@ -147,7 +149,7 @@ impl Running {
 
     /// SIGTERM to the group; when that has not ended all of it in `grace`, or `hurry` is over, SIGKILL.
     pub(crate) async fn stop(&mut self, grace: Duration, hurry: impl Future<Output = ()>) -> io::Result<ExitStatus> {
-        let deadline = Instant::now() + grace;
+        let deadline = Instant::now() + grace.min(GRACE_MAX);
         group::signal(self.pid, Signal::TERM);
         let gone = async {
             // Its leader may be a shell that ends before the program under it.
@@ -276,7 +278,7 @@ impl Lines {
 /// A program run beside a process for a health check, in its environment. `true` when it ended with 0.
 pub(crate) async fn exec_check(command: &[String], env: &BTreeMap<String, String>, dir: PathBuf) -> bool {
     let Some((program, arguments)) = command.split_first() else { return false };
-    let status = Command::new(program)
+    let spawned = Command::new(program)
         .args(arguments)
         .env_clear()
         .envs(env)
@@ -286,8 +288,19 @@ pub(crate) async fn exec_check(command: &[String], env: &BTreeMap<String, String
         .stderr(Stdio::null())
         .process_group(0)
         .kill_on_drop(true)
-        .status();
-    status.await.is_ok_and(|status| status.success())
+        .spawn();
+    let Ok(mut child) = spawned else { return false };
+    let _group = child.id().and_then(|pid| i32::try_from(pid).ok()).map(GroupGuard);
+    child.wait().await.is_ok_and(|status| status.success())
+}
+
+/// Ends a process group when dropped.
+struct GroupGuard(i32);
+
+impl Drop for GroupGuard {
+    fn drop(&mut self) {
+        group::signal(self.0, Signal::KILL);
+    }
 }
 
 #[cfg(test)]

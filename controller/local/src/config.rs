@@ -35,7 +35,8 @@ pub struct LocalConfig {
     /// Most open files of a process, where the system permits. Default 65,536.
     pub open_files: u64,
     /// A cgroup v2 directory in which the engine may make groups for apps, with the controllers `memory` and `cpu`
-    /// enabled for them. Default: none, limits are then set per process by rlimit, as far as that goes.
+    /// enabled for them. Default: the platform's own, when it was delegated to it; without one, limits are set for each
+    /// process alone by rlimit, as far as that goes.
     pub cgroup: Option<PathBuf>,
 }
 

@@ -23,6 +23,7 @@ use crate::app::Shared;
 use crate::app::member::Stop;
 use crate::app::release::{digest_of, slug_error, unavailable};
 use crate::app::supervisor::{Order, Supervisor};
+use crate::cgroup;
 use crate::config::LocalConfig;
 use crate::journal::{Journals, Sink, wants};
 use crate::port::Ports;
@@ -106,6 +107,9 @@ impl LocalEngine {
         let (config, records) = tokio::task::spawn_blocking(move || {
             make_dir(&config.data)?;
             config.data = fs::canonicalize(&config.data)?;
+            if config.cgroup.is_none() {
+                config.cgroup = cgroup::delegated();
+            }
             let records = Records::open(&config.data)?;
             clear_copies(&config.data.join("apps"))?;
             make_dir(&config.data.join("logs"))?;
@@ -156,6 +160,10 @@ impl LocalEngine {
         }
         self.runs.close();
         self.runs.wait().await;
+        let records = self.shared.records.clone();
+        if let Err(error) = blocking("processes cannot be ended", move || records.end_all()).await {
+            tracing::warn!(%error, "processes that left their group may go on; the next start ends them");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Apps> {
@@ -206,7 +214,11 @@ fn end(orders: &mpsc::UnboundedSender<Order>, how: Stop) -> oneshot::Receiver<()
 fn clear_copies(apps: &Path) -> io::Result<()> {
     make_dir(apps)?;
     for app in fs::read_dir(apps)? {
-        for entry in fs::read_dir(app?.path())? {
+        let app = app?;
+        if !app.file_type()?.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(app.path())? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
                 remove_tree(&entry.path())?;

@@ -6,7 +6,7 @@
 //!
 //! - [`engine`]: the port itself, one supervisor per app behind it.
 //! - `app`: the supervisor (what should run), its members (one process each, restarted for ever), their checks.
-//! - `child`, `group`, `limits`, `port`, `workdir`: one operating-system process and what it stands on.
+//! - `child`, `group`, `limits`, `cgroup`, `port`, `workdir`: one operating-system process and what it stands on.
 //! - `journal`: log files. `record`: finding strays. `oneoff`: `run`.
 //!
 //! # Invariants
@@ -15,6 +15,7 @@
 //! - Nothing of the platform's own environment reaches an app.
 
 mod app;
+mod cgroup;
 mod child;
 pub mod config;
 pub mod engine;

@@ -77,6 +77,11 @@ impl Records {
         format!("{}/{app}", self.engine)
     }
 
+    /// Ends what is left of all apps, in whatever process group. Blocks.
+    pub(crate) fn end_all(&self) -> io::Result<()> {
+        group::kill_marked(MARK, &self.engine).map(drop)
+    }
+
     /// Ends what is left of `app`, in whatever process group. Blocks.
     pub(crate) fn end_app(&self, app: AppId) -> io::Result<()> {
         group::kill_marked(MARK, &self.mark(app)).map(drop)

@@ -106,6 +106,21 @@ fn walk(dir: &std::path::Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn shutting_down_finds_what_left_its_group() {
+    let bed = Bed::new().await;
+    let command = "setsid sleep 1007 & echo escaped $!; exec sleep 1008";
+    let spec =
+        app(bed.slug(&[]), vec![process("worker", command)]).change("worker", |worker| worker.grace = Duration::MAX);
+    bed.settle(&spec).await;
+    bed.wait_log(spec.app, "escaped ").await;
+    let log = bed.log(spec.app).await;
+    let escaped = log.lines().find_map(|line| line.split_once("escaped ")).unwrap().1.trim().parse().unwrap();
+    assert!(is_alive(escaped));
+    bed.engine.shutdown().await;
+    assert!(!is_alive(escaped));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn old_copies_of_releases_are_removed() {
     let bed = Bed::new().await;
     let mut spec = bed.server();
