@@ -103,6 +103,57 @@ async fn node_with_packages() {
     assert!(lab.answer(&built, &[]).contains("Hello from Node.js"));
 }
 
+/// With pnpm installed or fetched by npm.
+#[tokio::test(flavor = "multi_thread")]
+async fn node_with_pnpm() {
+    let lab = Lab::new();
+    let package = r#"{"name":"x","version":"1.0.0","private":true,"packageManager":"pnpm@9.15.0",
+        "scripts":{"start":"node -e 1","build":"node -e 'require(`is-number`)'"},
+        "dependencies":{"ms":"2.1.3"},"devDependencies":{"is-number":"7.0.0"}}"#;
+    let files = [("package.json", package), ("pnpm-lock.yaml", PNPM_LOCK)];
+    let (built, log) = lab.built(lab.source(&files), &[]).await;
+    assert!(log.contains("Running: pnpm install --frozen-lockfile"), "{log}");
+    assert!(!log.contains("npm warn"), "{log}");
+    let modules = lab.tree(&built).join("node_modules");
+    assert!(modules.join("ms/package.json").is_file() && !modules.join("is-number").exists());
+    let (_, log) = lab.built(lab.source(&files), &[]).await;
+    assert!(log.contains("Restored node_modules from the cache"), "{log}");
+}
+
+const PNPM_LOCK: &str = "lockfileVersion: '9.0'
+
+settings:
+  autoInstallPeers: true
+  excludeLinksFromLockfile: false
+
+importers:
+
+  .:
+    dependencies:
+      ms:
+        specifier: 2.1.3
+        version: 2.1.3
+    devDependencies:
+      is-number:
+        specifier: 7.0.0
+        version: 7.0.0
+
+packages:
+
+  is-number@7.0.0:
+    resolution: {integrity: sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng==}
+    engines: {node: '>=0.12.0'}
+
+  ms@2.1.3:
+    resolution: {integrity: sha512-6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==}
+
+snapshots:
+
+  is-number@7.0.0: {}
+
+  ms@2.1.3: {}
+";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_build_shows_the_tools_own_words() {
     let lab = Lab::new();

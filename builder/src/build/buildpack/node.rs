@@ -37,6 +37,26 @@ impl Manager {
             Self::Yarn => "yarn",
         }
     }
+
+    /// The package that holds the manager: in the version that `packageManager` asks for, else one that reads the
+    /// lock file.
+    fn package(self, wanted: Option<&str>, is_modern_lock: bool) -> String {
+        let version = wanted
+            .and_then(|wanted| wanted.split_once('@'))
+            .filter(|(name, _)| *name == self.name())
+            .map(|(_, version)| version.split('+').next().unwrap_or_default())
+            .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+            .filter(|version| version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)));
+        match (self, version) {
+            (Self::Npm | Self::Pnpm, Some(version)) => format!("{}@{version}", self.name()),
+            (Self::Npm, None) => "npm".to_owned(),
+            (Self::Pnpm, None) => "pnpm@9.15.0".to_owned(),
+            (Self::Yarn, Some(version)) if is_classic(version) => format!("yarn@{version}"),
+            (Self::Yarn, Some(version)) => format!("@yarnpkg/cli-dist@{version}"),
+            (Self::Yarn, None) if is_modern_lock => "@yarnpkg/cli-dist@4.5.3".to_owned(),
+            (Self::Yarn, None) => "yarn@1.22.22".to_owned(),
+        }
+    }
 }
 
 #[async_trait]
@@ -88,7 +108,7 @@ impl Buildpack for Node {
                 (Some(first.0), first.1)
             }
         };
-        let packages = Packages::new(cx, manager, lock)?;
+        let packages = Packages::new(cx, manager, lock, manifest.manager.as_deref())?;
         let manager_version = cx.capture(packages.tool().arg("--version"), manager.name()).await?;
         // A node_modules directory in the repository is replaced: it was made on another machine.
         if std::fs::symlink_metadata(cx.source.dir().join("node_modules")).is_ok() {
@@ -162,6 +182,8 @@ impl Buildpack for Node {
 struct Manifest {
     scripts: Vec<String>,
     node: Option<String>,
+    /// `packageManager`: `pnpm@9.15.0`.
+    manager: Option<String>,
     has_dev_dependencies: bool,
     /// Installing runs a script of the app itself, which may write anywhere: what it made cannot be restored.
     has_install_script: bool,
@@ -186,6 +208,7 @@ impl Manifest {
         let is_install = |name: &String| matches!(name.as_str(), "preinstall" | "install" | "postinstall" | "prepare");
         Ok(Self {
             has_install_script: scripts.iter().any(is_install),
+            manager: value.get("packageManager").and_then(Value::as_str).map(str::to_owned),
             node: value.pointer("/engines/node").and_then(Value::as_str).map(str::to_owned),
             has_dev_dependencies: !names("devDependencies")?.is_empty(),
             scripts,
@@ -202,23 +225,42 @@ struct Packages<'a> {
     cx: &'a Compile<'a>,
     manager: Manager,
     program: PathBuf,
-    is_corepack: bool,
+    /// Arguments in front of the manager's own.
+    prefix: Vec<String>,
     cache: PathBuf,
     has_lock: bool,
 }
 
 impl<'a> Packages<'a> {
-    fn new(cx: &'a Compile<'a>, manager: Manager, lock: Option<&str>) -> Result<Self, BuildError> {
+    fn new(
+        cx: &'a Compile<'a>,
+        manager: Manager,
+        lock: Option<&str>,
+        wanted: Option<&str>,
+    ) -> Result<Self, BuildError> {
+        let lock_text = lock.map(|lock| cx.source.text(lock)).transpose()?.flatten().unwrap_or_default();
+        let is_modern_lock = lock_text.contains("__metadata:");
         let name = manager.name();
-        let found = cx.runner.find(name).map(|program| (program, false));
-        let by_corepack =
-            || cx.runner.find("corepack").filter(|_| manager != Manager::Npm).map(|program| (program, true));
-        let Some((program, is_corepack)) = found.or_else(by_corepack) else {
-            let how = if manager == Manager::Npm { "apt-get install npm" } else { "npm install --global corepack" };
-            return Err(BuildError::Unavailable(format!("{name} is not installed on this machine: {how}")));
+        let (program, mut prefix) = if let Some(program) = cx.runner.find(name) {
+            (program, Vec::new())
+        } else if manager == Manager::Npm {
+            return Err(BuildError::Unavailable(
+                "npm is not installed on this machine: apt-get install npm".to_owned(),
+            ));
+        } else if let Some(npm) = cx.runner.find("npm") {
+            // npm fetches the other managers like any package, so that its own settings for reaching the index hold.
+            let package = format!("--package={}", manager.package(wanted, is_modern_lock));
+            (npm, ["exec", "--yes", &package, "--", name].map(str::to_owned).to_vec())
+        } else {
+            return Err(BuildError::Unavailable(format!(
+                "{name} is not installed on this machine: apt-get install npm"
+            )));
         };
         let (cache, _) = cx.cache_part(name)?;
-        Ok(Self { cx, manager, program, is_corepack, cache, has_lock: lock.is_some() })
+        if manager == Manager::Pnpm {
+            prefix.push(format!("--config.store-dir={}", cache.join("store").display()));
+        }
+        Ok(Self { cx, manager, program, prefix, cache, has_lock: lock.is_some() })
     }
 
     /// The part of the cache that holds downloads.
@@ -227,11 +269,10 @@ impl<'a> Packages<'a> {
     }
 
     fn tool(&self) -> Tool {
-        let tool = self.cx.tool(self.program.clone());
-        let tool = if self.is_corepack { tool.arg(self.manager.name()) } else { tool };
+        let tool = self.cx.tool(self.program.clone()).args(&self.prefix);
         // pnpm asks questions otherwise. For the others it would turn warnings of some build tools into errors.
         let tool = match self.manager {
-            Manager::Pnpm => tool.env_default("CI", "true").env("NPM_CONFIG_STORE_DIR", self.cache.join("store")),
+            Manager::Pnpm => tool.env_default("CI", "true"),
             Manager::Npm | Manager::Yarn => tool,
         };
         tool.env_default("NODE_ENV", "production")
@@ -241,8 +282,6 @@ impl<'a> Packages<'a> {
             .env("YARN_ENABLE_TELEMETRY", "0")
             .env("YARN_ENABLE_GLOBAL_CACHE", "false")
             .env("YARN_NODE_LINKER", "node-modules")
-            .env("COREPACK_HOME", self.cache.join("corepack"))
-            .env("COREPACK_ENABLE_DOWNLOAD_PROMPT", "0")
     }
 
     fn install_args(&self, version: &str) -> Vec<&'static str> {
@@ -292,6 +331,20 @@ mod tests {
         assert!(manifest.has_script("start") && !manifest.has_script("build"));
         assert!(manifest.has_dev_dependencies && manifest.has_install_script);
         assert_eq!(manifest.node.as_deref(), Some("20.x"));
+    }
+
+    #[test]
+    fn managers_are_fetched_in_the_right_version() {
+        for (manager, wanted, is_modern, package) in [
+            (Manager::Pnpm, Some("pnpm@10.1.0+sha512.abc"), false, "pnpm@10.1.0"),
+            (Manager::Pnpm, Some("yarn@4.0.0"), false, "pnpm@9.15.0"),
+            (Manager::Yarn, Some("yarn@4.1.0"), false, "@yarnpkg/cli-dist@4.1.0"),
+            (Manager::Yarn, Some("yarn@1.22.19"), false, "yarn@1.22.19"),
+            (Manager::Yarn, Some("yarn@https://evil/x"), false, "yarn@1.22.22"),
+            (Manager::Yarn, Some("yarn@1 --x"), true, "@yarnpkg/cli-dist@4.5.3"),
+        ] {
+            assert_eq!(manager.package(wanted, is_modern), package, "{wanted:?}");
+        }
     }
 
     #[test]
