@@ -72,7 +72,7 @@ fn a_static_site_answers() {
 #[test]
 fn the_same_path_works_on_postgresql() {
     let database = PostgresDatabase::create();
-    let mut platform = Platform::start_with(&[], &[("SLIPWAY_DATABASE_URL", &database.url)]);
+    let mut platform = Platform::start_with(&[], &[("DATABASE_URL", &database.url)]);
     let user = platform.user("dora");
     let repo = Repo::server("one");
     user.deploy(&repo, "pg");
