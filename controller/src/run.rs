@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
-use slipway_api::{Metrics, State};
+use slipway_api::{Metrics, Platform, State};
 use slipway_engine::Engine;
 use slipway_service::{Service, ServiceConfig, SystemClock};
 use slipway_store::{SealingKey, Store, StoreConfig, StoreError};
@@ -19,6 +19,8 @@ pub struct Controller {
     pub api_addr: SocketAddr,
     /// The use cases, for what runs in the same process.
     pub service: Service,
+    /// Where the platform's other parts are, for clients that ask. Default: as far as the settings tell.
+    pub platform: Platform,
     config: Config,
     listener: TcpListener,
 }
@@ -54,13 +56,20 @@ impl Controller {
         let fail = |source| StartError::Listen { addr: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
         let api_addr = listener.local_addr().map_err(fail)?;
-        Ok(Self { api_addr, service, config, listener })
+        let platform =
+            Platform { ssh: None, domain: config.domain.clone(), router: Some(format!(":{}", config.router.port)) };
+        Ok(Self { api_addr, service, platform, config, listener })
     }
 
     /// Answers requests and reconciles until `shutdown`; then requests in flight get the drain time, and whatever a
     /// reconciler was about is taken up by the next start.
     pub async fn run(self, shutdown: CancellationToken) {
-        let state = State { service: self.service, metrics: Metrics::default(), shutdown: shutdown.clone() };
+        let state = State {
+            service: self.service,
+            metrics: Metrics::default(),
+            platform: self.platform,
+            shutdown: shutdown.clone(),
+        };
         tracing::info!(addr = %self.api_addr, "the API listens on {}", self.api_addr);
         slipway_api::serve::serve(self.listener, slipway_api::api(state), shutdown, self.config.drain_timeout).await;
         tracing::info!("the controller has stopped");

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use dispatch::Api;
 pub use metrics::Metrics;
+pub use slipway_wire::drycc_v2::Platform;
 
 /// What all requests share.
 pub struct State {
@@ -30,6 +31,8 @@ pub struct State {
     pub service: Service,
     /// The numbers.
     pub metrics: Metrics,
+    /// Where the platform's other parts are, for clients that ask.
+    pub platform: Platform,
     /// Ends answers that would go on for ever, such as followed logs, when the controller stops.
     pub shutdown: CancellationToken,
 }

@@ -304,10 +304,10 @@ pub struct UserName {
 /// Answer of `GET slipway/` (Slipway's own): where the platform's parts are, for people's git and browsers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Platform {
-    /// Where git pushes arrive, `host:port`; null when it is not known.
+    /// Where git pushes arrive, `host:port`, or `:port` on the controller's own host; null when it is not known.
     pub ssh: Option<String>,
     /// Domain of the apps: they answer at `<id>.<domain>`.
     pub domain: String,
-    /// Where apps answer over HTTP, `host:port`; null when it is the ordinary port.
+    /// Where apps answer over HTTP, as `ssh`; null when it is the ordinary port.
     pub router: Option<String>,
 }

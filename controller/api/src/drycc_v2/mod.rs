@@ -1,7 +1,8 @@
 //! The Drycc and Deis API 2.0 – 2.3, `/v2`, with Slipway's additions. Source: `drycc-v2.md` §2.0.
 //!
 //! Some things are added to the contract without changing it: `apps/<id>/logs?follow=true`, the logs of builds
-//! from source, and the builder's hooks `access`, `apps`, `releases` and `buildlog`.
+//! from source, `slipway/` (where the platform's parts are), and the builder's hooks `access`, `apps`, `releases`
+//! and `buildlog`.
 
 use http::Method;
 
@@ -60,6 +61,7 @@ fn account_routes() -> Vec<Route> {
     const DELETE: Method = Method::DELETE;
     vec![
         route(GET, "/v2", "drycc_v2_root_read", User, handler!(user::root_read)),
+        route(GET, "/v2/slipway", "drycc_v2_platform_read", User, handler!(user::platform_read)),
         route(POST, "/v2/auth/register", "drycc_v2_user_register", Optional, handler!(user::user_register)),
         route(POST, "/v2/auth/login", "drycc_v2_user_login", Public, handler!(user::user_login)),
         route(DELETE, "/v2/auth/cancel", "drycc_v2_user_cancel", User, handler!(user::user_cancel)),

@@ -14,6 +14,11 @@ pub(super) async fn root_read(_call: Call) -> Answer {
     ok(&json!({}))
 }
 
+/// Where git pushes arrive and apps answer (Slipway's own).
+pub(super) async fn platform_read(call: Call) -> Answer {
+    ok(&call.state.platform)
+}
+
 pub(super) async fn user_register(call: Call) -> Answer {
     let new = from_wire::register(&call)?;
     let user = call.state.service.user_register(&call.cx, new).await?;
