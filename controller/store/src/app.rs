@@ -6,7 +6,50 @@ use chrono::{DateTime, Utc};
 use slipway_core::app::{App, Structure};
 use slipway_core::{AppId, AppName, UserId};
 
+use crate::db::{on, paged};
+use crate::schema::{apps, builds, configs, domains, perms, releases, settings, tls, users};
+use crate::types::{Row, UtcMicros, count, to_json, to_json_map};
 use crate::{Db, Page, Paged, StoreError};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+type AppRow = (String, String, String, String, String, i64, i64, String, bool, UtcMicros, UtcMicros);
+
+macro_rules! columns {
+    () => {
+        (
+            apps::id,
+            apps::name,
+            apps::owner,
+            users::username,
+            apps::structure,
+            apps::desired_generation,
+            apps::observed_generation,
+            apps::restarts,
+            apps::is_deleting,
+            apps::created,
+            apps::updated,
+        )
+    };
+}
+
+fn app(columns: AppRow) -> Result<App, StoreError> {
+    let (id, name, owner, owner_name, structure, desired, observed, restarts, is_deleting, created, updated) = columns;
+    let row = Row { table: "apps", id: &id };
+    Ok(App {
+        id: row.parse("id", &id)?,
+        name: row.parse("name", &name)?,
+        owner: row.parse("owner", &owner)?,
+        owner_name: row.parse("owner_name", &owner_name)?,
+        structure: row.json_map("structure", &structure)?,
+        desired_generation: desired,
+        observed_generation: observed,
+        restarts: row.json("restarts", &restarts)?,
+        is_deleting,
+        created: created.utc(),
+        updated: updated.utc(),
+    })
+}
 
 /// What is needed to add an app.
 #[derive(Debug, Clone)]
@@ -23,32 +66,103 @@ pub struct NewApp {
 
 /// Adds an app.
 pub async fn app_insert(db: &mut Db<'_>, new: &NewApp) -> Result<App, StoreError> {
-    todo!()
+    let id = AppId::generate().to_string();
+    let created = UtcMicros::from(new.created);
+    let structure = to_json_map(&new.structure)?;
+    on!(db, |conn| diesel::insert_into(apps::table)
+        .values((
+            apps::id.eq(&id),
+            apps::name.eq(new.name.as_str()),
+            apps::owner.eq(new.owner.to_string()),
+            apps::structure.eq(&structure),
+            apps::desired_generation.eq(0_i64),
+            apps::observed_generation.eq(0_i64),
+            apps::restarts.eq("{}"),
+            apps::is_deleting.eq(false),
+            apps::created.eq(created),
+            apps::updated.eq(created),
+        ))
+        .execute(conn)
+        .await)?;
+    let row = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::id.eq(&id))
+        .select(columns!())
+        .first(conn)
+        .await)?;
+    app(row)
 }
 
 /// The app of this name, unless it is being removed.
 pub async fn app_by_name(db: &mut Db<'_>, name: &AppName) -> Result<Option<App>, StoreError> {
-    todo!()
+    let row: Option<AppRow> = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::is_deleting.eq(false))
+        .filter(apps::name.eq(name.as_str()))
+        .select(columns!())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(app).transpose()
 }
 
 /// The app of this identity, also one that is being removed.
 pub async fn app_by_id(db: &mut Db<'_>, id: AppId) -> Result<Option<App>, StoreError> {
-    todo!()
+    let row: Option<AppRow> = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::id.eq(id.to_string()))
+        .select(columns!())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(app).transpose()
 }
 
 /// All apps but those being removed, by name.
 pub async fn apps_list(db: &mut Db<'_>, page: Page) -> Result<Paged<App>, StoreError> {
-    todo!()
+    paged!(
+        db,
+        page,
+        apps::table.inner_join(users::table).filter(apps::is_deleting.eq(false)),
+        apps::name,
+        columns!(),
+        AppRow,
+        app
+    )
 }
 
 /// The apps that a user owns or was granted, but those being removed, by name.
 pub async fn apps_list_visible(db: &mut Db<'_>, user: UserId, page: Page) -> Result<Paged<App>, StoreError> {
-    todo!()
+    paged!(
+        db,
+        page,
+        apps::table.inner_join(users::table).filter(apps::is_deleting.eq(false)).filter(
+            apps::owner
+                .eq(user.to_string())
+                .or(apps::id.eq_any(perms::table.filter(perms::user_id.eq(user.to_string())).select(perms::app)))
+        ),
+        apps::name,
+        columns!(),
+        AppRow,
+        app
+    )
 }
 
 /// The names of the apps that a user owns or was granted.
 pub async fn apps_names_visible(db: &mut Db<'_>, user: UserId) -> Result<Vec<AppName>, StoreError> {
-    todo!()
+    let rows: Vec<(String, String)> = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::is_deleting.eq(false))
+        .filter(
+            apps::owner
+                .eq(user.to_string())
+                .or(apps::id.eq_any(perms::table.filter(perms::user_id.eq(user.to_string())).select(perms::app)))
+        )
+        .order(apps::name)
+        .select((apps::id, apps::name))
+        .load(conn)
+        .await)?;
+    rows.iter().map(|(id, name)| Row { table: "apps", id }.parse("name", name)).collect()
 }
 
 /// Sets the wanted replicas.
@@ -58,17 +172,33 @@ pub async fn app_update_structure(
     structure: &Structure,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    todo!()
+    let structure = to_json_map(structure)?;
+    on!(db, |conn| diesel::update(apps::table.filter(apps::id.eq(id.to_string())))
+        .set((apps::structure.eq(&structure), apps::updated.eq(UtcMicros::from(now))))
+        .execute(conn)
+        .await)?;
+    Ok(())
 }
 
 /// Goes to the next desired generation and gives it; `None` if there is no such app.
 pub async fn app_bump_desired(db: &mut Db<'_>, id: AppId, now: DateTime<Utc>) -> Result<Option<i64>, StoreError> {
-    todo!()
+    on!(db, |conn| diesel::update(apps::table.filter(apps::id.eq(id.to_string())))
+        .set((apps::desired_generation.eq(apps::desired_generation + 1), apps::updated.eq(UtcMicros::from(now)),))
+        .returning(apps::desired_generation)
+        .get_result(conn)
+        .await
+        .optional())
 }
 
 /// Notes that a generation was brought about; never goes back.
 pub async fn app_set_observed(db: &mut Db<'_>, id: AppId, generation: i64) -> Result<(), StoreError> {
-    todo!()
+    on!(db, |conn| diesel::update(
+        apps::table.filter(apps::id.eq(id.to_string())).filter(apps::observed_generation.lt(generation))
+    )
+    .set(apps::observed_generation.eq(generation))
+    .execute(conn)
+    .await)?;
+    Ok(())
 }
 
 /// Sets the restart counters by process type (an empty key for all types).
@@ -78,45 +208,116 @@ pub async fn app_set_restarts(
     restarts: &BTreeMap<String, i64>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    todo!()
+    let restarts = to_json(restarts)?;
+    on!(db, |conn| diesel::update(apps::table.filter(apps::id.eq(id.to_string())))
+        .set((apps::restarts.eq(&restarts), apps::updated.eq(UtcMicros::from(now))))
+        .execute(conn)
+        .await)?;
+    Ok(())
 }
 
 /// Marks the app as to be removed and goes to the next desired generation; false if it was marked before or is not there. The name stays taken until `app_delete`.
 pub async fn app_mark_deleting(db: &mut Db<'_>, id: AppId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    todo!()
+    let n = on!(db, |conn| diesel::update(
+        apps::table.filter(apps::id.eq(id.to_string())).filter(apps::is_deleting.eq(false))
+    )
+    .set((
+        apps::is_deleting.eq(true),
+        apps::desired_generation.eq(apps::desired_generation + 1),
+        apps::updated.eq(UtcMicros::from(now)),
+    ))
+    .execute(conn)
+    .await)?;
+    Ok(n > 0)
 }
 
 /// The apps that are being removed.
 pub async fn apps_deleting(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
-    todo!()
+    let rows: Vec<AppRow> = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::is_deleting)
+        .order(apps::id)
+        .select(columns!())
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(app).collect()
 }
 
 /// Removes the app and all that belongs to it; false if there is no such app.
 pub async fn app_delete(db: &mut Db<'_>, id: AppId) -> Result<bool, StoreError> {
-    todo!()
+    let n = on!(db, |conn| diesel::delete(apps::table.filter(apps::id.eq(id.to_string()))).execute(conn).await)?;
+    Ok(n > 0)
 }
 
 /// Gives the app, and what its owner owns in it, to another user.
 pub async fn app_transfer(db: &mut Db<'_>, id: AppId, to: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
-    todo!()
+    let (app, to_id) = (id.to_string(), to.to_string());
+    let from: Option<String> = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::id.eq(&app))
+        .select(apps::owner)
+        .first(conn)
+        .await
+        .optional())?;
+    let to_name: Option<String> =
+        on!(db, |conn| users::table.filter(users::id.eq(&to_id)).select(users::username).first(conn).await.optional())?;
+    let (Some(from), Some(to_name)) = (from, to_name) else { return Err(StoreError::Reference) };
+    on!(db, |conn| diesel::update(apps::table.filter(apps::id.eq(&app)))
+        .set((apps::owner.eq(&to_id), apps::updated.eq(UtcMicros::from(now))))
+        .execute(conn)
+        .await)?;
+    macro_rules! hand_over {
+        ($($table:ident),*) => {$(
+            on!(db, |conn| diesel::update($table::table.filter($table::app.eq(&app)).filter($table::owner.eq(&from)))
+                .set(($table::owner.eq(&to_id), $table::owner_name.eq(&to_name)))
+                .execute(conn)
+                .await)?;
+        )*};
+    }
+    hand_over!(builds, configs, releases, domains, settings, tls);
+    Ok(())
 }
 
 /// Identity and name of every app, those being removed too.
 pub async fn apps_all_names(db: &mut Db<'_>) -> Result<Vec<(AppId, AppName)>, StoreError> {
-    todo!()
+    let rows: Vec<(String, String)> =
+        on!(db, |conn| apps::table.order(apps::id).select((apps::id, apps::name)).load(conn).await)?;
+    rows.iter()
+        .map(|(id, name)| {
+            let row = Row { table: "apps", id };
+            Ok((row.parse("id", id)?, row.parse("name", name)?))
+        })
+        .collect()
 }
 
 /// The apps whose desired generation is not yet observed, those being removed too. Index: `apps_unsettled`.
 pub async fn apps_unsettled(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
-    todo!()
+    let rows: Vec<AppRow> = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::desired_generation.ne(apps::observed_generation))
+        .order(apps::id)
+        .select(columns!())
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(app).collect()
 }
 
 /// The apps that have a build, but those being removed: what must run after a start.
 pub async fn apps_with_builds(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
-    todo!()
+    let rows: Vec<AppRow> = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::is_deleting.eq(false))
+        .filter(apps::id.eq_any(builds::table.select(builds::app)))
+        .order(apps::id)
+        .select(columns!())
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(app).collect()
 }
 
 /// How many apps a user owns, those being removed too.
 pub async fn apps_count_by_owner(db: &mut Db<'_>, owner: UserId) -> Result<u64, StoreError> {
-    todo!()
+    let total: i64 =
+        on!(db, |conn| apps::table.filter(apps::owner.eq(owner.to_string())).count().get_result(conn).await)?;
+    Ok(count(total))
 }

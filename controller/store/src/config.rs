@@ -6,7 +6,72 @@ use chrono::{DateTime, Utc};
 use slipway_core::config::{Config, SecretText};
 use slipway_core::{AppId, ConfigId, ProcessType, UserId};
 
+use crate::SealingKey;
+use crate::db::on;
+use crate::schema::configs;
+use crate::types::{Row, UtcMicros, to_json, to_json_map};
+use crate::user::user_name;
 use crate::{Db, StoreError};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = configs)]
+struct ConfigRow {
+    id: String,
+    app: String,
+    owner: String,
+    owner_name: String,
+    sealed_values: Vec<u8>,
+    memory: String,
+    cpu: String,
+    tags: String,
+    sealed_registry: Vec<u8>,
+    healthcheck: String,
+    created: UtcMicros,
+}
+
+impl ConfigRow {
+    fn config(self, key: &SealingKey) -> Result<Config, StoreError> {
+        let row = Row { table: "configs", id: &self.id };
+        Ok(Config {
+            id: row.parse("id", &self.id)?,
+            app: row.parse("app", &self.app)?,
+            owner: row.parse("owner", &self.owner)?,
+            owner_name: row.parse("owner_name", &self.owner_name)?,
+            values: open(key, row, "values", &self.sealed_values)?,
+            memory: row.json_map("memory", &self.memory)?,
+            cpu: row.json_map("cpu", &self.cpu)?,
+            tags: row.json("tags", &self.tags)?,
+            registry: open(key, row, "registry", &self.sealed_registry)?,
+            healthcheck: row.json("healthcheck", &self.healthcheck)?,
+            created: self.created.utc(),
+        })
+    }
+}
+
+fn seal(
+    key: &SealingKey,
+    row: Row<'_>,
+    column: &str,
+    secrets: &BTreeMap<String, SecretText>,
+) -> Result<Vec<u8>, StoreError> {
+    let plain: BTreeMap<&str, &str> = secrets.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    key.seal(row, column, to_json(&plain)?.as_bytes())
+}
+
+fn open(
+    key: &SealingKey,
+    row: Row<'_>,
+    column: &str,
+    sealed: &[u8],
+) -> Result<BTreeMap<String, SecretText>, StoreError> {
+    let plain = key.open(row, column, sealed)?;
+    // The parser's message may quote what it read.
+    let map: BTreeMap<String, String> =
+        serde_json::from_slice(&plain).map_err(|_| row.corrupt(format_args!("{column} is not the JSON expected")))?;
+    Ok(map.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect())
+}
 
 /// What is needed to add a configuration. The fields mean what they mean in `Config`.
 #[derive(Debug, Clone)]
@@ -25,15 +90,38 @@ pub struct NewConfig {
 
 /// Adds a configuration.
 pub async fn config_insert(db: &mut Db<'_>, new: &NewConfig) -> Result<Config, StoreError> {
-    todo!()
+    let id = ConfigId::generate().to_string();
+    let place = Row { table: "configs", id: &id };
+    let row = ConfigRow {
+        app: new.app.to_string(),
+        owner: new.owner.to_string(),
+        owner_name: user_name(db, new.owner).await?,
+        sealed_values: seal(db.key, place, "values", &new.values)?,
+        memory: to_json_map(&new.memory)?,
+        cpu: to_json_map(&new.cpu)?,
+        tags: to_json(&new.tags)?,
+        sealed_registry: seal(db.key, place, "registry", &new.registry)?,
+        healthcheck: to_json(&new.healthcheck)?,
+        created: new.created.into(),
+        id,
+    };
+    on!(db, |conn| diesel::insert_into(configs::table).values(&row).execute(conn).await)?;
+    row.config(db.key)
 }
 
 /// The configuration of this identity.
 pub async fn config_by_id(db: &mut Db<'_>, id: ConfigId) -> Result<Option<Config>, StoreError> {
-    todo!()
+    let row: Option<ConfigRow> = on!(db, |conn| configs::table.find(id.to_string()).first(conn).await.optional())?;
+    row.map(|row| row.config(db.key)).transpose()
 }
 
 /// The newest configuration of an app, whatever became of its release.
 pub async fn config_latest(db: &mut Db<'_>, app: AppId) -> Result<Option<Config>, StoreError> {
-    todo!()
+    let row: Option<ConfigRow> = on!(db, |conn| configs::table
+        .filter(configs::app.eq(app.to_string()))
+        .order((configs::created.desc(), configs::id.desc()))
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(|row| row.config(db.key)).transpose()
 }

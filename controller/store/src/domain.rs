@@ -4,7 +4,38 @@ use chrono::{DateTime, Utc};
 use slipway_core::domain::Domain;
 use slipway_core::{AppId, UserId};
 
+use crate::db::{on, paged};
+use crate::schema::domains;
+use crate::types::{Row, UtcMicros, can_be_stored, text};
+use crate::user::user_name;
 use crate::{Db, Page, Paged, StoreError};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = domains)]
+struct DomainRow {
+    domain: String,
+    app: String,
+    owner: String,
+    owner_name: String,
+    created: UtcMicros,
+    updated: UtcMicros,
+}
+
+impl DomainRow {
+    fn domain(self) -> Result<Domain, StoreError> {
+        let row = Row { table: "domains", id: &self.domain };
+        Ok(Domain {
+            app: row.parse("app", &self.app)?,
+            owner: row.parse("owner", &self.owner)?,
+            owner_name: row.parse("owner_name", &self.owner_name)?,
+            created: self.created.utc(),
+            updated: self.updated.utc(),
+            domain: self.domain,
+        })
+    }
+}
 
 /// What is needed to add a domain.
 #[derive(Debug, Clone)]
@@ -21,25 +52,53 @@ pub struct NewDomain {
 
 /// Adds a domain.
 pub async fn domain_insert(db: &mut Db<'_>, new: &NewDomain) -> Result<Domain, StoreError> {
-    todo!()
+    let row = DomainRow {
+        domain: text(&new.domain),
+        app: new.app.to_string(),
+        owner: new.owner.to_string(),
+        owner_name: user_name(db, new.owner).await?,
+        created: new.created.into(),
+        updated: new.created.into(),
+    };
+    on!(db, |conn| diesel::insert_into(domains::table).values(&row).execute(conn).await)?;
+    row.domain()
 }
 
 /// The domains of an app by name.
 pub async fn domains_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Paged<Domain>, StoreError> {
-    todo!()
+    paged!(
+        db,
+        page,
+        domains::table.filter(domains::app.eq(app.to_string())),
+        domains::domain,
+        domains::all_columns,
+        DomainRow,
+        DomainRow::domain
+    )
 }
 
 /// The domains of all apps, for the route table.
 pub async fn domains_all(db: &mut Db<'_>) -> Result<Vec<Domain>, StoreError> {
-    todo!()
+    let rows: Vec<DomainRow> = on!(db, |conn| domains::table.order(domains::domain).load(conn).await)?;
+    rows.into_iter().map(DomainRow::domain).collect()
 }
 
 /// The domain of this name.
 pub async fn domain_by_name(db: &mut Db<'_>, domain: &str) -> Result<Option<Domain>, StoreError> {
-    todo!()
+    if !can_be_stored(domain) {
+        return Ok(None);
+    }
+    let row: Option<DomainRow> = on!(db, |conn| domains::table.find(domain).first(conn).await.optional())?;
+    row.map(DomainRow::domain).transpose()
 }
 
 /// Removes a domain of an app; false if it has none of this name.
 pub async fn domain_delete(db: &mut Db<'_>, app: AppId, domain: &str) -> Result<bool, StoreError> {
-    todo!()
+    if !can_be_stored(domain) {
+        return Ok(false);
+    }
+    let n = on!(db, |conn| diesel::delete(domains::table.find(domain).filter(domains::app.eq(app.to_string())))
+        .execute(conn)
+        .await)?;
+    Ok(n > 0)
 }

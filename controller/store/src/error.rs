@@ -78,3 +78,65 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 }
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::DatabaseErrorKind as Kind;
+        use diesel::result::Error;
+        match error {
+            Error::DatabaseError(Kind::UniqueViolation, info) => {
+                // PostgreSQL names the constraint; SQLite says `UNIQUE constraint failed: users.username`.
+                let name = info.constraint_name().unwrap_or_else(|| info.message());
+                match unique_on(name) {
+                    Some(what) => Self::Conflict { what },
+                    None => Self::Internal(format!("unknown constraint: {name}")),
+                }
+            }
+            Error::DatabaseError(Kind::ForeignKeyViolation, _) => Self::Reference,
+            Error::DatabaseError(
+                Kind::SerializationFailure
+                | Kind::UnableToSendCommand
+                | Kind::ReadOnlyTransaction
+                | Kind::ClosedConnection,
+                info,
+            ) => Self::Unavailable(info.message().to_owned()),
+            Error::DatabaseError(_, info) if is_passing(info.message()) => Self::Unavailable(info.message().to_owned()),
+            Error::BrokenTransactionManager => Self::Unavailable("the connection is broken".to_owned()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+/// Whether the message is about something that passes. Neither driver gives such errors a kind of their own.
+fn is_passing(message: &str) -> bool {
+    [
+        "database is locked",
+        "database table is locked",
+        "database or disk is full",
+        "disk I/O error",
+        "unable to open database file",
+        "connection closed",
+        "lock timeout",
+        "terminating connection",
+        "too many clients",
+        "the database system is",
+    ]
+    .iter()
+    .any(|part| message.contains(part))
+}
+
+fn unique_on(name: &str) -> Option<UniqueOn> {
+    let columns = name.rsplit("failed: ").next().unwrap_or(name);
+    Some(match columns {
+        "users.username" | "users_username_key" => UniqueOn::Username,
+        "users.key_hash" | "users_key_hash_key" => UniqueOn::TokenHash,
+        "keys.id" | "keys_id_key" => UniqueOn::KeyId,
+        "keys.fingerprint" | "keys_fingerprint_key" => UniqueOn::KeyFingerprint,
+        "apps.name" | "apps_name_key" => UniqueOn::AppName,
+        "domains.domain" | "domains_pkey" => UniqueOn::Domain,
+        "releases.app, releases.version" | "releases_app_version_key" => UniqueOn::ReleaseVersion,
+        _ if columns.ends_with("_pkey") || columns == "users_id_key" => UniqueOn::Identity,
+        _ if columns.ends_with(".id") || columns.ends_with(".uuid") || columns.ends_with(".app") => UniqueOn::Identity,
+        _ => return None,
+    })
+}

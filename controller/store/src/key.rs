@@ -4,7 +4,43 @@ use chrono::{DateTime, Utc};
 use slipway_core::key::Key;
 use slipway_core::{AppId, KeyId, UserId};
 
+use crate::db::{on, paged};
+use crate::schema::{keys, perms, users};
+use crate::types::{Row, UtcMicros, can_be_stored, text};
 use crate::{Db, Page, Paged, StoreError};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+type KeyRow = (String, String, String, String, String, String, UtcMicros, UtcMicros);
+
+macro_rules! columns {
+    () => {
+        (
+            keys::uuid,
+            keys::id,
+            keys::owner,
+            users::username,
+            keys::public,
+            keys::fingerprint,
+            keys::created,
+            keys::updated,
+        )
+    };
+}
+
+fn key((uuid, id, owner, owner_name, public, fingerprint, created, updated): KeyRow) -> Result<Key, StoreError> {
+    let row = Row { table: "keys", id: &uuid };
+    Ok(Key {
+        uuid: row.parse("uuid", &uuid)?,
+        id,
+        owner: row.parse("owner", &owner)?,
+        owner_name: row.parse("owner_name", &owner_name)?,
+        public,
+        fingerprint,
+        created: created.utc(),
+        updated: updated.utc(),
+    })
+}
 
 /// What is needed to add a key.
 #[derive(Debug, Clone)]
@@ -23,35 +59,105 @@ pub struct NewKey {
 
 /// Adds a key.
 pub async fn key_insert(db: &mut Db<'_>, new: &NewKey) -> Result<Key, StoreError> {
-    todo!()
+    let uuid = KeyId::generate().to_string();
+    let created = UtcMicros::from(new.created);
+    on!(db, |conn| diesel::insert_into(keys::table)
+        .values((
+            keys::uuid.eq(&uuid),
+            keys::id.eq(text(&new.id)),
+            keys::owner.eq(new.owner.to_string()),
+            keys::public.eq(text(&new.public)),
+            keys::fingerprint.eq(text(&new.fingerprint)),
+            keys::created.eq(created),
+            keys::updated.eq(created),
+        ))
+        .execute(conn)
+        .await)?;
+    let row = on!(db, |conn| keys::table
+        .inner_join(users::table)
+        .filter(keys::uuid.eq(&uuid))
+        .select(columns!())
+        .first(conn)
+        .await)?;
+    key(row)
 }
 
 /// The keys of a user by their text.
 pub async fn keys_list(db: &mut Db<'_>, owner: UserId, page: Page) -> Result<Paged<Key>, StoreError> {
-    todo!()
+    paged!(
+        db,
+        page,
+        keys::table.inner_join(users::table).filter(keys::owner.eq(owner.to_string())),
+        keys::public,
+        columns!(),
+        KeyRow,
+        key
+    )
 }
 
 /// The key of this label, if it is the user's.
 pub async fn key_by_id(db: &mut Db<'_>, owner: UserId, id: &str) -> Result<Option<Key>, StoreError> {
-    todo!()
+    if !can_be_stored(id) {
+        return Ok(None);
+    }
+    let row: Option<KeyRow> = on!(db, |conn| keys::table
+        .inner_join(users::table)
+        .filter(keys::owner.eq(owner.to_string()))
+        .filter(keys::id.eq(id))
+        .select(columns!())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(key).transpose()
 }
 
 /// The key of this fingerprint. Index: `keys_fingerprint_key`.
 pub async fn key_by_fingerprint(db: &mut Db<'_>, fingerprint: &str) -> Result<Option<Key>, StoreError> {
-    todo!()
+    if !can_be_stored(fingerprint) {
+        return Ok(None);
+    }
+    let row: Option<KeyRow> = on!(db, |conn| keys::table
+        .inner_join(users::table)
+        .filter(keys::fingerprint.eq(fingerprint))
+        .select(columns!())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(key).transpose()
 }
 
 /// Removes a key; false if the user has none of this label.
 pub async fn key_delete(db: &mut Db<'_>, owner: UserId, id: &str) -> Result<bool, StoreError> {
-    todo!()
+    if !can_be_stored(id) {
+        return Ok(false);
+    }
+    let n =
+        on!(db, |conn| diesel::delete(keys::table.filter(keys::owner.eq(owner.to_string())).filter(keys::id.eq(id)))
+            .execute(conn)
+            .await)?;
+    Ok(n > 0)
 }
 
 /// The keys of those who were granted use of the app, by owner's name; not the owner's, unless granted.
 pub async fn keys_by_app(db: &mut Db<'_>, app: AppId) -> Result<Vec<Key>, StoreError> {
-    todo!()
+    let rows: Vec<KeyRow> = on!(db, |conn| keys::table
+        .inner_join(users::table)
+        .filter(keys::owner.eq_any(perms::table.filter(perms::app.eq(app.to_string())).select(perms::user_id)))
+        .order((users::username, keys::public))
+        .select(columns!())
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(key).collect()
 }
 
 /// All keys of a user.
 pub async fn keys_by_user(db: &mut Db<'_>, owner: UserId) -> Result<Vec<Key>, StoreError> {
-    todo!()
+    let rows: Vec<KeyRow> = on!(db, |conn| keys::table
+        .inner_join(users::table)
+        .filter(keys::owner.eq(owner.to_string()))
+        .order(keys::public)
+        .select(columns!())
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(key).collect()
 }

@@ -1,4 +1,3 @@
-#![allow(unused)]
 //! Persistence on SQLite and PostgreSQL; the only crate that names diesel.
 //!
 //! Free functions `<resource>_<verb>` take a [`Db`] and domain types and give domain types back. Reads run on a
@@ -10,6 +9,7 @@
 mod app;
 mod build;
 mod build_log;
+mod canary;
 mod config;
 mod db;
 mod domain;
@@ -17,10 +17,16 @@ mod error;
 mod event;
 mod key;
 mod perm;
+mod postgres;
 mod release;
+mod schema;
 mod seal;
 mod settings;
+mod sqlite;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod types;
 mod user;
 
 pub use app::*;

@@ -4,7 +4,75 @@ use chrono::{DateTime, Utc};
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::{AppId, BuildId, ConfigId, ReleaseId, ReleaseVersion, UserId};
 
+use crate::db::{on, paged};
+use crate::schema::releases;
+use crate::types::{Row, UtcMicros, text};
+use crate::user::user_name;
 use crate::{Db, Page, Paged, StoreError};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+/// The states of a release that is still on its way.
+const PENDING: [&str; 2] = [ReleaseState::Created.as_str(), ReleaseState::Deploying.as_str()];
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = releases)]
+struct ReleaseRow {
+    id: String,
+    app: String,
+    owner: String,
+    owner_name: String,
+    version: i64,
+    summary: String,
+    config: String,
+    build: Option<String>,
+    state: String,
+    exception: String,
+    deadline: Option<UtcMicros>,
+    created: UtcMicros,
+    updated: UtcMicros,
+}
+
+impl ReleaseRow {
+    fn release(self) -> Result<Release, StoreError> {
+        let row = Row { table: "releases", id: &self.id };
+        Ok(Release {
+            id: row.parse("id", &self.id)?,
+            app: row.parse("app", &self.app)?,
+            owner: row.parse("owner", &self.owner)?,
+            owner_name: row.parse("owner_name", &self.owner_name)?,
+            version: u32::try_from(self.version)
+                .map(ReleaseVersion)
+                .map_err(|_| row.corrupt("version is out of range"))?,
+            summary: self.summary,
+            config: row.parse("config", &self.config)?,
+            build: self.build.map(|build| row.parse("build", &build)).transpose()?,
+            state: row.parse("state", &self.state)?,
+            exception: self.exception,
+            deadline: self.deadline.map(UtcMicros::utc),
+            created: self.created.utc(),
+            updated: self.updated.utc(),
+        })
+    }
+}
+
+#[derive(QueryableByName)]
+struct ImageRow {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    image: String,
+}
+
+/// A release counts while fewer than so many of its app are newer, while it is pending, and while it is the last that
+/// succeeded.
+const IMAGES_IN_USE: &str = "\
+    SELECT DISTINCT builds.image AS image FROM builds JOIN ( \
+        SELECT build, state, \
+            ROW_NUMBER() OVER (PARTITION BY app ORDER BY version DESC) AS place, \
+            ROW_NUMBER() OVER (PARTITION BY app, state ORDER BY version DESC) AS place_in_state \
+        FROM releases WHERE build IS NOT NULL \
+    ) AS ranked ON ranked.build = builds.id \
+    WHERE place <= PER_APP OR state IN ('created', 'deploying') OR (state = 'succeeded' AND place_in_state = 1) \
+    ORDER BY image";
 
 /// What is needed to add a release; its number is given by the store.
 #[derive(Debug, Clone)]
@@ -40,12 +108,34 @@ pub struct ReleaseChange<'a> {
 
 /// Adds a release under the next number of its app. Numbers are never used twice, failed releases keep theirs.
 pub async fn release_insert(db: &mut Db<'_>, new: &NewRelease) -> Result<Release, StoreError> {
-    todo!()
+    let last: Option<i64> = on!(db, |conn| releases::table
+        .filter(releases::app.eq(new.app.to_string()))
+        .select(diesel::dsl::max(releases::version))
+        .first(conn)
+        .await)?;
+    let row = ReleaseRow {
+        id: ReleaseId::generate().to_string(),
+        app: new.app.to_string(),
+        owner: new.owner.to_string(),
+        owner_name: user_name(db, new.owner).await?,
+        version: last.unwrap_or(0) + 1,
+        summary: text(&new.summary),
+        config: new.config.to_string(),
+        build: new.build.map(|build| build.to_string()),
+        state: new.state.as_str().to_owned(),
+        exception: String::new(),
+        deadline: None,
+        created: new.created.into(),
+        updated: new.created.into(),
+    };
+    on!(db, |conn| diesel::insert_into(releases::table).values(&row).execute(conn).await)?;
+    row.release()
 }
 
 /// The release of this identity.
 pub async fn release_by_id(db: &mut Db<'_>, id: ReleaseId) -> Result<Option<Release>, StoreError> {
-    todo!()
+    let row: Option<ReleaseRow> = on!(db, |conn| releases::table.find(id.to_string()).first(conn).await.optional())?;
+    row.map(ReleaseRow::release).transpose()
 }
 
 /// The release of this number.
@@ -54,27 +144,62 @@ pub async fn release_by_version(
     app: AppId,
     version: ReleaseVersion,
 ) -> Result<Option<Release>, StoreError> {
-    todo!()
+    let row: Option<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::app.eq(app.to_string()))
+        .filter(releases::version.eq(i64::from(version.0)))
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(ReleaseRow::release).transpose()
 }
 
 /// The releases of an app, newest first. Index: `releases_app_version_key`.
 pub async fn releases_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Paged<Release>, StoreError> {
-    todo!()
+    paged!(
+        db,
+        page,
+        releases::table.filter(releases::app.eq(app.to_string())),
+        releases::version.desc(),
+        releases::all_columns,
+        ReleaseRow,
+        ReleaseRow::release
+    )
 }
 
 /// The newest release of an app, whatever its state.
 pub async fn release_latest(db: &mut Db<'_>, app: AppId) -> Result<Option<Release>, StoreError> {
-    todo!()
+    let row: Option<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::app.eq(app.to_string()))
+        .order(releases::version.desc())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(ReleaseRow::release).transpose()
 }
 
 /// The newest release that is not `Failed`, `Canceled` or `Superseded`: what is or should be running.
 pub async fn release_latest_good(db: &mut Db<'_>, app: AppId) -> Result<Option<Release>, StoreError> {
-    todo!()
+    let bad = [ReleaseState::Failed, ReleaseState::Canceled, ReleaseState::Superseded].map(ReleaseState::as_str);
+    let row: Option<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::app.eq(app.to_string()))
+        .filter(releases::state.ne_all(bad))
+        .order(releases::version.desc())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(ReleaseRow::release).transpose()
 }
 
 /// The newest release that is `Succeeded`.
 pub async fn release_latest_succeeded(db: &mut Db<'_>, app: AppId) -> Result<Option<Release>, StoreError> {
-    todo!()
+    let row: Option<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::app.eq(app.to_string()))
+        .filter(releases::state.eq(ReleaseState::Succeeded.as_str()))
+        .order(releases::version.desc())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(ReleaseRow::release).transpose()
 }
 
 /// The newest `Succeeded` release before this number.
@@ -83,17 +208,36 @@ pub async fn release_succeeded_before(
     app: AppId,
     version: ReleaseVersion,
 ) -> Result<Option<Release>, StoreError> {
-    todo!()
+    let row: Option<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::app.eq(app.to_string()))
+        .filter(releases::state.eq(ReleaseState::Succeeded.as_str()))
+        .filter(releases::version.lt(i64::from(version.0)))
+        .order(releases::version.desc())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(ReleaseRow::release).transpose()
 }
 
 /// All releases that are `Created` or `Deploying`, by app and number. Index: `releases_pending`.
 pub async fn releases_pending(db: &mut Db<'_>) -> Result<Vec<Release>, StoreError> {
-    todo!()
+    let rows: Vec<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::state.eq_any(PENDING))
+        .order((releases::app, releases::version))
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(ReleaseRow::release).collect()
 }
 
 /// The releases of one app that are `Created` or `Deploying`, by number.
 pub async fn releases_pending_by_app(db: &mut Db<'_>, app: AppId) -> Result<Vec<Release>, StoreError> {
-    todo!()
+    let rows: Vec<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::app.eq(app.to_string()))
+        .filter(releases::state.eq_any(PENDING))
+        .order(releases::version)
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(ReleaseRow::release).collect()
 }
 
 /// Changes the state if it is one of `from`; whether it did.
@@ -103,7 +247,27 @@ pub async fn release_set_state(
     from: &[ReleaseState],
     change: &ReleaseChange<'_>,
 ) -> Result<bool, StoreError> {
-    todo!()
+    let from: Vec<&str> = from.iter().map(|state| state.as_str()).collect();
+    let now = UtcMicros::from(change.now);
+    let these = || releases::table.filter(releases::id.eq(id.to_string())).filter(releases::state.eq_any(from.clone()));
+    let (to, exception) = (change.to.as_str(), text(change.exception));
+    let n = if let Some(deadline) = change.deadline.map(UtcMicros::from) {
+        on!(db, |conn| diesel::update(these())
+            .set((
+                releases::state.eq(to),
+                releases::exception.eq(&exception),
+                releases::deadline.eq(deadline),
+                releases::updated.eq(now),
+            ))
+            .execute(conn)
+            .await)?
+    } else {
+        on!(db, |conn| diesel::update(these())
+            .set((releases::state.eq(to), releases::exception.eq(&exception), releases::updated.eq(now)))
+            .execute(conn)
+            .await)?
+    };
+    Ok(n > 0)
 }
 
 /// Marks pending releases before this number as `Superseded`; how many there were.
@@ -113,10 +277,22 @@ pub async fn releases_supersede_before(
     version: ReleaseVersion,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    todo!()
+    let n = on!(db, |conn| diesel::update(
+        releases::table
+            .filter(releases::app.eq(app.to_string()))
+            .filter(releases::version.lt(i64::from(version.0)))
+            .filter(releases::state.eq_any(PENDING))
+    )
+    .set((releases::state.eq(ReleaseState::Superseded.as_str()), releases::updated.eq(UtcMicros::from(now))))
+    .execute(conn)
+    .await)?;
+    Ok(u64::try_from(n).unwrap_or(u64::MAX))
 }
 
 /// The images of the builds of the last `per_app` releases of every app, of what is pending, and of the last that succeeded: what the store of slugs must keep.
 pub async fn release_images_in_use(db: &mut Db<'_>, per_app: u32) -> Result<Vec<String>, StoreError> {
-    todo!()
+    // One window per app; both databases know the same SQL, and diesel's own form of it would not be shorter.
+    let query = diesel::sql_query(IMAGES_IN_USE.replace("PER_APP", &per_app.to_string()));
+    let rows: Vec<ImageRow> = on!(db, |conn| query.load(conn).await)?;
+    Ok(rows.into_iter().map(|row| row.image).collect())
 }

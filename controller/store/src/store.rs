@@ -1,15 +1,28 @@
 //! The store: a pool of connections, and transactions.
 
-use secrecy::SecretString;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{Db, SealingKey, StoreError};
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::db::{Link, Lite, on};
+use crate::{Db, SealingKey, StoreError, canary, postgres, sqlite};
+
+/// How long a caller waits for a connection before it is told that there is none.
+const POOL_WAIT: Duration = Duration::from_secs(15);
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// `sqlite:///path`, `sqlite:path` or `postgres://…` (`sslmode=disable|prefer|require`).
+    /// `sqlite:///path`, `sqlite:path`, or `postgres://…`.
+    ///
+    /// For PostgreSQL, `sslmode` is `disable`, `prefer` (default), `require`, `verify-ca` or `verify-full`, and
+    /// `sslrootcert` names a file of certificates to trust instead of the system's.
     pub url: SecretString,
-    /// Most connections at a time. Default 8.
+    /// Most connections at a time, at least 2. Default 8.
     pub pool_size: usize,
     /// The key that secrets are stored under.
     pub key: SealingKey,
@@ -26,7 +39,19 @@ impl StoreConfig {
 /// The store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: AnyPool,
     key: SealingKey,
+    /// Writers of this process wait here, so that they do not hold all connections while they wait.
+    turn: Semaphore,
+}
+
+pub(crate) enum AnyPool {
+    Pg(Pool<AsyncPgConnection>),
+    Lite(Pool<Lite>),
 }
 
 /// An async closure whose future can move between threads; never named by callers.
@@ -46,16 +71,48 @@ where
 
 impl Store {
     /// Opens the database, brings its tables up to date under a lock, and checks the key.
-    pub async fn connect(_config: StoreConfig) -> Result<Self, StoreError> {
-        todo!()
+    ///
+    /// An SQLite file is made if it is missing, readable by its owner only, as are directories that are missing.
+    ///
+    /// # Errors
+    /// `Setup` when the address makes no sense, a file cannot be made or the key is not the one that this database
+    /// was made with; `Unavailable` when the database does not answer.
+    pub async fn connect(config: StoreConfig) -> Result<Self, StoreError> {
+        let url = config.url.expose_secret();
+        let pool_size = config.pool_size.max(2);
+        let pool = if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+            AnyPool::Lite(sqlite::open(path, pool_size).await?)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            AnyPool::Pg(postgres::open(url, pool_size).await?)
+        } else {
+            return Err(StoreError::Setup(
+                "the database address must begin with sqlite:// or postgres://, for example sqlite:///var/lib/slipway/slipway.db"
+                    .to_owned(),
+            ));
+        };
+        let store = Self { inner: Arc::new(Inner { pool, key: config.key, turn: Semaphore::new(1) }) };
+        store.write(async |db| canary::check(db).await).await?;
+        Ok(store)
     }
 
-    /// A handle for reading.
+    /// A handle for reading. Each statement sees what was committed before it.
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection can be had.
     pub async fn read(&self) -> Result<Db<'_>, StoreError> {
-        Ok(Db { key: &self.key })
+        let link = tokio::time::timeout(POOL_WAIT, self.inner.pool.link())
+            .await
+            .map_err(|_| StoreError::Unavailable("no connection became free".to_owned()))??;
+        Ok(Db::new(link, &self.inner.key))
     }
 
-    /// Runs `work` in one transaction: all of it or nothing. Writers wait for each other.
+    /// Runs `work` in one transaction: all of it is kept, or nothing.
+    ///
+    /// Writers come one at a time, over all processes, on either database: what `work` reads cannot change before it
+    /// writes. So it must be short: nothing but database calls inside. Dropping the future undoes it.
+    ///
+    /// # Errors
+    /// What `work` returns, which undoes it; `Unavailable` when no connection or no turn can be had.
     pub async fn write<'s, 'f, T, E, F>(&'s self, work: F) -> Result<T, E>
     where
         F: for<'r> AsyncFnOnce(&'r mut Db<'s>) -> Result<T, E>
@@ -65,12 +122,56 @@ impl Store {
         E: From<StoreError> + Send + 'f,
         T: Send + 'f,
     {
-        let mut db = Db { key: &self.key };
-        work(&mut db).await
+        // Declared before the handle, so that an abandoned transaction is over before the next begins.
+        let _turn =
+            self.inner.turn.acquire().await.map_err(|_| StoreError::Internal("the store is closed".to_owned()))?;
+        let mut db = self.begin().await?;
+        match work(&mut db).await {
+            Ok(value) => {
+                db.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                if let Err(undo) = db.rollback().await {
+                    // The connection is given up instead, which undoes the transaction as well.
+                    tracing::warn!(error = %undo, "could not roll back");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a transaction; tries again while nothing has been done yet, on another connection.
+    async fn begin(&self) -> Result<Db<'_>, StoreError> {
+        let mut tries = 0;
+        loop {
+            let mut db = self.read().await?;
+            match db.begin().await {
+                Ok(()) => return Ok(db),
+                Err(error) if error.retryable() && tries < 3 => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is none.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        todo!()
+        let mut db = self.read().await?;
+        let one = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"));
+        let _: i32 = on!(&mut db, |conn| one.get_result(conn).await)?;
+        Ok(())
+    }
+}
+
+impl AnyPool {
+    async fn link(&self) -> Result<Link, StoreError> {
+        let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(error.to_string());
+        match self {
+            Self::Pg(pool) => pool.get().await.map(Link::Pg).map_err(|error| unavailable(&error)),
+            Self::Lite(pool) => pool.get().await.map(Link::Lite).map_err(|error| unavailable(&error)),
+        }
     }
 }

@@ -1,0 +1,182 @@
+//! The tables, as diesel sees them; the same for both databases.
+
+diesel::table! {
+    meta (name) {
+        name -> Text,
+        value -> Binary,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        number -> BigInt,
+        id -> Text,
+        username -> Text,
+        email -> Text,
+        first_name -> Text,
+        last_name -> Text,
+        password_hash -> Text,
+        is_superuser -> Bool,
+        is_active -> Bool,
+        key_generation -> BigInt,
+        key_hash -> Nullable<Binary>,
+        last_login -> Nullable<Timestamp>,
+        date_joined -> Timestamp,
+    }
+}
+
+diesel::table! {
+    keys (uuid) {
+        uuid -> Text,
+        id -> Text,
+        owner -> Text,
+        public -> Text,
+        fingerprint -> Text,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    apps (id) {
+        id -> Text,
+        name -> Text,
+        owner -> Text,
+        structure -> Text,
+        desired_generation -> BigInt,
+        observed_generation -> BigInt,
+        restarts -> Text,
+        is_deleting -> Bool,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    perms (app, user_id) {
+        app -> Text,
+        user_id -> Text,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    configs (id) {
+        id -> Text,
+        app -> Text,
+        owner -> Text,
+        owner_name -> Text,
+        sealed_values -> Binary,
+        memory -> Text,
+        cpu -> Text,
+        tags -> Text,
+        sealed_registry -> Binary,
+        healthcheck -> Text,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    builds (id) {
+        id -> Text,
+        app -> Text,
+        owner -> Text,
+        owner_name -> Text,
+        image -> Text,
+        sha -> Text,
+        procfile -> Text,
+        dockerfile -> Text,
+        stack -> Text,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    releases (id) {
+        id -> Text,
+        app -> Text,
+        owner -> Text,
+        owner_name -> Text,
+        version -> BigInt,
+        summary -> Text,
+        config -> Text,
+        build -> Nullable<Text>,
+        state -> Text,
+        exception -> Text,
+        deadline -> Nullable<Timestamp>,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    domains (domain) {
+        domain -> Text,
+        app -> Text,
+        owner -> Text,
+        owner_name -> Text,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    settings (app) {
+        app -> Text,
+        owner -> Text,
+        owner_name -> Text,
+        maintenance -> Bool,
+        routable -> Bool,
+        allowlist -> Text,
+        autoscale -> Text,
+        label -> Text,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    tls (app) {
+        app -> Text,
+        owner -> Text,
+        owner_name -> Text,
+        https_enforced -> Nullable<Bool>,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    build_logs (id) {
+        id -> Text,
+        app -> Text,
+        owner -> Text,
+        owner_name -> Text,
+        sha -> Text,
+        outcome -> Text,
+        log -> Binary,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    events (id) {
+        id -> Text,
+        actor -> Text,
+        action -> Text,
+        kind -> Text,
+        subject_id -> Text,
+        subject_name -> Text,
+        before -> Text,
+        after -> Text,
+        outcome -> Text,
+        created -> Timestamp,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    meta, users, keys, apps, perms, configs, builds, releases, domains, settings, tls, build_logs, events
+);
+// `users.number` is what the databases count; everything refers to `users.id`.
+diesel::joinable!(apps -> users (owner));
+diesel::joinable!(keys -> users (owner));

@@ -1,0 +1,13 @@
+DROP TABLE events;
+DROP TABLE build_logs;
+DROP TABLE tls;
+DROP TABLE settings;
+DROP TABLE domains;
+DROP TABLE releases;
+DROP TABLE builds;
+DROP TABLE configs;
+DROP TABLE perms;
+DROP TABLE apps;
+DROP TABLE keys;
+DROP TABLE users;
+DROP TABLE meta;
