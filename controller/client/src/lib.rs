@@ -6,6 +6,7 @@
 //! token to another host.
 
 mod error;
+pub mod hooks;
 mod path;
 
 use std::fmt;

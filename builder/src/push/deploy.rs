@@ -1,0 +1,306 @@
+//! From a commit to a running release, with the pusher watching. Source for the wording: `drycc-v2.md` §5.5.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use git2::Oid;
+use slipway_core::AppId;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{Push, PushError, Pushes};
+use crate::build::KeptLog;
+use crate::errors;
+use crate::git::checkout::{self, CheckoutError, CheckoutLimits};
+use crate::git::quarantine::Quarantine;
+use crate::git::receive::Reply;
+use crate::git::stream::StreamError;
+use crate::hook::{BuildState, Controller, ControllerError, Progress, Publication, ReleaseState};
+use crate::{BuildError, BuildOutput, BuildRequest, Built};
+
+/// How many logs of builds are kept as files for an app.
+const LOGS_KEPT: usize = 20;
+/// How long the controller may be away while a release is followed.
+const FOLLOW_PATIENCE: Duration = Duration::from_secs(120);
+/// Shortest time between two questions about a release, whatever the controller answers.
+const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
+
+/// Sets the flag when dropped, so that blocking work behind a future stops with it.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Keeps a build's log when the build is over, also when that is because the pusher went away.
+struct LogKeeper {
+    controller: Arc<dyn Controller>,
+    push: (slipway_core::Username, slipway_core::AppName, AppId),
+    sha: String,
+    directory: PathBuf,
+    log: KeptLog,
+    state: BuildState,
+}
+
+impl Drop for LogKeeper {
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (user, app, id) = self.push.clone();
+        let (controller, sha, state) = (Arc::clone(&self.controller), self.sha.clone(), self.state);
+        let (directory, text) = (self.directory.clone(), self.log.text());
+        runtime.spawn(async move {
+            let file = (directory, format!("{}-{sha}-{}.log", uuid::Uuid::now_v7(), state.as_str()), text.clone());
+            let written = tokio::task::spawn_blocking(move || write_log(&file.0, &file.1, &file.2)).await;
+            if let Ok(Err(error)) = written {
+                tracing::warn!(app.id = %id, %error, "cannot write a build's log");
+            }
+            if let Err(error) = controller.log_keep(&user, &app, &sha, state, text).await {
+                tracing::warn!(app.id = %id, "cannot hand a build's log to the controller: {}", errors::chain(&error));
+            }
+        });
+    }
+}
+
+fn write_log(directory: &Path, name: &str, text: &str) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join(name), text)?;
+    let mut names: Vec<_> = std::fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()?;
+    // Names begin with a time, see UUID version 7.
+    names.sort_by_key(std::fs::DirEntry::file_name);
+    let excess = names.len().saturating_sub(LOGS_KEPT);
+    for entry in names.iter().take(excess) {
+        std::fs::remove_file(entry.path())?;
+    }
+    Ok(())
+}
+
+impl Pushes {
+    /// Builds and releases `commit`; tells whether it runs. What went wrong has been said to the pusher.
+    pub(super) async fn deploy(
+        &self,
+        push: &Push,
+        commit: Oid,
+        reply: &Reply,
+        quarantine: &Arc<Quarantine>,
+    ) -> Result<bool, PushError> {
+        reply.line("Starting build... but first, coffee!").await?;
+        let env = match self.controller.config_values(&push.user, &push.name).await {
+            Ok(env) => env,
+            Err(error) => {
+                fail(reply, &controller_text(&error)).await?;
+                return Ok(false);
+            }
+        };
+        let (output, from_build, log) = BuildOutput::new();
+        let mut keeper = LogKeeper {
+            controller: Arc::clone(&self.controller),
+            push: (push.user.clone(), push.name.clone(), push.app),
+            sha: commit.to_string(),
+            directory: self.logs.join(push.app.to_string()),
+            log,
+            state: BuildState::Canceled,
+        };
+        let source = tempfile::Builder::new().prefix("source-").tempdir_in(&self.work)?;
+        let build = self.check_out_and_build(push, commit, env, quarantine, source.path(), output);
+        let built = self.watch(build, from_build, reply).await?;
+        let built = match built {
+            Ok(built) => built,
+            Err(text) => {
+                keeper.log.append(format!(" !     {text}\n").as_bytes());
+                keeper.state = BuildState::Failed;
+                drop(keeper);
+                fail(reply, &text).await?;
+                return Ok(false);
+            }
+        };
+        keeper.state = BuildState::Succeeded;
+        drop(keeper);
+        remove_in_background(source);
+        reply.line("Build complete.").await?;
+        self.release(push, commit, built, reply).await
+    }
+
+    async fn check_out_and_build(
+        &self,
+        push: &Push,
+        commit: Oid,
+        env: std::collections::BTreeMap<String, slipway_core::config::SecretText>,
+        quarantine: &Arc<Quarantine>,
+        source: &Path,
+        output: BuildOutput,
+    ) -> Result<Built, String> {
+        let canceled = Arc::new(AtomicBool::new(false));
+        let _cancel = CancelOnDrop(Arc::clone(&canceled));
+        let limits =
+            CheckoutLimits { max_bytes: self.limits.source_max_bytes, max_entries: self.limits.source_max_files };
+        let (quarantine, target) = (Arc::clone(quarantine), source.to_owned());
+        let done = tokio::task::spawn_blocking(move || {
+            let view = quarantine.view().map_err(|error| CheckoutError::Read(error.source))?;
+            checkout::checkout(&view, commit, &target, limits, &canceled)
+        })
+        .await;
+        let done = match done {
+            Ok(Ok(done)) => done,
+            Ok(Err(error @ (CheckoutError::Refused { .. } | CheckoutError::TooLarge { .. }))) => {
+                return Err(error.to_string());
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(app.id = %push.app, "checkout failed: {}", errors::chain(&error));
+                return Err(error.to_string());
+            }
+            Err(_) => return Err("the checkout failed".to_owned()),
+        };
+        for path in done.submodules {
+            output.line(&format!(" !     submodule '{path}' is left out: submodules are not fetched")).await;
+        }
+        let request = BuildRequest {
+            app: push.app,
+            name: push.name.clone(),
+            sha: commit.to_string(),
+            source: source.to_owned(),
+            env,
+        };
+        self.builder.build(request, output).await.map_err(|error| {
+            if let BuildError::Internal(_) | BuildError::Unavailable(_) = error {
+                tracing::warn!(app.id = %push.app, "build failed: {}", errors::chain(&error));
+            }
+            error.to_string()
+        })
+    }
+
+    /// Drives `work` and passes on what it writes; `...` while it writes nothing.
+    async fn watch<T>(
+        &self,
+        work: impl Future<Output = T>,
+        mut from_work: mpsc::Receiver<Bytes>,
+        reply: &Reply,
+    ) -> Result<T, StreamError> {
+        tokio::pin!(work);
+        let quiet = tokio::time::sleep(self.limits.quiet);
+        tokio::pin!(quiet);
+        let mut is_writing = true;
+        let result = loop {
+            tokio::select! {
+                biased;
+                bytes = from_work.recv(), if is_writing => match bytes {
+                    Some(bytes) => reply.progress(&bytes).await?,
+                    None => is_writing = false,
+                },
+                result = &mut work => break result,
+                () = &mut quiet => reply.line("...").await?,
+            }
+            quiet.as_mut().reset(Instant::now() + self.limits.quiet);
+        };
+        while let Ok(bytes) = from_work.try_recv() {
+            reply.progress(&bytes).await?;
+        }
+        Ok(result)
+    }
+
+    async fn release(&self, push: &Push, commit: Oid, built: Built, reply: &Reply) -> Result<bool, PushError> {
+        reply.line("Launching App...").await?;
+        let publication =
+            Publication { user: push.user.clone(), app: push.name.clone(), sha: commit.to_string(), built };
+        let (_keep_open, nothing) = mpsc::channel(1);
+        let version = match self.watch(self.controller.build_publish(&publication), nothing, reply).await? {
+            Ok(version) => version,
+            Err(error) => {
+                let text = controller_text(&error);
+                let line = format!("The controller returned an error when publishing the release: {text}");
+                fail(reply, &line).await?;
+                return Ok(false);
+            }
+        };
+        let (lines, from_follow) = mpsc::channel(16);
+        let last = self.watch(self.follow(push, version, lines), from_follow, reply).await?;
+        let progress = match last {
+            Ok(progress) => progress,
+            Err(error) => {
+                tracing::warn!(app.id = %push.app, "cannot follow v{version}: {}", errors::chain(&error));
+                let line = format!(
+                    "The controller no longer tells about v{version}, which may still be on its way: slipway releases"
+                );
+                fail(reply, &line).await?;
+                return Ok(false);
+            }
+        };
+        let name = &push.name;
+        match progress.state {
+            ReleaseState::Succeeded => {
+                reply.line(&format!("Done, {name}:v{version} deployed to Slipway")).await?;
+            }
+            ReleaseState::Superseded => {
+                reply.line(&format!("{name}:v{version} was superseded by a newer release, which goes on.")).await?;
+            }
+            ReleaseState::Failed | ReleaseState::Canceled | ReleaseState::Underway => {
+                let how = if progress.state == ReleaseState::Canceled { "was canceled" } else { "failed" };
+                fail(reply, &format!("Release v{version} {how}. {}", progress.reason)).await?;
+                return Ok(false);
+            }
+        }
+        for url in &progress.urls {
+            reply.line(url).await?;
+        }
+        reply.line("Use 'slipway open' to view this application in your browser").await?;
+        Ok(true)
+    }
+
+    /// Asks until the release is final. Lines that were not there before go to `lines`.
+    async fn follow(&self, push: &Push, version: u32, lines: mpsc::Sender<Bytes>) -> Result<Progress, ControllerError> {
+        let mut seen = String::new();
+        let mut shown: Vec<String> = Vec::new();
+        let mut answered = Instant::now();
+        loop {
+            match self.controller.release_follow(&push.name, version, &seen).await {
+                Ok(progress) => {
+                    answered = Instant::now();
+                    for line in progress.lines.iter().filter(|line| !shown.contains(line)) {
+                        let _ = lines.send(Bytes::from(format!("       {line}\n"))).await;
+                    }
+                    shown.clone_from(&progress.lines);
+                    if progress.state != ReleaseState::Underway {
+                        return Ok(progress);
+                    }
+                    seen = progress.seen;
+                    tokio::time::sleep(FOLLOW_PAUSE).await;
+                }
+                // A controller that restarts goes on with the release; so do we.
+                Err(ControllerError::Unavailable { .. }) if answered.elapsed() < FOLLOW_PATIENCE => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Removing a large checkout takes a while that the pusher need not wait.
+fn remove_in_background(directory: tempfile::TempDir) {
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = directory.close() {
+            tracing::warn!(%error, "cannot remove a checkout; the next start will");
+        }
+    });
+}
+
+async fn fail(reply: &Reply, text: &str) -> Result<(), StreamError> {
+    let lines: String = text.trim_end().lines().map(|line| format!(" !     {line}\n")).collect();
+    reply.progress(lines.as_bytes()).await
+}
+
+fn controller_text(error: &ControllerError) -> String {
+    match error {
+        ControllerError::NotFound => "the app is not there (404)".to_owned(),
+        ControllerError::Forbidden => "user has no permission to build the app (403)".to_owned(),
+        ControllerError::Refused { text } => text.clone(),
+        ControllerError::Unavailable { .. } => {
+            tracing::warn!("the controller is away: {}", errors::chain(error));
+            "the controller cannot be reached just now".to_owned()
+        }
+    }
+}
