@@ -1,9 +1,21 @@
-//! Configuration of apps.
+//! Configuration of apps. Source: `drycc-v2.md` §2.4.
 
-use slipway_core::Result;
-use slipway_core::config::{Config, ConfigChange};
-use slipway_core::release::Release;
+use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+use slipway_core::authz::AppAction;
+use slipway_core::config::{Config, ConfigChange, change_apply};
+use slipway_core::error::Kind;
+use slipway_core::release::summary::summary;
+use slipway_core::release::{Release, ReleaseState};
+use slipway_core::structure::routed_type;
+use slipway_core::{Error, ProcessType, Result};
+use slipway_store as store;
+
+use crate::audit::event;
+use crate::engine_error::engine_error;
+use crate::state::release_subject;
+use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
 
 /// A configuration and the release that was made with it.
@@ -21,8 +33,11 @@ impl Service {
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub async fn config_get(&self, cx: &Cx, app: &str) -> Result<Config> {
-        let _ = (cx, app);
-        todo!()
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        let mut db = self.read().await?;
+        let missing = || Error::not_found(Kind::Config);
+        let release = store::release_latest_good(&mut db, app.id).await.stored()?.ok_or_else(missing)?;
+        store::config_by_id(&mut db, release.config).await.stored()?.ok_or_else(missing)
     }
 
     /// Merges a change into the configuration, makes a release of it, and waits for its rollout if there is a build.
@@ -32,7 +47,133 @@ impl Service {
     /// `Invalid` by field, `Unprocessable` for an unset of nothing, `Conflict` when nothing changed or a deploy is in
     /// progress, `Rejected` for a rule across fields or a failed deploy.
     pub async fn config_set(&self, cx: &Cx, app: &str, change: ConfigChange) -> Result<Configured> {
-        let _ = (cx, app, change);
-        todo!()
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        let (owner, owner_name, _) = cx.user()?;
+        let nodes =
+            if change.tags.is_empty() { None } else { Some(self.engine().node_labels().await.map_err(engine_error)?) };
+        let configured = write!(self, |db| {
+            let no_release = || Error::internal(format!("app {} has no release", app.id));
+            let mut base = store::release_latest_good(db, app.id).await?.ok_or_else(no_release)?;
+            if !base.state.is_final() {
+                if base.deadline.is_none_or(|deadline| deadline >= cx.now) {
+                    let types = app.structure.keys();
+                    let routed = routed_type(types).unwrap_or_else(ProcessType::web);
+                    let text = format!("Deployment for {}-{routed} is already in progress", app.name);
+                    return Err(Error::Conflict(text).into());
+                }
+                // Nobody recorded its end in time: what ran before is what counts.
+                base = store::release_latest_succeeded(db, app.id).await?.ok_or_else(no_release)?;
+            }
+            let missing = || Error::internal(format!("release {} has no config", base.id));
+            let previous = store::config_by_id(db, base.config).await?.ok_or_else(missing)?;
+            let mut next = change_apply(&previous, &change)?;
+            if let Some(nodes) = &nodes {
+                tags_check(nodes, &previous.tags, &next.tags)?;
+            }
+            next.owner_name = owner_name.clone();
+            let Some(text) = summary(None, &previous, &next) else {
+                let text = format!("{owner_name} changed nothing - release stopped");
+                return Err(Error::Conflict(text).into());
+            };
+            let new = store::NewConfig {
+                app: app.id,
+                owner,
+                values: next.values,
+                memory: next.memory,
+                cpu: next.cpu,
+                tags: next.tags,
+                registry: next.registry,
+                healthcheck: next.healthcheck,
+                created: cx.now,
+            };
+            let config = store::config_insert(db, &new).await?;
+            let state = if base.build.is_some() { ReleaseState::Created } else { ReleaseState::Succeeded };
+            let release = store::NewRelease {
+                app: app.id,
+                owner,
+                summary: text,
+                config: config.id,
+                build: base.build,
+                state,
+                created: cx.now,
+            };
+            let release = store::release_insert(db, &release).await?;
+            if base.build.is_some() {
+                store::releases_supersede_before(db, app.id, release.version, cx.now).await?;
+                store::app_bump_desired(db, app.id, cx.now).await?;
+            }
+            let entry = event(cx, "config", release_subject(&release), shape(&previous), shape(&config));
+            store::event_insert(db, &entry).await?;
+            Ok::<_, Fail>(Configured { config, release })
+        })?;
+        let id: String = configured.config.id.to_string().chars().take(7).collect();
+        self.app_log(app.id, format!("INFO config {}-{id} updated", app.name));
+        self.app_log(app.id, format!("INFO {}", configured.release.summary));
+        self.signals().desired(app.id);
+        let release = self.release_wait(&app, configured.release).await?;
+        Ok(Configured { config: configured.config, release })
+    }
+}
+
+/// A configuration for the record: names of what may be secret, the rest whole.
+fn shape(config: &Config) -> Value {
+    let names = |map: &BTreeMap<String, _>| map.keys().cloned().collect::<Vec<String>>();
+    let limits = |map: &BTreeMap<ProcessType, String>| {
+        map.iter().map(|(key, value)| (key.to_string(), Value::from(value.as_str()))).collect::<serde_json::Map<_, _>>()
+    };
+    json!({
+        "values": names(&config.values),
+        "registry": names(&config.registry),
+        "memory": limits(&config.memory),
+        "cpu": limits(&config.cpu),
+        "tags": config.tags,
+        "healthcheck": config.healthcheck.keys().collect::<Vec<_>>(),
+    })
+}
+
+/// Whether some node carries all tags.
+fn tags_check(
+    nodes: &[BTreeMap<String, String>],
+    previous: &BTreeMap<String, String>,
+    next: &BTreeMap<String, String>,
+) -> Result<()> {
+    let fits = |node: &BTreeMap<String, String>| next.iter().all(|(key, value)| node.get(key) == Some(value));
+    if next.is_empty() || nodes.iter().any(fits) {
+        return Ok(());
+    }
+    let shown = |tags: &mut dyn Iterator<Item = (&String, &String)>| {
+        tags.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = format!("No nodes matched the provided labels: {}", shown(&mut next.iter()));
+    let added = shown(&mut next.iter().filter(|(key, value)| previous.get(*key) != Some(*value)));
+    if !previous.is_empty() && !added.is_empty() {
+        text = format!("{text} - Addition of {added} is the cause");
+    }
+    Err(Error::Rejected(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn one_node_must_carry_all_tags() {
+        let nodes = [tags(&[("disk", "ssd"), ("zone", "a")]), tags(&[("disk", "hdd")])];
+        assert!(tags_check(&nodes, &tags(&[]), &tags(&[("disk", "ssd"), ("zone", "a")])).is_ok());
+        assert!(tags_check(&[], &tags(&[("a", "b")]), &tags(&[])).is_ok());
+        for (previous, next, expect) in [
+            (tags(&[]), tags(&[("disk", "x")]), "No nodes matched the provided labels: disk=x"),
+            (
+                tags(&[("disk", "hdd")]),
+                tags(&[("disk", "hdd"), ("zone", "a")]),
+                "No nodes matched the provided labels: disk=hdd, zone=a - Addition of zone=a is the cause",
+            ),
+        ] {
+            assert_eq!(tags_check(&nodes, &previous, &next).unwrap_err().to_string(), expect);
+        }
     }
 }

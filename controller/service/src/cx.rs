@@ -65,3 +65,15 @@ pub struct Page<T> {
     /// The wanted ones.
     pub items: Vec<T>,
 }
+
+impl From<PageQuery> for slipway_core::Page {
+    fn from(query: PageQuery) -> Self {
+        Self { limit: query.limit, offset: u64::from(query.offset) }
+    }
+}
+
+impl<T> From<slipway_core::Paged<T>> for Page<T> {
+    fn from(paged: slipway_core::Paged<T>) -> Self {
+        Self { count: paged.total, items: paged.items }
+    }
+}

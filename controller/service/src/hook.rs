@@ -3,11 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use slipway_core::app::App;
+use slipway_core::authz::{Actor, AppAction};
 use slipway_core::config::Config;
+use slipway_core::error::Kind;
 use slipway_core::release::ReleaseState;
-use slipway_core::{AppId, AppName, Result, Username};
+use slipway_core::{AppId, AppName, Error, ReleaseVersion, Result, Username};
+use slipway_engine::RolloutState;
+use slipway_store as store;
+use tokio::time::Instant;
 
+use crate::build::log_pack;
+use crate::stored::{Fail, Stored, write};
 use crate::{BuildLogState, Cx, Deployed, NewBuild, Service};
+
+/// Longest that a builder's question about progress is held.
+const PROGRESS_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Whose key it is, and where that user may push.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +79,25 @@ impl Service {
     /// # Errors
     /// `Forbidden` for all but the builder; `NotFound`.
     pub async fn hook_key(&self, cx: &Cx, fingerprint: &str) -> Result<HookKeyUser> {
-        let _ = (cx, fingerprint);
-        todo!()
+        builder_only(cx)?;
+        let missing = || Error::not_found(Kind::Key);
+        let fingerprint = fingerprint.trim().to_ascii_lowercase();
+        let mut db = self.read().await?;
+        let key = store::key_by_fingerprint(&mut db, &fingerprint).await.stored()?.ok_or_else(missing)?;
+        let user = store::user_by_id(&mut db, key.owner).await.stored()?;
+        let user = user.filter(|user| user.is_active).ok_or_else(missing)?;
+        let apps = if user.is_superuser {
+            store::apps_list(&mut db, slipway_core::Page::ALL)
+                .await
+                .stored()?
+                .items
+                .into_iter()
+                .map(|app| app.name)
+                .collect()
+        } else {
+            store::apps_names_visible(&mut db, user.id).await.stored()?
+        };
+        Ok(HookKeyUser { username: user.username, apps })
     }
 
     /// The keys of users with an explicit grant on an app, or of one user with access to it.
@@ -82,8 +110,27 @@ impl Service {
         app: &str,
         username: Option<&str>,
     ) -> Result<BTreeMap<Username, Vec<HookKey>>> {
-        let _ = (cx, app, username);
-        todo!()
+        builder_only(cx)?;
+        let keys = match username {
+            None => {
+                let app = self.app_find(app).await?;
+                store::keys_by_app(&mut self.read().await?, app.id).await.stored()?
+            }
+            Some(username) => {
+                let (user, _) = self.hook_user(cx, username, app).await?;
+                let (id, _, _) = user.user()?;
+                store::keys_by_user(&mut self.read().await?, id).await.stored()?
+            }
+        };
+        if keys.is_empty() {
+            return Err(Error::Missing("No Keys match the given query.".to_owned()));
+        }
+        let mut users: BTreeMap<Username, Vec<HookKey>> = BTreeMap::new();
+        for key in keys {
+            let found = HookKey { key: key.public, fingerprint: key.fingerprint };
+            users.entry(key.owner_name).or_default().push(found);
+        }
+        Ok(users)
     }
 
     /// Whether a user may push to an app, and the app's identity.
@@ -91,8 +138,8 @@ impl Service {
     /// # Errors
     /// `NotFound` (app, then user), `Forbidden`.
     pub async fn hook_access(&self, cx: &Cx, username: &str, app: &str) -> Result<HookAppRef> {
-        let _ = (cx, username, app);
-        todo!()
+        let (_, app) = self.hook_user(cx, username, app).await?;
+        Ok(HookAppRef { id: app.id, name: app.name })
     }
 
     /// The configuration of an app for one who may push to it.
@@ -100,8 +147,8 @@ impl Service {
     /// # Errors
     /// As `hook_access`.
     pub async fn hook_config(&self, cx: &Cx, username: &str, app: &str) -> Result<Config> {
-        let _ = (cx, username, app);
-        todo!()
+        let (user, app) = self.hook_user(cx, username, app).await?;
+        self.config_get(&user, app.name.as_str()).await
     }
 
     /// Records a build made by a push, with a release of it; waits for the rollout if `is_waiting`.
@@ -116,8 +163,13 @@ impl Service {
         new: NewBuild,
         is_waiting: bool,
     ) -> Result<Deployed> {
-        let _ = (cx, username, app, new, is_waiting);
-        todo!()
+        let (user, app) = self.hook_user(cx, username, app).await?;
+        let deployed = self.build_release(&user, &app, new).await?;
+        if !is_waiting {
+            return Ok(deployed);
+        }
+        let release = self.release_wait(&app, deployed.release).await?;
+        Ok(Deployed { build: deployed.build, release })
     }
 
     /// How far a release is; answers when that differs from what `seen` stands for, or after `wait` (at most 30 s).
@@ -132,8 +184,54 @@ impl Service {
         wait: Duration,
         seen: &str,
     ) -> Result<ReleaseProgress> {
-        let _ = (cx, app, version, wait, seen);
-        todo!()
+        builder_only(cx)?;
+        let app = self.app_find(app).await?;
+        let version: ReleaseVersion = version.parse().map_err(|_| Error::not_found(Kind::Release))?;
+        let until = Instant::now() + wait.min(PROGRESS_WAIT_MAX);
+        let mut watch = self.signals().watch(app.id, until);
+        loop {
+            let progress = self.release_progress(&app, version).await?;
+            if progress.seen != seen || !watch.next().await {
+                return Ok(progress);
+            }
+        }
+    }
+
+    async fn release_progress(&self, app: &App, version: ReleaseVersion) -> Result<ReleaseProgress> {
+        let mut db = self.read().await?;
+        let release = store::release_by_version(&mut db, app.id, version).await.stored()?;
+        let release = release.ok_or_else(|| Error::not_found(Kind::Release))?;
+        let domains = store::domains_list(&mut db, app.id, slipway_core::Page::ALL).await.stored()?.items;
+        drop(db);
+        let mut progress = Vec::new();
+        if !release.state.is_final() {
+            let status = self.engine().app_status(app.id).await.unwrap_or_default();
+            if let Some(rollout) = status.rollout.filter(|rollout| rollout.version == version) {
+                match rollout.state {
+                    RolloutState::Progressing(text) => progress.push(text),
+                    RolloutState::Failing(_) | RolloutState::Ready => {}
+                }
+            }
+        }
+        let mut hasher = openssl::sha::Sha256::new();
+        for text in std::iter::once(release.state.as_str()).chain(progress.iter().map(String::as_str)) {
+            hasher.update(text.as_bytes());
+            hasher.update(b"\0");
+        }
+        let seen = hasher.finish().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let urls = domains.iter().filter_map(|domain| self.domain_url(&domain.domain)).collect();
+        Ok(ReleaseProgress { state: release.state, progress, seen, reason: release.exception, urls })
+    }
+
+    /// Where a domain answers; `None` for wildcards, and while nobody knows how the router is reached.
+    fn domain_url(&self, domain: &str) -> Option<String> {
+        let router = self.router().filter(|_| !domain.contains('*'))?;
+        let host =
+            if domain.contains('.') { domain.to_owned() } else { format!("{domain}.{}", self.platform_domain()) };
+        Some(match (router.scheme.as_str(), router.port) {
+            ("http", 80) | ("https", 443) => format!("{}://{host}", router.scheme),
+            (scheme, port) => format!("{scheme}://{host}:{port}"),
+        })
     }
 
     /// Keeps the log of a build from source.
@@ -141,8 +239,23 @@ impl Service {
     /// # Errors
     /// As `hook_access`.
     pub async fn hook_build_log(&self, cx: &Cx, username: &str, app: &str, log: HookBuildLog) -> Result<()> {
-        let _ = (cx, username, app, log);
-        todo!()
+        let (user, app) = self.hook_user(cx, username, app).await?;
+        let (owner, _, _) = user.user()?;
+        let sha = log.sha.trim().to_ascii_lowercase();
+        if !(7..=64).contains(&sha.len()) || !sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Error::invalid("sha", "Enter a commit's hash in hexadecimal digits."));
+        }
+        let text = log.log;
+        let packed = tokio::task::spawn_blocking(move || log_pack(&text))
+            .await
+            .map_err(|error| Error::internal(format!("packing a build's log: {error}")))??;
+        let new =
+            store::NewBuildLog { app: app.id, owner, sha, outcome: log.state.into(), log: packed, created: cx.now };
+        write!(self, |db| {
+            store::build_log_insert(db, &new).await?;
+            Ok::<_, Fail>(())
+        })?;
+        Ok(())
     }
 
     /// Every app there is, so that repositories of none can be removed.
@@ -150,7 +263,30 @@ impl Service {
     /// # Errors
     /// `Forbidden`.
     pub async fn hook_apps(&self, cx: &Cx) -> Result<Vec<HookAppRef>> {
-        let _ = cx;
-        todo!()
+        builder_only(cx)?;
+        let names = store::apps_all_names(&mut self.read().await?).await.stored()?;
+        Ok(names.into_iter().map(|(id, name)| HookAppRef { id, name }).collect())
+    }
+
+    /// The pusher whom the builder speaks for, and the app, if that user may push to it.
+    async fn hook_user(&self, cx: &Cx, username: &str, app: &str) -> Result<(Cx, App)> {
+        builder_only(cx)?;
+        let found = self.app_find(app).await?;
+        let user = self.user_find(username).await?;
+        if !user.is_active {
+            return Err(Error::forbidden());
+        }
+        let actor = Actor::User { id: user.id, name: user.username, is_superuser: user.is_superuser };
+        let cx = Cx { actor, ..cx.clone() };
+        let app = self.app_for(&cx, found.name.as_str(), AppAction::Use).await?;
+        Ok((cx, app))
+    }
+}
+
+fn builder_only(cx: &Cx) -> Result<()> {
+    match &cx.actor {
+        Actor::Builder => Ok(()),
+        Actor::Anonymous => Err(Error::Unauthenticated("Authentication credentials were not provided.".to_owned())),
+        Actor::User { .. } | Actor::System => Err(Error::forbidden()),
     }
 }

@@ -6,29 +6,49 @@
 //! recorded state, so that dropping one changes nothing.
 
 mod app;
+mod audit;
 mod build;
 mod clock;
 mod config;
 mod cx;
+mod deploy;
+mod engine_error;
 mod hook;
 mod key;
 mod log;
+mod password;
 mod perm;
 mod pod;
+mod public_key;
 mod readiness;
+mod reconcile;
 mod release;
 mod run;
 mod scale;
 mod settings;
+mod signal;
+mod state;
+mod stored;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
+mod throttle;
 mod token;
 mod user;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use chrono::{DateTime, Utc};
+use slipway_core::Result;
 use slipway_engine::Engine;
-use slipway_store::Store;
+use slipway_store::{Db, Store};
+
+use password::Passwords;
+use signal::Signals;
+use stored::Stored;
+use throttle::Throttle;
+use token::Tokens;
 
 pub use build::{BuildLog, BuildLogState, Deployed, NewBuild};
 pub use clock::{Clock, SystemClock};
@@ -37,6 +57,7 @@ pub use cx::{Cx, Page, PageQuery};
 pub use hook::{HookAppRef, HookBuildLog, HookKey, HookKeyUser, ReleaseProgress};
 pub use log::log_text;
 pub use pod::PodTarget;
+pub use reconcile::Reconciler;
 pub use settings::{Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use token::TokenScope;
@@ -53,13 +74,32 @@ struct Inner {
     store: Store,
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
+    passwords: Passwords,
+    throttle: Throttle,
+    tokens: Tokens,
+    signals: Signals,
+    router: RwLock<Option<RouterEndpoint>>,
 }
 
 impl Service {
-    /// The use cases over a database and an engine.
+    /// The use cases over a store and an engine.
     #[must_use]
     pub fn new(config: ServiceConfig, store: Store, engine: Arc<dyn Engine>, clock: Arc<dyn Clock>) -> Self {
-        Self { inner: Arc::new(Inner { config, store, engine, clock }) }
+        let passwords = Passwords::new(config.password_hashes_max, config.password_queue_max);
+        let tokens = Tokens::new(config.server_key.clone());
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                store,
+                engine,
+                clock,
+                passwords,
+                throttle: Throttle::default(),
+                tokens,
+                signals: Signals::default(),
+                router: RwLock::new(None),
+            }),
+        }
     }
 
     /// The settings it was made with.
@@ -76,7 +116,46 @@ impl Service {
 
     /// The time now, by the service's clock, in whole microseconds.
     #[must_use]
-    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+    pub fn now(&self) -> DateTime<Utc> {
         self.inner.clock.now()
+    }
+
+    /// Says how users reach the router, once that is known; from then on apps have URLs.
+    pub fn router_set(&self, router: RouterEndpoint) {
+        *self.inner.router.write().unwrap_or_else(PoisonError::into_inner) = Some(router);
+    }
+
+    /// How users reach the router.
+    pub(crate) fn router(&self) -> Option<RouterEndpoint> {
+        self.inner.router.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn platform_domain(&self) -> &str {
+        &self.inner.config.platform_domain
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// A connection for reading.
+    pub(crate) async fn read(&self) -> Result<Db<'_>> {
+        self.inner.store.read().await.stored()
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.inner.tokens
+    }
+
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.inner.signals
     }
 }

@@ -1,9 +1,23 @@
-//! One-off processes.
+//! One-off processes. Source: `drycc-v2.md` §2.2 and §4.12.
 
-use slipway_core::Result;
-use slipway_engine::RunOutcome;
+use serde_json::{Value, json};
+use slipway_core::authz::AppAction;
+use slipway_core::limit::{Limit, cpu_parse, memory_parse};
+use slipway_core::release::rollback::NO_BUILD;
+use slipway_core::{Error, ProcessType, Result};
+use slipway_engine::{EngineError, RunOutcome, RunSpec};
+use slipway_store as store;
 
+use crate::audit::{app_subject, event};
+use crate::reconcile::spec::environment;
+use crate::state::deployable;
+use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
+
+/// Longest command, in bytes.
+const COMMAND_MAX: usize = 64 * 1024;
+/// Letters of the random part of a process' name.
+const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 impl Service {
     /// Runs a command in the app's current release and waits for its end. Dropping the future ends it.
@@ -11,7 +25,72 @@ impl Service {
     /// # Errors
     /// `Rejected` without command or build; `Unavailable` when it cannot be run or takes too long.
     pub async fn app_run(&self, cx: &Cx, app: &str, command: Option<&str>) -> Result<RunOutcome> {
-        let _ = (cx, app, command);
-        todo!()
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        let (_, user, _) = cx.user()?;
+        let command = command
+            .filter(|command| !command.trim().is_empty())
+            .ok_or_else(|| Error::Rejected("command is a required field".to_owned()))?;
+        if command.contains('\0') || command.len() > COMMAND_MAX {
+            return Err(Error::Rejected(format!("command holds NUL or is longer than {COMMAND_MAX} bytes")));
+        }
+        let mut db = self.read().await?;
+        let release = store::release_latest_good(&mut db, app.id).await.stored()?;
+        let current = match release {
+            Some(release) => deployable(&mut db, release).await?,
+            None => None,
+        };
+        drop(db);
+        let current = current.ok_or_else(|| Error::Rejected(format!("{NO_BUILD} to run this command")))?;
+        let artifact = current.build.image.parse().map_err(Error::Rejected)?;
+        let suffix = name_suffix();
+        let types = [ProcessType::run(), ProcessType::web()];
+        let limit = |texts: &std::collections::BTreeMap<ProcessType, String>, parse: fn(&str) -> Option<Limit>| {
+            types.iter().find_map(|process_type| texts.get(process_type)).and_then(|text| parse(text))
+        };
+        let spec = RunSpec {
+            app: app.id,
+            name: app.name.clone(),
+            version: current.release.version,
+            artifact,
+            env: environment(&app, &current),
+            command: command.to_owned(),
+            process_name: format!("run.{suffix}"),
+            memory: limit(&current.config.memory, memory_parse),
+            cpu: limit(&current.config.cpu, cpu_parse),
+            timeout: self.config().run_timeout,
+        };
+        write!(self, |db| {
+            let after = json!({"process": spec.process_name, "version": spec.version.0});
+            store::event_insert(db, &event(cx, "run", app_subject(&app), Value::Null, after)).await?;
+            Ok::<_, Fail>(())
+        })?;
+        let pod = format!("{}-run-{suffix}", app.name);
+        self.app_log(app.id, format!("INFO {user} on {pod} runs '{command}'"));
+        self.engine().run(spec).await.map_err(|error| match error {
+            EngineError::TimedOut(secs) => Error::Unavailable {
+                public: if secs % 60 == 0 {
+                    format!("Timed out ({} mins) while running", secs / 60)
+                } else {
+                    format!("Timed out ({secs} s) while running")
+                },
+                context: format!("{pod} ran out of its time"),
+            },
+            EngineError::Rejected(reason) => {
+                Error::Unavailable { public: format!("{pod} (run): {reason}"), context: reason }
+            }
+            EngineError::Missing(what) => {
+                Error::Unavailable { public: format!("{pod} (run): {what} does not exist"), context: what }
+            }
+            EngineError::Unavailable { public, context } => {
+                Error::Unavailable { public: format!("{pod} (run): {public}"), context }
+            }
+        })
     }
+}
+
+/// Five random letters and digits.
+fn name_suffix() -> String {
+    let random = uuid::Uuid::new_v4();
+    let letter = |byte: &u8| LETTERS.get(usize::from(*byte) % LETTERS.len()).copied().map_or('x', char::from);
+    random.as_bytes().iter().take(5).map(letter).collect()
 }

@@ -12,7 +12,7 @@ pub enum Registration {
     Open,
     /// The first user, and after that whom an administrator registers.
     FirstUser,
-    /// Nobody but the first user.
+    /// Nobody.
     Off,
 }
 

@@ -43,5 +43,5 @@ pub use release::*;
 pub use seal::{SealingKey, SealingKeyError};
 pub use settings::*;
 pub use slipway_core::{Page, Paged};
-pub use store::{Store, StoreConfig};
+pub use store::{Store, StoreConfig, Transaction};
 pub use user::*;

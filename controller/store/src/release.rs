@@ -270,6 +270,13 @@ pub async fn release_set_state(
     Ok(n > 0)
 }
 
+/// Replaces the sentence that says what a release changed; false if there is no such release.
+pub async fn release_set_summary(db: &mut Db<'_>, id: ReleaseId, summary: &str) -> Result<bool, StoreError> {
+    let this = || releases::table.filter(releases::id.eq(id.to_string()));
+    let n = on!(db, |conn| diesel::update(this()).set(releases::summary.eq(text(summary))).execute(conn).await)?;
+    Ok(n > 0)
+}
+
 /// Marks pending releases before this number as `Superseded`; how many there were.
 pub async fn releases_supersede_before(
     db: &mut Db<'_>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::db::{Link, Lite, on};
 use crate::{Db, SealingKey, StoreError, canary, postgres, sqlite};
@@ -67,6 +67,41 @@ where
     Fut: Future<Output = R>,
 {
     type Fut = Fut;
+}
+
+/// One open transaction. Dropping it undoes it.
+pub struct Transaction<'a> {
+    /// Before the turn, so that an abandoned transaction is over before the next begins.
+    db: Db<'a>,
+    turn: SemaphorePermit<'a>,
+}
+
+impl<'a> Transaction<'a> {
+    /// Where the work is done.
+    pub fn db(&mut self) -> &mut Db<'a> {
+        &mut self.db
+    }
+
+    /// Keeps what was done.
+    ///
+    /// # Errors
+    /// `Internal` when a statement failed before; `Unavailable`. Nothing is kept then.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let Self { db, turn } = self;
+        let result = db.commit().await;
+        drop(turn);
+        result
+    }
+
+    /// Undoes what was done, and keeps the connection for others, unlike dropping.
+    pub async fn rollback(self) {
+        let Self { db, turn } = self;
+        if let Err(error) = db.rollback().await {
+            // The connection is given up instead, which undoes the transaction as well.
+            tracing::warn!(error = %error, "could not roll back");
+        }
+        drop(turn);
+    }
 }
 
 impl Store {
@@ -139,6 +174,17 @@ impl Store {
                 Err(error)
             }
         }
+    }
+
+    /// Opens a transaction as [`Store::write`] does, for callers whose work is no closure: it is undone unless
+    /// [`Transaction::commit`] is called.
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection or no turn can be had.
+    pub async fn transaction(&self) -> Result<Transaction<'_>, StoreError> {
+        let turn =
+            self.inner.turn.acquire().await.map_err(|_| StoreError::Internal("the store is closed".to_owned()))?;
+        Ok(Transaction { db: self.begin().await?, turn })
     }
 
     /// Opens a transaction; tries again while nothing has been done yet, on another connection.

@@ -1,0 +1,108 @@
+//! Password hashes, computed apart from the rest and few at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use secrecy::{ExposeSecret, SecretString};
+use slipway_core::{Error, Result};
+use tokio::sync::Semaphore;
+
+/// Longest password, in bytes.
+pub(crate) const PASSWORD_MAX_BYTES: usize = 4096;
+
+/// Checked when there is no such user, so that the time taken does not tell. No password has this hash.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2xpcHdheXNsaXB3YXk$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Computes hashes with argon2id.
+pub(crate) struct Passwords {
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    waiting_max: usize,
+}
+
+/// Counts one caller that waits, until dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Passwords {
+    pub(crate) fn new(at_once_max: usize, waiting_max: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(at_once_max.max(1))), waiting: AtomicUsize::new(0), waiting_max }
+    }
+
+    /// The PHC string for a password.
+    pub(crate) async fn hash(&self, password: SecretString) -> Result<String> {
+        self.compute(move || {
+            Argon2::default()
+                .hash_password(password.expose_secret().as_bytes())
+                .map(|hash| hash.to_string())
+                .map_err(|error| Error::internal(format!("could not hash a password: {error}")))
+        })
+        .await?
+    }
+
+    /// Whether `password` is that of `hash`; without a hash it takes as long and is not.
+    pub(crate) async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool> {
+        self.compute(move || {
+            let is_somebody = hash.is_some();
+            let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
+            let is_right = PasswordHash::new(&hash).is_ok_and(|hash| {
+                Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
+            });
+            is_right && is_somebody
+        })
+        .await
+    }
+
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let before = self.waiting.fetch_add(1, Ordering::SeqCst);
+        let waiting = Waiting(&self.waiting);
+        if before >= self.waiting_max {
+            return Err(Error::Throttled { retry_after_secs: 5 });
+        }
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|error| Error::internal(format!("password semaphore: {error}")))?;
+        drop(waiting);
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        })
+        .await
+        .map_err(|error| Error::internal(format!("password task: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn hashes_are_salted_argon2id_and_verify() {
+        let passwords = Passwords::new(1, 10);
+        let secret = || SecretString::from("correct horse");
+        let hash = passwords.hash(secret()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$"));
+        assert_ne!(hash, passwords.hash(secret()).await.unwrap());
+        assert!(passwords.verify(secret(), Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(SecretString::from("wrong"), Some(hash)).await.unwrap());
+        assert!(!passwords.verify(secret(), Some("not a hash".to_owned())).await.unwrap());
+        assert!(!passwords.verify(secret(), None).await.unwrap());
+        assert!(PasswordHash::new(NOBODY).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_turns_callers_away() {
+        let passwords = Passwords::new(1, 0);
+        let error = passwords.hash(SecretString::from("x")).await.unwrap_err();
+        assert!(matches!(error, Error::Throttled { .. }));
+    }
+}

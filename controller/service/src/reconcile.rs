@@ -1,0 +1,230 @@
+//! Makes the engine follow what is recorded.
+//!
+//! Woken by signals of the use cases, by changes that the engine announces, and by a timer. A pass over an app takes
+//! no input but the app's id, does nothing when nothing is to be done, and may be cut off anywhere: the next pass,
+//! in this process or in another, goes on from what is recorded.
+
+mod app;
+mod collect;
+pub(crate) mod spec;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use slipway_core::{AppId, Error, Result};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::Service;
+
+/// Pause after the first failed pass over an app; doubled by each further one.
+const RETRY_MIN: Duration = Duration::from_millis(500);
+/// Longest pause after failed passes.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// The loop that makes the engine follow the database.
+#[derive(Clone)]
+pub struct Reconciler {
+    service: Service,
+}
+
+/// What a pass over an app leaves to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing, until something changes.
+    Done,
+    /// Another look after this time at the latest.
+    Again(Duration),
+}
+
+/// What is running, queued and due.
+#[derive(Default)]
+struct Agenda {
+    queue: VecDeque<AppId>,
+    queued: HashSet<AppId>,
+    running: HashSet<AppId>,
+    /// Became dirty while a pass over them was running.
+    again: HashSet<AppId>,
+    due: HashMap<AppId, Instant>,
+    failures: HashMap<AppId, u32>,
+}
+
+impl Agenda {
+    fn add(&mut self, app: AppId) {
+        self.due.remove(&app);
+        if self.running.contains(&app) {
+            self.again.insert(app);
+        } else if self.queued.insert(app) {
+            self.queue.push_back(app);
+        }
+    }
+
+    fn due_take(&mut self, now: Instant) {
+        let due: Vec<AppId> = self.due.iter().filter(|(_, at)| **at <= now).map(|(app, _)| *app).collect();
+        for app in due {
+            self.add(app);
+        }
+    }
+
+    fn next(&mut self) -> Option<AppId> {
+        let app = self.queue.pop_front()?;
+        self.queued.remove(&app);
+        self.running.insert(app);
+        Some(app)
+    }
+
+    fn finished(&mut self, app: AppId, result: Result<Outcome>, now: Instant) {
+        self.running.remove(&app);
+        match result {
+            Ok(outcome) => {
+                self.failures.remove(&app);
+                if let Outcome::Again(after) = outcome {
+                    self.due.insert(app, now + after);
+                }
+            }
+            Err(error) => {
+                let failures = self.failures.entry(app).or_insert(0);
+                let pause = RETRY_MIN.saturating_mul(1 << (*failures).min(10)).min(RETRY_MAX);
+                *failures = failures.saturating_add(1);
+                self.due.insert(app, now + pause);
+                error_log(app, &error);
+            }
+        }
+        if self.again.remove(&app) {
+            self.add(app);
+        }
+    }
+}
+
+fn error_log(app: AppId, error: &Error) {
+    let context = match error {
+        Error::Unavailable { context, .. } | Error::Internal { context } => context.as_str(),
+        _ => "",
+    };
+    tracing::warn!(app.id = %app, context, "could not reconcile app {app}: {error}");
+}
+
+impl Reconciler {
+    /// The reconciler of a service's apps. Run one per database.
+    #[must_use]
+    pub fn new(service: Service) -> Self {
+        Self { service }
+    }
+
+    /// Runs until `shutdown`. Passes that are under way then are dropped; the next start goes on.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let this = Arc::new(self);
+        let mut agenda = Agenda::default();
+        let mut passes: JoinSet<(AppId, Result<Outcome>)> = JoinSet::new();
+        let mut upkeep: JoinSet<()> = JoinSet::new();
+        let mut changes = this.service.engine().changes();
+        let mut timer = tokio::time::interval(this.service.config().reconcile_interval);
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let signals = this.service.signals();
+        let mut is_engine_gone = false;
+        loop {
+            agenda.due_take(Instant::now());
+            while passes.len() < this.service.config().reconcile_concurrency.max(1) {
+                let Some(app) = agenda.next() else { break };
+                let this = Arc::clone(&this);
+                passes.spawn(async move { (app, this.app_reconcile(app).await) });
+            }
+            let next_due = agenda.due.values().min().copied();
+            let due = async {
+                match next_due {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = signals.wake() => {
+                    for app in signals.dirty_take() {
+                        agenda.add(app);
+                    }
+                }
+                change = changes.recv(), if !is_engine_gone => match change {
+                    Ok(app) => agenda.add(app),
+                    Err(RecvError::Lagged(_)) => this.all_add(&mut agenda).await,
+                    Err(RecvError::Closed) => is_engine_gone = true,
+                },
+                _ = timer.tick() => {
+                    this.all_add(&mut agenda).await;
+                    if upkeep.is_empty() {
+                        let this = Arc::clone(&this);
+                        upkeep.spawn(async move { this.collect().await });
+                    }
+                }
+                Some(_) = upkeep.join_next() => {}
+                Some(finished) = passes.join_next() => match finished {
+                    Ok((app, result)) => agenda.finished(app, result, Instant::now()),
+                    // A panic: which app it was is lost, so every one that runs is taken up again.
+                    Err(error) => {
+                        tracing::error!("a pass over an app ended early: {error}");
+                        passes.abort_all();
+                        while passes.join_next().await.is_some() {}
+                        for app in std::mem::take(&mut agenda.running) {
+                            agenda.finished(app, Err(Error::internal("the pass ended early")), Instant::now());
+                        }
+                    }
+                },
+                () = due => {}
+            }
+        }
+    }
+
+    async fn all_add(&self, agenda: &mut Agenda) {
+        match self.service.app_ids().await {
+            Ok(apps) => {
+                for app in apps {
+                    agenda.add(app);
+                }
+            }
+            Err(error) => tracing::warn!("could not list apps to reconcile: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_is_never_run_twice_at_once_and_never_forgotten() {
+        let mut agenda = Agenda::default();
+        let (app, now) = (AppId::generate(), Instant::now());
+        agenda.add(app);
+        agenda.add(app);
+        assert_eq!(agenda.next(), Some(app));
+        assert_eq!(agenda.next(), None);
+        agenda.add(app);
+        assert_eq!(agenda.next(), None);
+        agenda.finished(app, Ok(Outcome::Done), now);
+        assert_eq!(agenda.next(), Some(app));
+        agenda.finished(app, Ok(Outcome::Done), now);
+        assert_eq!(agenda.next(), None);
+        assert!(agenda.due.is_empty());
+    }
+
+    #[test]
+    fn failures_are_retried_with_growing_pauses() {
+        let mut agenda = Agenda::default();
+        let (app, now) = (AppId::generate(), Instant::now());
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            agenda.add(app);
+            assert_eq!(agenda.next(), Some(app));
+            agenda.finished(app, Err(Error::internal("x")), now);
+            pauses.push(agenda.due[&app] - now);
+        }
+        assert_eq!(pauses[..3], [RETRY_MIN, RETRY_MIN * 2, RETRY_MIN * 4]);
+        assert_eq!(pauses.last(), Some(&RETRY_MAX));
+        agenda.due_take(now + RETRY_MAX);
+        assert_eq!(agenda.next(), Some(app));
+        agenda.finished(app, Ok(Outcome::Again(RETRY_MIN)), now);
+        assert_eq!(agenda.due[&app], now + RETRY_MIN);
+    }
+}

@@ -1,0 +1,156 @@
+//! One pass over one app.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use slipway_core::app::App;
+use slipway_core::release::Release;
+use slipway_core::release::summary::{FailedWith, summary_failed};
+use slipway_core::structure::structure_next;
+use slipway_core::{AppId, Error, Result};
+use slipway_engine::{AppStatus, EngineError, RolloutState};
+
+use super::spec::{Deployable, app_spec, deploy_timeout};
+use super::{Outcome, Reconciler};
+use crate::engine_error::engine_error;
+use crate::state::AppState;
+
+/// Pause between two looks at something that is under way and announces nothing.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Pause before what the engine refused is tried again.
+const REFUSED_INTERVAL: Duration = Duration::from_secs(30);
+
+impl Reconciler {
+    /// One pass: looks at what is recorded, asks the engine for it, records what came of it.
+    pub(crate) async fn app_reconcile(&self, id: AppId) -> Result<Outcome> {
+        let service = &self.service;
+        let Some(app) = service.app_by_id(id).await? else { return Ok(Outcome::Done) };
+        if app.is_deleting {
+            return self.app_remove(&app).await;
+        }
+        let now = service.now();
+        service.releases_take_up(id, now).await?;
+        let Some(state) = service.app_state(id).await? else { return Ok(Outcome::Done) };
+        match &state.pending {
+            Some(pending) => self.deploy(&state, pending, now).await,
+            None => self.keep(&state).await,
+        }
+    }
+
+    async fn app_remove(&self, app: &App) -> Result<Outcome> {
+        self.service.engine().app_remove(app.id, &app.name).await.map_err(engine_error)?;
+        self.service.app_forget(app).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Brings up a release that is not running yet.
+    async fn deploy(&self, state: &AppState, pending: &Deployable, now: DateTime<Utc>) -> Result<Outcome> {
+        let service = &self.service;
+        let previous = state.good.as_ref();
+        let structure = structure_next(
+            &state.app.structure,
+            previous.map(|good| &good.build),
+            &pending.build,
+            service.config().is_missing_procfile_type_removed,
+        );
+        let spec = app_spec(&state.app, Some((pending, &structure)), &state.routing, service.platform_domain());
+        let spec = match spec {
+            Ok(spec) => spec,
+            Err(reason) => return self.fail(state, pending, &reason).await,
+        };
+        let is_over = pending.release.deadline.is_some_and(|deadline| now > deadline);
+        match service.engine().app_apply(spec).await {
+            Ok(()) => {}
+            Err(EngineError::Unavailable { public, context }) if !is_over => {
+                tracing::warn!(app.id = %state.app.id, context, "the engine did not take {}: {public}", state.app.name);
+                return Ok(Outcome::Again(LOOK_INTERVAL));
+            }
+            Err(error) => return self.fail(state, pending, &error.to_string()).await,
+        }
+        let status = match service.engine().app_status(state.app.id).await {
+            Ok(status) => status,
+            Err(_) if !is_over => return Ok(Outcome::Again(LOOK_INTERVAL)),
+            Err(error) => return self.fail(state, pending, &error.to_string()).await,
+        };
+        let rollout = status.rollout.filter(|rollout| rollout.version == pending.release.version);
+        match rollout.map(|rollout| rollout.state) {
+            Some(RolloutState::Ready) => {
+                service.release_succeed(state, pending, &structure).await?;
+                // Whatever came in between is taken up at once.
+                Ok(Outcome::Again(Duration::ZERO))
+            }
+            Some(RolloutState::Failing(reason)) => self.fail(state, pending, &reason).await,
+            Some(RolloutState::Progressing(progress)) if is_over => {
+                let secs = deploy_timeout(&pending.config, service.config().deploy_timeout).as_secs();
+                self.fail(state, pending, &format!("Timed out after {secs} seconds: {progress}")).await
+            }
+            None if is_over => self.fail(state, pending, "Timed out: the release was not begun").await,
+            Some(RolloutState::Progressing(_)) | None => {
+                let left = pending.release.deadline.and_then(|deadline| (deadline - now).to_std().ok());
+                Ok(Outcome::Again(left.map_or(LOOK_INTERVAL, |left| left.min(LOOK_INTERVAL))))
+            }
+        }
+    }
+
+    /// Records that a release failed; the next pass goes back to what ran before.
+    async fn fail(&self, state: &AppState, failed: &Deployable, reason: &str) -> Result<Outcome> {
+        let exception = exception_text(&failed.release, state.good.as_ref().map(|good| &good.release), reason);
+        let what = failed_with(&failed.release, failed, state.good.as_ref());
+        let summary = summary_failed(&failed.release.owner_name, what);
+        self.service.release_fail(state, failed, &exception, &summary).await?;
+        Ok(Outcome::Again(Duration::ZERO))
+    }
+
+    /// Keeps what runs as it is wanted.
+    async fn keep(&self, state: &AppState) -> Result<Outcome> {
+        let service = &self.service;
+        let running = state.good.as_ref().map(|good| (good, &state.app.structure));
+        let spec = app_spec(&state.app, running, &state.routing, service.platform_domain()).map_err(Error::internal)?;
+        let generation = spec.generation;
+        match service.engine().app_apply(spec).await {
+            Ok(()) => {}
+            Err(EngineError::Rejected(reason) | EngineError::Missing(reason)) => {
+                tracing::warn!(app.id = %state.app.id, "the engine refused what runs of {}: {reason}", state.app.name);
+                return Ok(Outcome::Again(REFUSED_INTERVAL));
+            }
+            Err(error @ (EngineError::Unavailable { .. } | EngineError::TimedOut(_))) => {
+                return Err(engine_error(error));
+            }
+        }
+        if state.app.observed_generation >= generation {
+            return Ok(Outcome::Done);
+        }
+        let status = service.engine().app_status(state.app.id).await.map_err(engine_error)?;
+        if is_settled(&status, generation) {
+            service.app_observed(state.app.id, generation).await?;
+            return Ok(Outcome::Done);
+        }
+        Ok(Outcome::Again(LOOK_INTERVAL))
+    }
+}
+
+fn is_settled(status: &AppStatus, generation: i64) -> bool {
+    status.is_settled && status.applied_generation.is_some_and(|applied| applied >= generation)
+}
+
+/// What the user is told of a failed deploy. Source: `drycc-v2.md` §3.5.
+fn exception_text(failed: &Release, previous: Option<&Release>, reason: &str) -> String {
+    match previous {
+        Some(previous) => format!(
+            "(app::deploy): There was a problem deploying {}. Rolling back process types to release {}.\n{reason}",
+            failed.version, previous.version
+        ),
+        None => format!("(app::deploy): {reason}"),
+    }
+}
+
+/// What a failed release was about.
+fn failed_with<'a>(release: &Release, failed: &'a Deployable, good: Option<&Deployable>) -> FailedWith<'a> {
+    if release.summary.starts_with(&format!("{} rolled back to v", release.owner_name)) {
+        FailedWith::Rollback
+    } else if good.is_some_and(|good| good.build.id == failed.build.id) {
+        FailedWith::Config
+    } else {
+        FailedWith::Build(&failed.build)
+    }
+}

@@ -1,0 +1,317 @@
+//! From recorded state to what the engine is asked for. Source: `drycc-v2.md` §4.3–4.6.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use slipway_core::ProcessType;
+use slipway_core::app::{App, Structure};
+use slipway_core::build::Build;
+use slipway_core::config::{Config, SecretText};
+use slipway_core::limit::{cpu_parse, memory_parse};
+use slipway_core::probe::{initial_delay_max, probe_of};
+use slipway_core::release::Release;
+use slipway_core::settings::AppSettings;
+use slipway_core::structure::{routed_type, structure_default};
+use slipway_engine::spec::RouteSpec;
+use slipway_engine::{AppSpec, Artifact, ProcessSpec, ReleaseSpec};
+
+/// The port of buildpack apps, and of probes that name none.
+const PORT_DEFAULT: u16 = 5000;
+/// Time between SIGTERM and SIGKILL unless the app says otherwise.
+const GRACE_DEFAULT: Duration = Duration::from_secs(30);
+/// Longest that an app may ask for.
+const GRACE_MAX_SECS: u64 = 60 * 60;
+/// Longest time for a deploy that an app may ask for.
+const DEPLOY_MAX_SECS: u64 = 60 * 60;
+
+/// A release with what it stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Deployable {
+    pub(crate) release: Release,
+    pub(crate) build: Build,
+    pub(crate) config: Config,
+}
+
+/// What is known of an app's routes.
+#[derive(Debug, Clone)]
+pub(crate) struct Routing {
+    pub(crate) domains: Vec<String>,
+    pub(crate) settings: Option<AppSettings>,
+    pub(crate) is_https_enforced: bool,
+}
+
+/// The desired state of an app that runs `deployable` with these replicas.
+///
+/// # Errors
+/// Why the build cannot be run, for the user.
+pub(crate) fn app_spec(
+    app: &App,
+    deployable: Option<(&Deployable, &Structure)>,
+    routing: &Routing,
+    platform_domain: &str,
+) -> Result<AppSpec, String> {
+    let release = deployable.map(|(deployable, structure)| release_spec(app, deployable, structure)).transpose()?;
+    Ok(AppSpec {
+        app: app.id,
+        name: app.name.clone(),
+        generation: app.desired_generation,
+        release,
+        route: route_spec(routing, platform_domain),
+    })
+}
+
+fn release_spec(app: &App, deployable: &Deployable, structure: &Structure) -> Result<ReleaseSpec, String> {
+    let Deployable { release, build, config } = deployable;
+    let wanted = structure.iter().filter(|(_, replicas)| **replicas > 0).map(|(process_type, _)| process_type.clone());
+    let types: BTreeSet<ProcessType> =
+        build.procfile.keys().cloned().chain(structure_default(build).into_keys()).chain(wanted).collect();
+    let routed = routed_type(&types);
+    let grace = config
+        .values
+        .get("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS")
+        .and_then(|text| text.expose().trim().parse::<u64>().ok())
+        .map_or(GRACE_DEFAULT, |secs| Duration::from_secs(secs.min(GRACE_MAX_SECS)));
+    let port = config.values.get("PORT").and_then(|port| port.expose().parse().ok()).unwrap_or(PORT_DEFAULT);
+    let restarts = |key: &str| app.restarts.get(key).copied().unwrap_or(0);
+    let processes = types
+        .into_iter()
+        .map(|process_type| ProcessSpec {
+            command: build.procfile.get(&process_type).cloned(),
+            replicas: structure.get(&process_type).copied().unwrap_or(0),
+            is_routed: routed.as_ref() == Some(&process_type),
+            restart_token: restarts("") + restarts(process_type.as_str()),
+            memory: config.memory.get(&process_type).and_then(|text| memory_parse(text)),
+            cpu: config.cpu.get(&process_type).and_then(|text| cpu_parse(text)),
+            readiness: probe_of(&config.healthcheck, &process_type, "readinessProbe", port),
+            liveness: probe_of(&config.healthcheck, &process_type, "livenessProbe", port),
+            grace,
+            process_type,
+        })
+        .collect();
+    Ok(ReleaseSpec {
+        version: release.version,
+        artifact: build.image.parse::<Artifact>()?,
+        env: environment(app, deployable),
+        processes,
+    })
+}
+
+/// The variables of a release's processes: the platform's, with the user's over them. Source: `drycc-v2.md` §4.4.
+pub(crate) fn environment(app: &App, deployable: &Deployable) -> BTreeMap<String, SecretText> {
+    let Deployable { release, build, config } = deployable;
+    let mut env = BTreeMap::new();
+    let mut set = |name: &str, value: String| {
+        env.insert(name.to_owned(), SecretText::new(value));
+    };
+    for name in ["DEIS_APP", "DRYCC_APP", "SLIPWAY_APP"] {
+        set(name, app.name.to_string());
+    }
+    set("WORKFLOW_RELEASE", release.version.to_string());
+    set("WORKFLOW_RELEASE_SUMMARY", release.summary.clone());
+    set("WORKFLOW_RELEASE_CREATED_AT", release.created.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+    if !build.sha.is_empty() {
+        set("SOURCE_VERSION", build.sha.clone());
+    }
+    if matches!(build.kind(), slipway_core::build::BuildKind::Buildpack) {
+        set("PORT", PORT_DEFAULT.to_string());
+    }
+    env.extend(config.values.iter().map(|(name, value)| (name.clone(), value.clone())));
+    env
+}
+
+fn route_spec(routing: &Routing, platform_domain: &str) -> RouteSpec {
+    let hosts: BTreeSet<String> = routing
+        .domains
+        .iter()
+        .map(|domain| if domain.contains('.') { domain.clone() } else { format!("{domain}.{platform_domain}") })
+        .map(|host| host.to_ascii_lowercase())
+        .collect();
+    let settings = routing.settings.as_ref();
+    RouteSpec {
+        hosts: hosts.into_iter().collect(),
+        is_routable: settings.is_none_or(|settings| settings.routable),
+        is_in_maintenance: settings.is_some_and(|settings| settings.maintenance),
+        is_https_enforced: routing.is_https_enforced,
+        allow_list: settings
+            .into_iter()
+            .flat_map(|settings| &settings.allowlist)
+            .filter_map(|text| network_parse(text))
+            .collect(),
+        certificates: Vec::new(),
+    }
+}
+
+/// Reads `10.0.0.1` or `10.0.0.0/8`.
+fn network_parse(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
+    let address: IpAddr = address.parse().ok()?;
+    let length_max = if address.is_ipv4() { 32 } else { 128 };
+    let length = length.map_or(Some(length_max), |length| length.parse().ok())?;
+    (length <= length_max).then_some((address, length))
+}
+
+/// Time that the deploy of a release may take: what the app says, else `default`, and the longest delay of its
+/// probes on top. Source: `drycc-v2.md` §4.10.
+pub(crate) fn deploy_timeout(config: &Config, default: Duration) -> Duration {
+    let said = ["SLIPWAY_DEPLOY_TIMEOUT", "DRYCC_DEPLOY_TIMEOUT", "DEIS_DEPLOY_TIMEOUT"]
+        .iter()
+        .find_map(|name| config.values.get(*name)?.expose().trim().parse::<u64>().ok())
+        .map(|secs| Duration::from_secs(secs.clamp(1, DEPLOY_MAX_SECS)));
+    let delay = initial_delay_max(&config.healthcheck).min(Duration::from_secs(DEPLOY_MAX_SECS));
+    said.unwrap_or(default) + delay
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use serde_json::json;
+    use slipway_core::release::ReleaseState;
+    use slipway_core::{AppId, AppName, BuildId, ConfigId, ReleaseId, ReleaseVersion, UserId, Username};
+
+    use super::*;
+
+    fn fixture() -> (App, Deployable) {
+        let (app, owner, name) = (AppId::generate(), UserId::generate(), Username::new("bob").unwrap());
+        let created: DateTime<Utc> = "2026-01-02T03:04:05Z".parse().unwrap();
+        let process = |name: &str| ProcessType::new(name).unwrap();
+        let build = Build {
+            id: BuildId::generate(),
+            app,
+            owner,
+            owner_name: name.clone(),
+            image: format!("slug@sha256:{}", "0a".repeat(32)),
+            sha: "abcdef12".to_owned(),
+            procfile: [(process("web"), "serve".to_owned()), (process("worker"), "work".to_owned())].into(),
+            dockerfile: String::new(),
+            stack: String::new(),
+            created,
+        };
+        let config = Config {
+            id: ConfigId::generate(),
+            app,
+            owner,
+            owner_name: name.clone(),
+            values: [("A", "1"), ("DEIS_APP", "mine"), ("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS", "7")]
+                .map(|(key, value)| (key.to_owned(), SecretText::new(value)))
+                .into(),
+            memory: [(process("web"), "64M".to_owned())].into(),
+            cpu: [(process("worker"), "0.5/1".to_owned())].into(),
+            tags: BTreeMap::new(),
+            registry: BTreeMap::new(),
+            healthcheck: [("web/cmd".to_owned(), json!({"readinessProbe": {"httpGet": {"path": "/up"}}}))].into(),
+            created,
+        };
+        let release = Release {
+            id: ReleaseId::generate(),
+            app,
+            owner,
+            owner_name: name.clone(),
+            version: ReleaseVersion(3),
+            summary: "bob deployed abcdef1".to_owned(),
+            config: config.id,
+            build: Some(build.id),
+            state: ReleaseState::Created,
+            exception: String::new(),
+            deadline: None,
+            created,
+            updated: created,
+        };
+        let app = App {
+            id: app,
+            name: AppName::new("blog").unwrap(),
+            owner,
+            owner_name: name,
+            structure: Structure::new(),
+            desired_generation: 9,
+            observed_generation: 8,
+            restarts: [(String::new(), 2), ("web".to_owned(), 3)].into(),
+            is_deleting: false,
+            created,
+            updated: created,
+        };
+        (app, Deployable { release, build, config })
+    }
+
+    fn routing(domains: &[&str]) -> Routing {
+        Routing {
+            domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+            settings: None,
+            is_https_enforced: false,
+        }
+    }
+
+    #[test]
+    fn a_release_is_spelled_out() {
+        let (app, deployable) = fixture();
+        let structure = Structure::from([(ProcessType::web(), 2)]);
+        let spec = app_spec(&app, Some((&deployable, &structure)), &routing(&["blog", "www.example.com"]), "localhost")
+            .unwrap();
+        assert_eq!(spec.generation, 9);
+        assert_eq!(spec.route.hosts, ["blog.localhost", "www.example.com"]);
+        assert!(spec.route.is_routable);
+        let release = spec.release.unwrap();
+        let env: BTreeMap<&str, &str> = release.env.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
+        for (key, value) in [
+            ("A", "1"),
+            ("DEIS_APP", "mine"),
+            ("DRYCC_APP", "blog"),
+            ("SLIPWAY_APP", "blog"),
+            ("WORKFLOW_RELEASE", "v3"),
+            ("WORKFLOW_RELEASE_SUMMARY", "bob deployed abcdef1"),
+            ("WORKFLOW_RELEASE_CREATED_AT", "2026-01-02T03:04:05Z"),
+            ("SOURCE_VERSION", "abcdef12"),
+            ("PORT", "5000"),
+        ] {
+            assert_eq!(env.get(key), Some(&value), "{key}");
+        }
+        let [web, worker] = release.processes.as_slice() else { panic!("{:?}", release.processes) };
+        assert_eq!((web.replicas, web.is_routed, web.restart_token), (2, true, 5));
+        assert_eq!((worker.replicas, worker.is_routed, worker.restart_token), (0, false, 2));
+        assert_eq!(web.command.as_deref(), Some("serve"));
+        assert_eq!(web.memory.unwrap().limit, 64 << 20);
+        assert_eq!(worker.cpu.unwrap().request, Some(500));
+        assert_eq!(web.grace, Duration::from_secs(7));
+        assert!(web.readiness.is_some() && worker.readiness.is_none());
+    }
+
+    #[test]
+    fn a_bad_slug_is_refused() {
+        let (app, mut deployable) = fixture();
+        deployable.build.image = "slug@sha256:../../etc".to_owned();
+        let error = app_spec(&app, Some((&deployable, &Structure::new())), &routing(&[]), "localhost").unwrap_err();
+        assert_eq!(error, "a slug is named slug@sha256: and 64 hexadecimal digits");
+    }
+
+    #[test]
+    fn networks() {
+        for (text, expect) in [
+            ("10.0.0.1", Some(("10.0.0.1", 32))),
+            ("10.0.0.0/8", Some(("10.0.0.0", 8))),
+            ("::1", Some(("::1", 128))),
+            ("10.0.0.0/33", None),
+            ("x", None),
+        ] {
+            assert_eq!(
+                network_parse(text),
+                expect.map(|(address, length)| (address.parse().unwrap(), length)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_app_may_choose_its_deploy_timeout() {
+        let (_, mut deployable) = fixture();
+        let default = Duration::from_secs(120);
+        let extra = Duration::from_secs(50);
+        assert_eq!(deploy_timeout(&deployable.config, default), default + extra);
+        for (text, secs) in [("5", 5), ("0", 1), ("99999999", DEPLOY_MAX_SECS)] {
+            deployable.config.values.insert("DEIS_DEPLOY_TIMEOUT".to_owned(), SecretText::new(text));
+            assert_eq!(deploy_timeout(&deployable.config, default), Duration::from_secs(secs) + extra, "{text}");
+        }
+        deployable.config.values.insert("SLIPWAY_DEPLOY_TIMEOUT".to_owned(), SecretText::new("9"));
+        deployable.config.healthcheck.clear();
+        assert_eq!(deploy_timeout(&deployable.config, default), Duration::from_secs(9));
+    }
+}

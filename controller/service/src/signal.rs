@@ -1,0 +1,84 @@
+//! Who tells whom that something changed. Nothing hangs on a signal: whoever waits also looks by itself now and
+//! then.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use slipway_core::AppId;
+use tokio::sync::{Notify, broadcast};
+use tokio::time::{Instant, timeout};
+
+/// Longest that a waiter goes without a look.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Signals between the use cases and the reconciler.
+pub(crate) struct Signals {
+    dirty: Mutex<HashSet<AppId>>,
+    wake: Notify,
+    recorded: broadcast::Sender<AppId>,
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self { dirty: Mutex::default(), wake: Notify::new(), recorded: broadcast::channel(256).0 }
+    }
+}
+
+impl Signals {
+    /// Something new is desired of `app`.
+    pub(crate) fn desired(&self, app: AppId) {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(app);
+        self.wake.notify_one();
+        self.recorded(app);
+    }
+
+    /// Something was recorded about `app`.
+    pub(crate) fn recorded(&self, app: AppId) {
+        drop(self.recorded.send(app));
+    }
+
+    /// Waits until something is desired.
+    pub(crate) async fn wake(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Takes the apps of which something new is desired.
+    pub(crate) fn dirty_take(&self) -> HashSet<AppId> {
+        std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// For looking again whenever something is recorded about `app`, until the time has come.
+    pub(crate) fn watch(&self, app: AppId, until: Instant) -> Watch {
+        Watch { recorded: self.recorded.subscribe(), app, until }
+    }
+}
+
+/// Says when to look again. Made before the first look, so that nothing is missed between the two.
+pub(crate) struct Watch {
+    recorded: broadcast::Receiver<AppId>,
+    app: AppId,
+    until: Instant,
+}
+
+impl Watch {
+    /// Waits until another look makes sense; false when the time has come.
+    pub(crate) async fn next(&mut self) -> bool {
+        let now = Instant::now();
+        if now >= self.until {
+            return false;
+        }
+        let pause = LOOK_INTERVAL.min(self.until - now);
+        let (app, recorded) = (self.app, &mut self.recorded);
+        let signal = async move {
+            while let Ok(other) = recorded.recv().await {
+                if other == app {
+                    break;
+                }
+            }
+        };
+        // Whether it was a signal, too many of them, or the time: look again.
+        drop(timeout(pause, signal).await);
+        true
+    }
+}

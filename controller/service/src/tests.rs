@@ -1,0 +1,7 @@
+//! The use cases and the reconciler together, over a real database and an engine in memory.
+
+mod account;
+mod bed;
+mod deploy;
+mod lifecycle;
+mod reconcile;
