@@ -145,6 +145,36 @@ fn folder(variable: &str, below_home: &str) -> Result<PathBuf> {
     Ok(home()?.join(below_home).join("slipway"))
 }
 
+/// Which log lines `up` writes: `-v` if given, else `SLIPWAY_LOG`, else `RUST_LOG`, else warnings.
+#[cfg(feature = "up")]
+pub fn log_filter(verbose: u8) -> String {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    match verbose {
+        0 => set("SLIPWAY_LOG").or_else(|| set("RUST_LOG")).unwrap_or_else(|| "warn".to_owned()),
+        1 => "warn,slipway_api=info,slipway_builder=info,slipway_controller=info,slipway_local=info,slipway_router_sync=info,slipway_service=info,slipway_store=info".to_owned(),
+        _ => "debug".to_owned(),
+    }
+}
+
+/// All of the environment, for builds to be given a chosen part of.
+#[cfg(feature = "up")]
+pub fn all_variables() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os()
+}
+
+/// Whether addresses that users supply may be private ones (`SLIPWAY_ALLOW_PRIVATE_ADDRESSES=1`).
+#[cfg(feature = "up")]
+pub fn private_addresses_allowed() -> bool {
+    env::var("SLIPWAY_ALLOW_PRIVATE_ADDRESSES").is_ok_and(|value| value.trim() == "1")
+}
+
+/// The port that the platform gave this app.
+#[cfg(feature = "up")]
+pub fn port() -> Result<u16> {
+    let text = env::var("PORT").map_err(|_| Error::new("the environment variable PORT is not set"))?;
+    text.parse().map_err(|_| Error::new(format!("the environment variable PORT is {text:?}, which is no port")))
+}
+
 /// The user's home directory.
 pub fn home() -> Result<PathBuf> {
     env::var_os("HOME")

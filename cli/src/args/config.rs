@@ -19,7 +19,7 @@ pub enum ConfigCommand {
     /// Set environment variables, which makes a release
     Set {
         /// NAME=value, several at once
-        #[arg(required = true, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+        #[arg(required = true, value_name = "NAME=VALUE")]
         values: Vec<String>,
     },
     /// Remove environment variables, which makes a release

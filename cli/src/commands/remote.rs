@@ -19,11 +19,18 @@ pub async fn platform(api: &Api) -> Result<Option<Platform>> {
 /// The address of an app's git repository.
 pub async fn repository(api: &Api, app: &str) -> Result<String> {
     let ssh = match platform(api).await?.and_then(|platform| platform.ssh) {
+        Some(ssh) if ssh.starts_with(':') => format!("{}{ssh}", host(api)),
         Some(ssh) => ssh,
         None => git::builder_guess(api.client().base())
             .ok_or_else(|| Error::new("it is not known where this platform takes git pushes"))?,
     };
     Ok(git::url(&ssh, app))
+}
+
+/// The controller's own host: parts without one are on the same.
+fn host(api: &Api) -> String {
+    let url = url::Url::parse(api.client().base()).ok();
+    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Where an app answers: `host` is its own name, as in the app's `url`.

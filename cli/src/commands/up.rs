@@ -1,16 +1,210 @@
-//! `up`: the whole platform on this machine.
+//! `up`: the whole platform on this machine, in one process.
+//!
+//! Only puts the parts together: controller, builder, engine and router. What is kept lies below the data directory,
+//! which one process holds at a time ([`lock`]); where everything answers is told by [`ready`].
 
+mod data;
+mod lock;
+mod ready;
+
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use slipway_builder::build::{LocalBuilder, LocalBuilderConfig, ToolEnv, serve_static};
+use slipway_builder::{Builder, BuilderConfig};
+use slipway_controller::{Config, Controller, StartError, UpOptions, telemetry};
+use slipway_engine::Engine as _;
+use slipway_local::{LocalConfig, LocalEngine};
+use slipway_router_sync::{BindError, Router, RouterConfig};
+use slipway_service::RouterEndpoint;
+use slipway_slug::SlugStore;
+use slipway_wire::drycc_v2::Platform;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::lock::DataLock;
+use self::ready::Ready;
 use crate::args::up::UpArgs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
+use crate::{print, settings};
 
-/// Starts the platform.
-pub async fn up(_args: UpArgs) -> Result {
-    Err(Error::new("not yet"))
+/// How long requests to apps may still take when the platform stops.
+const ROUTER_DRAIN: Duration = Duration::from_secs(5);
+
+/// Starts the platform and keeps it until Ctrl-C or SIGTERM.
+pub async fn up(args: UpArgs) -> Result {
+    let mut signals = Signals::listen()?;
+    let dir = data::prepare(args.data.as_deref())?;
+    let _lock = DataLock::take(&dir)?;
+    ready::forget(&dir);
+
+    let config = Config::for_up(UpOptions {
+        data_dir: dir.clone(),
+        listen: args.api,
+        domain: args.domain.clone(),
+        router: RouterEndpoint { scheme: "http".to_owned(), port: args.router.port() },
+    });
+    let mut config = config.map_err(|error| failed("cannot read the settings", &error))?;
+    let filter = settings::log_filter(args.verbose);
+    telemetry::start(&telemetry::Telemetry { filter, is_json: config.telemetry.is_json })
+        .map_err(|error| failed("cannot set up logging", &error))?;
+
+    let slugs = SlugStore::open(dir.join("slugs")).map_err(|error| failed("cannot open the slug store", &error))?;
+    let engine = LocalEngine::start(LocalConfig::new(dir.join("engine"), slugs.clone()))
+        .await
+        .map_err(|error| failed("cannot start the engine", &error))?;
+
+    let router_config = {
+        let mut config = RouterConfig::new(args.router, Some(args.router_tls), args.domain.clone());
+        config.timeouts.drain = ROUTER_DRAIN;
+        config
+    };
+    let router = Router::bind(router_config, engine.routes(), engine.log_sink()).await.map_err(|error| {
+        let flag = match &error {
+            BindError::Listen { addr, .. } if *addr == args.router_tls => "--router-tls",
+            BindError::Listen { .. } => "--router",
+            BindError::Certificate { .. } => return failed("cannot start the router", &error),
+        };
+        occupied(flag, &error)
+    })?;
+    let router_addr = router.local_addr();
+    config.router.port = router_addr.port();
+
+    let builder_key = config.secrets.builder_key.clone();
+    let mut controller = Controller::start(config, engine.clone()).await.map_err(|error| match &error {
+        StartError::Listen { .. } => occupied("--api", &error),
+        StartError::Store(_) | StartError::SealingKey => failed("cannot start the controller", &error),
+    })?;
+    let api_addr = controller.api_addr;
+
+    let builder = Builder::bind(
+        BuilderConfig {
+            ssh: args.ssh,
+            data: dir.join("builder"),
+            controller: ready::http_url(api_addr)?,
+            builder_key,
+            limits: slipway_builder::Limits::default(),
+        },
+        Arc::new(local_builder(&dir, slugs)?),
+    )
+    .await
+    .map_err(|error| match &error {
+        slipway_builder::StartError::Listen { .. } => occupied("--ssh", &error),
+        slipway_builder::StartError::Data(_) | slipway_builder::StartError::Client(_) => {
+            failed("cannot start the builder", &error)
+        }
+    })?;
+    let ssh_addr = builder.local_addr();
+    controller.platform =
+        Platform { ssh: Some(public(ssh_addr)), domain: args.domain.clone(), router: Some(public(router_addr)) };
+
+    let shutdown = CancellationToken::new();
+    let mut parts: JoinSet<&'static str> = JoinSet::new();
+    let token = || shutdown.clone();
+    parts.spawn(named("controller", controller.run(token())));
+    parts.spawn(named("builder", builder.run(token())));
+    let router_tls = router.tls_addr();
+    parts.spawn(named("router", router.run(token())));
+
+    let ready = Ready { api: api_addr, ssh: ssh_addr, router: router_addr, router_tls, domain: args.domain, data: dir };
+    ready.announce(args.ready_fd)?;
+
+    let ended = tokio::select! {
+        () = signals.next() => None,
+        ended = parts.join_next() => ended,
+    };
+    print::note("Stopping. Ctrl-C again ends everything at once.");
+    shutdown.cancel();
+    let stopped = async {
+        while parts.join_next().await.is_some() {}
+        engine.shutdown().await;
+    };
+    tokio::select! {
+        () = stopped => {}
+        () = signals.next() => {
+            ready::forget(&ready.data);
+            print::note("Stopped at once. What still runs of the apps is ended by the next `slipway up`.");
+            return Err(Error::Exit(130));
+        }
+    }
+    ready::forget(&ready.data);
+    match ended {
+        None => Ok(()),
+        Some(Ok(part)) => Err(Error::new(format!("the {part} ended by itself")).hint("its log is above")),
+        Some(Err(error)) => Err(failed("a part of the platform broke", &error)),
+    }
 }
 
-/// Serves files.
-pub async fn static_server(_root: &Path) -> Result {
-    Err(Error::new("not yet"))
+async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
+    part.await;
+    name
+}
+
+fn local_builder(dir: &Path, slugs: SlugStore) -> Result<LocalBuilder> {
+    let program = std::env::current_exe().map_err(|error| failed("cannot find this program's own file", &error))?;
+    let static_server = vec![program.to_string_lossy().into_owned(), "static-server".to_owned()];
+    let tools = ToolEnv::from_vars(settings::all_variables());
+    let mut config = LocalBuilderConfig::new(dir.join("builder"), tools, static_server);
+    config.allow_private_addresses = settings::private_addresses_allowed();
+    LocalBuilder::open(config, slugs).map_err(|error| failed("cannot prepare builds", &error))
+}
+
+/// An address as others reach it. One that stands for all of this machine's is told without a host: it is reached at
+/// whatever host the controller is reached at.
+fn public(addr: SocketAddr) -> String {
+    if addr.ip().is_unspecified() { format!(":{}", addr.port()) } else { addr.to_string() }
+}
+
+fn failed(text: &str, error: &dyn std::error::Error) -> Error {
+    let text = format!("{text}: {}", chain(error));
+    let hint =
+        if text.contains("No space left on device") { "free some space on that disk, and start again" } else { "" };
+    Error::new(text).hint(hint)
+}
+
+fn occupied(flag: &str, error: &dyn std::error::Error) -> Error {
+    let text = chain(error);
+    let hint = if text.contains("Permission denied") {
+        format!("ports below 1024 need privileges; choose another with {flag} 127.0.0.1:PORT")
+    } else {
+        format!("give another address with {flag} 127.0.0.1:PORT; port 0 is any free one")
+    };
+    Error::new(text).hint(hint)
+}
+
+/// The signals that ask for an end.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).map_err(|error| failed("cannot listen to signals", &error));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}
+
+/// Serves the files of an app on `$PORT` until told to stop.
+pub async fn static_server(root: &Path) -> Result {
+    let port = settings::port()?;
+    serve_static(root, SocketAddr::from(([127, 0, 0, 1], port)))
+        .await
+        .map_err(|error| failed(&format!("cannot serve {}", root.display()), &error))
 }

@@ -1,0 +1,10 @@
+//! The real binary against a controller whose answers are scripted: exit code, stdout, stderr, and what was asked.
+
+#![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
+
+mod commands;
+mod files;
+mod person;
+mod refusals;
+mod server;
+mod spelling;

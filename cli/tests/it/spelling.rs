@@ -1,0 +1,103 @@
+//! Both spellings of every command, and what is no command.
+
+use std::process::{Command, Stdio};
+
+use crate::person::Person;
+
+const BOTH: [&str; 37] = [
+    "apps:create",
+    "apps:list",
+    "apps:info",
+    "apps:open",
+    "apps:logs",
+    "apps:run",
+    "apps:destroy",
+    "apps:transfer",
+    "auth:register",
+    "auth:login",
+    "auth:logout",
+    "auth:whoami",
+    "auth:passwd",
+    "auth:cancel",
+    "auth:regenerate",
+    "builds:list",
+    "builds:create",
+    "builds:log",
+    "config:list",
+    "config:set",
+    "config:unset",
+    "config:pull",
+    "config:push",
+    "git:remote",
+    "git:remove",
+    "keys:list",
+    "keys:add",
+    "keys:remove",
+    "perms:list",
+    "perms:create",
+    "perms:delete",
+    "ps:list",
+    "ps:scale",
+    "ps:restart",
+    "releases:list",
+    "releases:info",
+    "releases:rollback",
+];
+
+#[test]
+fn a_colon_is_a_space() {
+    let person = Person::stranger();
+    for command in BOTH {
+        let colon = person.run(&format!("{command} --help"));
+        let space = person.run(&format!("{} --help", command.replace(':', " ")));
+        assert_eq!(colon.code, 0, "{command}: {colon:?}");
+        assert!(colon.stdout.contains("Usage: slipway "), "{command}: {colon:?}");
+        assert_eq!(colon, space, "{command}");
+    }
+}
+
+#[test]
+fn what_is_no_command_is_a_usage_error_with_a_suggestion() {
+    let person = Person::stranger();
+    for (args, want) in [
+        ("destory", "Error: there is no command `destory`\n\nhint: did you mean `slipway destroy`?\n"),
+        ("confg:set A=1", "Error: there is no command `confg:set`\n\nhint: did you mean `slipway config:set`?\n"),
+        ("frobnicate", "Error: there is no command `frobnicate`\n\nhint: `slipway help` lists the commands\n"),
+    ] {
+        let run = person.run(args);
+        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (2, "", want));
+    }
+    for args in ["config:frobnicate", "apps -l 0", "config:set", "logs -n x", "keys:add a b c", ""] {
+        assert_eq!(person.run(args).code, 2, "{args}");
+    }
+}
+
+#[test]
+fn completions_are_made_for_each_shell() {
+    let person = Person::stranger();
+    for shell in ["bash", "zsh", "fish"] {
+        let run = person.run(&format!("completions {shell}"));
+        assert_eq!(run.code, 0);
+        assert!(run.stdout.contains("rollback") && run.stdout.contains("slipway"), "{shell}");
+    }
+    assert_eq!(person.run("completions tcsh").code, 2);
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let person = Person::new();
+    let items: Vec<String> = (0..20_000).map(|n| format!("line {n} {}", "x".repeat(80))).collect();
+    person.server.on("GET /v2/apps/foo/logs", 200, &items.join("\n"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_slipway"))
+        .args(["logs", "-a", "foo"])
+        .env("HOME", person.home())
+        .env_remove("XDG_CONFIG_HOME")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
