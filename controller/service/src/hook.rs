@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::build::log_pack;
 use crate::stored::{Fail, Stored, write};
+use crate::token::hex;
 use crate::{BuildLogState, Cx, Deployed, NewBuild, Service};
 
 /// Longest that a builder's question about progress is held.
@@ -218,7 +219,8 @@ impl Service {
             hasher.update(text.as_bytes());
             hasher.update(b"\0");
         }
-        let seen = hasher.finish().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let mut seen = hex(&hasher.finish());
+        seen.truncate(16);
         let urls = domains.iter().filter_map(|domain| self.domain_url(&domain.domain)).collect();
         Ok(ReleaseProgress { state: release.state, progress, seen, reason: release.exception, urls })
     }

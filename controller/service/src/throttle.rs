@@ -102,8 +102,8 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    fn address(last: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([10, 0, 0, last]))
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
     }
 
     fn wait(throttle: &Throttle, account: &str, from: Option<IpAddr>, now: DateTime<Utc>) -> Option<u64> {
@@ -119,22 +119,22 @@ mod tests {
         let throttle = Throttle::default();
         let mut now = Utc::now();
         for _ in 0..FREE_BY_ACCOUNT {
-            assert_eq!(wait(&throttle, "bob", address(1), now), None);
-            throttle.failed("bob", address(1), now);
+            assert_eq!(wait(&throttle, "bob", Some(address(1)), now), None);
+            throttle.failed("bob", Some(address(1)), now);
         }
-        assert_eq!(wait(&throttle, "bob", address(1), now), Some(1));
-        assert_eq!(wait(&throttle, "al", address(1), now), None);
-        assert_eq!(wait(&throttle, "bob", address(2), now), None);
+        assert_eq!(wait(&throttle, "bob", Some(address(1)), now), Some(1));
+        assert_eq!(wait(&throttle, "al", Some(address(1)), now), None);
+        assert_eq!(wait(&throttle, "bob", Some(address(2)), now), None);
         now += TimeDelta::seconds(1);
-        assert_eq!(wait(&throttle, "bob", address(1), now), None);
-        throttle.failed("bob", address(1), now);
-        assert_eq!(wait(&throttle, "bob", address(1), now), Some(2));
+        assert_eq!(wait(&throttle, "bob", Some(address(1)), now), None);
+        throttle.failed("bob", Some(address(1)), now);
+        assert_eq!(wait(&throttle, "bob", Some(address(1)), now), Some(2));
         for _ in 0..100 {
-            throttle.failed("bob", address(1), now);
+            throttle.failed("bob", Some(address(1)), now);
         }
-        assert_eq!(wait(&throttle, "bob", address(1), now), Some(300));
-        throttle.succeeded("bob", address(1));
-        assert_eq!(wait(&throttle, "bob", address(1), now), None);
+        assert_eq!(wait(&throttle, "bob", Some(address(1)), now), Some(300));
+        throttle.succeeded("bob", Some(address(1)));
+        assert_eq!(wait(&throttle, "bob", Some(address(1)), now), None);
     }
 
     #[test]
@@ -142,12 +142,12 @@ mod tests {
         let throttle = Throttle::default();
         let now = Utc::now();
         for _ in 0..50 {
-            throttle.failed("bob", address(1), now);
+            throttle.failed("bob", Some(address(1)), now);
         }
         let later = now + TimeDelta::seconds(MEMORY_SECS + 1);
-        assert_eq!(wait(&throttle, "bob", address(1), later), None);
-        throttle.failed("bob", address(1), later);
-        assert_eq!(wait(&throttle, "bob", address(1), later), None);
+        assert_eq!(wait(&throttle, "bob", Some(address(1)), later), None);
+        throttle.failed("bob", Some(address(1)), later);
+        assert_eq!(wait(&throttle, "bob", Some(address(1)), later), None);
     }
 
     #[test]
@@ -155,10 +155,10 @@ mod tests {
         let throttle = Throttle::default();
         let now = Utc::now();
         for number in 0..FREE_BY_ADDRESS {
-            throttle.failed(&format!("user{number}"), address(1), now);
+            throttle.failed(&format!("user{number}"), Some(address(1)), now);
         }
-        assert!(wait(&throttle, "another", address(1), now).is_some());
-        assert_eq!(wait(&throttle, "another", address(2), now), None);
+        assert!(wait(&throttle, "another", Some(address(1)), now).is_some());
+        assert_eq!(wait(&throttle, "another", Some(address(2)), now), None);
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
         let start = Utc::now();
         for number in 0..COUNTERS_MAX + 10 {
             let now = start + TimeDelta::microseconds(i64::try_from(number).unwrap());
-            throttle.failed(&format!("user{number}"), address(1), now);
+            throttle.failed(&format!("user{number}"), Some(address(1)), now);
         }
         assert!(throttle.counters.lock().unwrap().len() <= COUNTERS_MAX);
     }

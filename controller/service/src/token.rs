@@ -49,16 +49,21 @@ impl Tokens {
         signer.update(b"slipway user key v1\0").map_err(failed)?;
         signer.update(user.uuid().as_bytes()).map_err(failed)?;
         signer.update(&generation.to_be_bytes()).map_err(failed)?;
-        let mut digits: String =
-            signer.sign_to_vec().map_err(failed)?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut digits = hex(&signer.sign_to_vec().map_err(failed)?);
         digits.truncate(TOKEN_DIGITS);
         Ok(SecretString::from(digits))
     }
 
     /// What is stored of a token.
-    pub(crate) fn hash(&self, token: &SecretString) -> [u8; 32] {
+    pub(crate) fn hash(token: &SecretString) -> [u8; 32] {
         sha256(token.expose_secret().as_bytes())
     }
+}
+
+/// Bytes as lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl Service {
@@ -120,7 +125,7 @@ impl Service {
             let user = store::user_by_id(db, user.id).await?.ok_or_else(missing)?;
             let generation = user.key_generation + 1;
             let token = tokens.derive(user.id, generation)?;
-            store::user_key_rotate(db, user.id, generation, &tokens.hash(&token)).await?.ok_or_else(missing)?;
+            store::user_key_rotate(db, user.id, generation, &Tokens::hash(&token)).await?.ok_or_else(missing)?;
             let entry = event(cx, "token", user_subject(&user), Value::Null, Value::Null);
             store::event_insert(db, &entry).await?;
             Ok::<_, Fail>(token)
@@ -133,7 +138,7 @@ impl Service {
         write!(self, |db| {
             for (id, generation) in store::users_all_ids(db).await? {
                 let token = tokens.derive(id, generation + 1)?;
-                store::user_key_rotate(db, id, generation + 1, &tokens.hash(&token)).await?;
+                store::user_key_rotate(db, id, generation + 1, &Tokens::hash(&token)).await?;
             }
             let everybody = Subject { kind: "user", id: String::new(), name: "*".to_owned() };
             store::event_insert(db, &event(cx, "token", everybody, Value::Null, Value::Null)).await?;

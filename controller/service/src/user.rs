@@ -13,6 +13,7 @@ use crate::audit::{event, user_subject};
 use crate::password::PASSWORD_MAX_BYTES;
 use crate::settings::Registration;
 use crate::stored::{Fail, Stored, write};
+use crate::token::Tokens;
 use crate::{Cx, Page, PageQuery, Service};
 
 const BLANK: &str = "This field may not be blank.";
@@ -81,7 +82,7 @@ impl Service {
                 other => other?,
             };
             let token = tokens.derive(user.id, user.key_generation)?;
-            store::user_set_key_hash(db, user.id, &tokens.hash(&token)).await?;
+            store::user_set_key_hash(db, user.id, &Tokens::hash(&token)).await?;
             let after = json!({"username": user.username.as_str(), "is_superuser": user.is_superuser});
             store::event_insert(db, &event(cx, "create", user_subject(&user), Value::Null, after)).await?;
             Ok::<_, Fail>(user)
@@ -116,7 +117,7 @@ impl Service {
             // Read again: the generation may have changed while the password was checked.
             let user = store::user_by_id(db, user.id).await?.ok_or_else(refused)?;
             let token = tokens.derive(user.id, user.key_generation)?;
-            let hash = tokens.hash(&token);
+            let hash = Tokens::hash(&token);
             if store::user_by_token_hash(db, &hash).await?.is_none() {
                 // The server's key changed since: what was handed out is worthless, this is the new one.
                 store::user_set_key_hash(db, user.id, &hash).await?;

@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn an_app_may_choose_its_deploy_timeout() {
         let (_, mut deployable) = fixture();
-        let default = Duration::from_secs(120);
+        let default = Duration::from_mins(2);
         let extra = Duration::from_secs(50);
         assert_eq!(deploy_timeout(&deployable.config, default), default + extra);
         for (text, secs) in [("5", 5), ("0", 1), ("99999999", DEPLOY_MAX_SECS)] {

@@ -9,8 +9,8 @@ use serde_json::Value;
 use slipway_core::authz::Actor;
 use slipway_core::release::Release;
 use slipway_core::{AppId, Result};
-use slipway_store::{SealingKey, Store, StoreConfig};
-use tempfile::TempDir;
+use slipway_store::Store;
+use slipway_store::testing::{Backend, TestStore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -18,30 +18,30 @@ use crate::reconcile::Outcome;
 use crate::testing::{FakeClock, FakeEngine};
 use crate::{Clock, ConfigChange, Cx, Deployed, NewBuild, PageQuery, Reconciler, Service, ServiceConfig, UserRegister};
 
-/// A service over an SQLite file of its own, with an engine that obeys scripts.
+/// A service over a database of its own, with an engine that obeys scripts.
 pub(super) struct Bed {
     pub(super) service: Service,
     pub(super) engine: Arc<FakeEngine>,
     pub(super) clock: Arc<FakeClock>,
-    pub(super) store: Store,
-    _dir: TempDir,
+    store: TestStore,
 }
 
 impl Bed {
     pub(super) async fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let url = format!("sqlite://{}", dir.path().join("db").display());
-        let key = SealingKey::from_bytes([7; 32]);
-        let store = Store::connect(StoreConfig::new(SecretString::from(url), key)).await.unwrap();
+        Self::on(Backend::Sqlite).await
+    }
+
+    pub(super) async fn on(backend: Backend) -> Self {
+        let store = TestStore::open(backend).await;
         let engine = FakeEngine::new();
         let clock = Arc::new(FakeClock::default());
-        let service = service(&store, &engine, &clock);
-        Self { service, engine, clock, store, _dir: dir }
+        let service = service(&store.store, &engine, &clock);
+        Self { service, engine, clock, store }
     }
 
     /// Another controller over the same database and engine, as after a restart.
     pub(super) fn restarted(&self) -> Service {
-        service(&self.store, &self.engine, &self.clock)
+        service(&self.store.store, &self.engine, &self.clock)
     }
 
     pub(super) fn cx(&self, actor: Actor) -> Cx {
@@ -97,8 +97,8 @@ impl Bed {
 fn service(store: &Store, engine: &Arc<FakeEngine>, clock: &Arc<FakeClock>) -> Service {
     let mut config =
         ServiceConfig::new("example.com", SecretString::from("builder key"), SecretString::from("server key"));
-    config.reconcile_interval = Duration::from_secs(3600);
-    config.deploy_timeout = Duration::from_secs(60);
+    config.reconcile_interval = Duration::from_hours(1);
+    config.deploy_timeout = Duration::from_mins(1);
     Service::new(
         config,
         store.clone(),

@@ -3,7 +3,9 @@
 use serde_json::json;
 use slipway_core::Error;
 
-use super::bed::{Bed, build, values};
+use slipway_store::testing::Backend;
+
+use super::bed::{Bed, build, map, values};
 use crate::testing::Behaviour;
 
 fn text<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
@@ -158,10 +160,28 @@ async fn types_that_a_good_build_lacks_are_stopped() {
     bed.service.app_create(&bob, Some("blog")).await.unwrap();
     let _running = bed.start();
     bed.service.build_create(&bob, "blog", build("both", &["web", "worker"])).await.unwrap();
-    bed.service.app_scale(&bob, "blog", &super::bed::map(json!({"worker": 2}))).await.unwrap();
+    bed.service.app_scale(&bob, "blog", &map(json!({"worker": 2}))).await.unwrap();
     bed.engine.script_artifact("broken", Behaviour::Failing("no".to_owned()));
     assert!(bed.service.build_create(&bob, "blog", build("broken", &["web"])).await.is_err());
     assert_eq!(bed.service.app_get(&bob, "blog").await.unwrap().structure["worker"], 2);
     bed.service.build_create(&bob, "blog", build("one", &["web"])).await.unwrap();
     assert_eq!(bed.service.app_get(&bob, "blog").await.unwrap().structure["worker"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_path_on_postgresql() {
+    let bed = Bed::on(Backend::Postgres).await;
+    let bob = bed.user_after_admin("bob").await;
+    bed.service.app_create(&bob, Some("blog")).await.unwrap();
+    bed.engine.script_artifact("broken", Behaviour::Failing("no".to_owned()));
+    let _running = bed.start();
+    bed.push(&bob, "blog", "good").await.unwrap();
+    bed.service.config_set(&bob, "blog", values(json!({"A": "1"}))).await.unwrap();
+    assert!(bed.push(&bob, "blog", "broken").await.is_err());
+    bed.service.app_scale(&bob, "blog", &map(json!({"web": 2}))).await.unwrap();
+    bed.service.release_rollback(&bob, "blog", Some(&json!(2))).await.unwrap();
+    let states = bed.states(&bob, "blog").await;
+    assert_eq!(states, ["v1 succeeded", "v2 succeeded", "v3 succeeded", "v4 failed", "v5 succeeded"]);
+    bed.service.app_destroy(&bob, "blog").await.unwrap();
+    assert!(bed.service.app_get(&bob, "blog").await.is_err());
 }
