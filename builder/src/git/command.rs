@@ -106,10 +106,9 @@ impl PushRequest {
                 Some(Packet::Flush) if request.commands.is_empty() && request.is_shallow => {
                     return Err(StreamError::Protocol("no ref update is asked for".to_owned()));
                 }
-                Some(Packet::Flush) if request.commands.is_empty() => return Ok(None),
+                // Git ends like this, in either way, when there is nothing to push.
+                Some(Packet::Flush) | None if request.commands.is_empty() => return Ok(None),
                 Some(Packet::Flush) => return Ok(Some(request)),
-                // Git hangs up like this when there is nothing to push.
-                None if request.commands.is_empty() => return Ok(None),
                 None => return Err(StreamError::Protocol("the list of ref updates has no end".to_owned())),
             };
             if line.starts_with(b"shallow ") {
@@ -186,7 +185,7 @@ mod tests {
     fn bad_lines_say_what_is_wrong() {
         for (line, reason) in [
             (String::new(), "old object id"),
-            (format!("{ZERO}"), "new object id"),
+            (ZERO.to_owned(), "new object id"),
             (format!("{ZERO} {A}"), "name of a ref"),
             (format!("{ZERO} {A} "), "name of a ref"),
             (format!("{} {A} refs/heads/main", &ZERO[1..]), "old object id"),

@@ -182,7 +182,7 @@ fn index_unchecked(mut pack: File, quarantine: &Quarantine) -> Result<(), PackEr
         match pack.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => {
-                indexer.write_all(&buffer[..count]).map_err(|error| PackError::Bad(plain(&error.to_string())))?
+                indexer.write_all(&buffer[..count]).map_err(|error| PackError::Bad(plain(&error.to_string())))?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(source) => return Err(PackError::Store { source }),

@@ -154,7 +154,7 @@ fn apply(repository: &Repository, updates: &[RefUpdate]) -> Result<(), String> {
     for update in updates {
         let name = update.name.as_str();
         let current = match repository.find_reference(name) {
-            Ok(reference) => reference.target().unwrap_or_else(|| Oid::ZERO_SHA1),
+            Ok(reference) => reference.target().unwrap_or(Oid::ZERO_SHA1),
             Err(error) if error.code() == ErrorCode::NotFound => Oid::ZERO_SHA1,
             Err(error) => return Err(say(error)),
         };

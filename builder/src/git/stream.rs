@@ -145,10 +145,10 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn silence_has_an_end() {
         let (_sender, receiver) = mpsc::channel(1);
-        let error = Input::new(receiver, Duration::from_secs(10)).packet().await.unwrap_err();
+        let error = Input::new(receiver, Duration::from_millis(10)).packet().await.unwrap_err();
         assert!(matches!(error, StreamError::Silent));
     }
 }

@@ -24,7 +24,7 @@ use crate::{BuildError, BuildOutput, BuildRequest, Built};
 /// How many logs of builds are kept as files for an app.
 const LOGS_KEPT: usize = 20;
 /// How long the controller may be away while a release is followed.
-const FOLLOW_PATIENCE: Duration = Duration::from_secs(120);
+const FOLLOW_PATIENCE: Duration = Duration::from_mins(2);
 /// Shortest time between two questions about a release, whatever the controller answers.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
 
@@ -289,7 +289,13 @@ fn remove_in_background(directory: tempfile::TempDir) {
 }
 
 async fn fail(reply: &Reply, text: &str) -> Result<(), StreamError> {
-    let lines: String = text.trim_end().lines().map(|line| format!(" !     {line}\n")).collect();
+    let lines = text.trim_end().lines().fold(String::new(), |lines, line| {
+        lines
+            + " !     "
+            + line
+            + "
+"
+    });
     reply.progress(lines.as_bytes()).await
 }
 

@@ -60,18 +60,16 @@ fn words(line: &str) -> Result<Vec<String>, ExecError> {
         match (quote, c) {
             (_, '\0') => return Err(ExecError::Syntax("it holds NUL")),
             (Some(open), c) if c == open => quote = None,
-            (Some('\''), c) => word.get_or_insert_default().push(c),
-            (_, '\\') => match chars.next() {
+            (None | Some('"'), '\\') => match chars.next() {
                 Some(c) if c != '\0' => word.get_or_insert_default().push(c),
                 _ => return Err(ExecError::Syntax("it ends amid an escape")),
             },
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
             (None, c) if c.is_ascii_whitespace() => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     if quote.is_some() {

@@ -152,8 +152,7 @@ impl Platform {
             builder_key: SecretString::from("key".to_owned()),
             limits: Limits { quiet: Duration::from_millis(200), ..Limits::default() },
         };
-        let builder =
-            Builder::with_controller(config, Arc::new(world.clone()), Arc::new(world.clone())).await.unwrap();
+        let builder = Builder::with_controller(config, Arc::new(world.clone()), Arc::new(world.clone())).await.unwrap();
         let port = builder.local_addr().port();
         let known = format!("[127.0.0.1]:{port} {}\n", builder.host_key());
         std::fs::write(home.path().join("known_hosts"), known).unwrap();
