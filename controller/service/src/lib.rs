@@ -139,7 +139,7 @@ impl Service {
     }
 
     /// A connection for reading.
-    pub(crate) async fn read(&self) -> Result<Db<'_>> {
+    pub(crate) async fn read(&self) -> Result<Db> {
         self.inner.store.read().await.stored()
     }
 

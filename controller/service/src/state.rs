@@ -202,7 +202,7 @@ pub(crate) fn release_subject(release: &Release) -> Subject<'static> {
 }
 
 /// A release with its build and configuration; `None` without a build.
-pub(crate) async fn deployable(db: &mut store::Db<'_>, release: Release) -> Result<Option<Deployable>> {
+pub(crate) async fn deployable(db: &mut store::Db, release: Release) -> Result<Option<Deployable>> {
     let Some(build) = release.build else { return Ok(None) };
     let missing = |what: &str| Error::internal(format!("release {} has no {what}", release.id));
     let build = store::build_by_id(db, build).await.stored()?.ok_or_else(|| missing("build"))?;

@@ -65,7 +65,7 @@ pub struct NewApp {
 }
 
 /// Adds an app.
-pub async fn app_insert(db: &mut Db<'_>, new: &NewApp) -> Result<App, StoreError> {
+pub async fn app_insert(db: &mut Db, new: &NewApp) -> Result<App, StoreError> {
     let id = AppId::generate().to_string();
     let created = UtcMicros::from(new.created);
     let structure = to_json_map(&new.structure)?;
@@ -94,7 +94,7 @@ pub async fn app_insert(db: &mut Db<'_>, new: &NewApp) -> Result<App, StoreError
 }
 
 /// The app of this name, unless it is being removed.
-pub async fn app_by_name(db: &mut Db<'_>, name: &AppName) -> Result<Option<App>, StoreError> {
+pub async fn app_by_name(db: &mut Db, name: &AppName) -> Result<Option<App>, StoreError> {
     let row: Option<AppRow> = on!(db, |conn| apps::table
         .inner_join(users::table)
         .filter(apps::is_deleting.eq(false))
@@ -107,7 +107,7 @@ pub async fn app_by_name(db: &mut Db<'_>, name: &AppName) -> Result<Option<App>,
 }
 
 /// The app of this identity, also one that is being removed.
-pub async fn app_by_id(db: &mut Db<'_>, id: AppId) -> Result<Option<App>, StoreError> {
+pub async fn app_by_id(db: &mut Db, id: AppId) -> Result<Option<App>, StoreError> {
     let row: Option<AppRow> = on!(db, |conn| apps::table
         .inner_join(users::table)
         .filter(apps::id.eq(id.to_string()))
@@ -119,7 +119,7 @@ pub async fn app_by_id(db: &mut Db<'_>, id: AppId) -> Result<Option<App>, StoreE
 }
 
 /// All apps but those being removed, by name.
-pub async fn apps_list(db: &mut Db<'_>, page: Page) -> Result<Paged<App>, StoreError> {
+pub async fn apps_list(db: &mut Db, page: Page) -> Result<Paged<App>, StoreError> {
     paged!(
         db,
         page,
@@ -132,7 +132,7 @@ pub async fn apps_list(db: &mut Db<'_>, page: Page) -> Result<Paged<App>, StoreE
 }
 
 /// The apps that a user owns or was granted, but those being removed, by name.
-pub async fn apps_list_visible(db: &mut Db<'_>, user: UserId, page: Page) -> Result<Paged<App>, StoreError> {
+pub async fn apps_list_visible(db: &mut Db, user: UserId, page: Page) -> Result<Paged<App>, StoreError> {
     paged!(
         db,
         page,
@@ -149,7 +149,7 @@ pub async fn apps_list_visible(db: &mut Db<'_>, user: UserId, page: Page) -> Res
 }
 
 /// The names of the apps that a user owns or was granted.
-pub async fn apps_names_visible(db: &mut Db<'_>, user: UserId) -> Result<Vec<AppName>, StoreError> {
+pub async fn apps_names_visible(db: &mut Db, user: UserId) -> Result<Vec<AppName>, StoreError> {
     let rows: Vec<(String, String)> = on!(db, |conn| apps::table
         .inner_join(users::table)
         .filter(apps::is_deleting.eq(false))
@@ -167,7 +167,7 @@ pub async fn apps_names_visible(db: &mut Db<'_>, user: UserId) -> Result<Vec<App
 
 /// Sets the wanted replicas.
 pub async fn app_update_structure(
-    db: &mut Db<'_>,
+    db: &mut Db,
     id: AppId,
     structure: &Structure,
     now: DateTime<Utc>,
@@ -181,7 +181,7 @@ pub async fn app_update_structure(
 }
 
 /// Goes to the next desired generation and gives it; `None` if there is no such app.
-pub async fn app_bump_desired(db: &mut Db<'_>, id: AppId, now: DateTime<Utc>) -> Result<Option<i64>, StoreError> {
+pub async fn app_bump_desired(db: &mut Db, id: AppId, now: DateTime<Utc>) -> Result<Option<i64>, StoreError> {
     on!(db, |conn| diesel::update(apps::table.filter(apps::id.eq(id.to_string())))
         .set((apps::desired_generation.eq(apps::desired_generation + 1), apps::updated.eq(UtcMicros::from(now)),))
         .returning(apps::desired_generation)
@@ -191,7 +191,7 @@ pub async fn app_bump_desired(db: &mut Db<'_>, id: AppId, now: DateTime<Utc>) ->
 }
 
 /// Notes that a generation was brought about; never goes back.
-pub async fn app_set_observed(db: &mut Db<'_>, id: AppId, generation: i64) -> Result<(), StoreError> {
+pub async fn app_set_observed(db: &mut Db, id: AppId, generation: i64) -> Result<(), StoreError> {
     on!(db, |conn| diesel::update(
         apps::table.filter(apps::id.eq(id.to_string())).filter(apps::observed_generation.lt(generation))
     )
@@ -203,7 +203,7 @@ pub async fn app_set_observed(db: &mut Db<'_>, id: AppId, generation: i64) -> Re
 
 /// Sets the restart counters by process type (an empty key for all types).
 pub async fn app_set_restarts(
-    db: &mut Db<'_>,
+    db: &mut Db,
     id: AppId,
     restarts: &BTreeMap<String, i64>,
     now: DateTime<Utc>,
@@ -217,7 +217,7 @@ pub async fn app_set_restarts(
 }
 
 /// Marks the app as to be removed and goes to the next desired generation; false if it was marked before or is not there. The name stays taken until `app_delete`.
-pub async fn app_mark_deleting(db: &mut Db<'_>, id: AppId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub async fn app_mark_deleting(db: &mut Db, id: AppId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::update(
         apps::table.filter(apps::id.eq(id.to_string())).filter(apps::is_deleting.eq(false))
     )
@@ -232,7 +232,7 @@ pub async fn app_mark_deleting(db: &mut Db<'_>, id: AppId, now: DateTime<Utc>) -
 }
 
 /// The apps that are being removed.
-pub async fn apps_deleting(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
+pub async fn apps_deleting(db: &mut Db) -> Result<Vec<App>, StoreError> {
     let rows: Vec<AppRow> = on!(db, |conn| apps::table
         .inner_join(users::table)
         .filter(apps::is_deleting)
@@ -244,13 +244,13 @@ pub async fn apps_deleting(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
 }
 
 /// Removes the app and all that belongs to it; false if there is no such app.
-pub async fn app_delete(db: &mut Db<'_>, id: AppId) -> Result<bool, StoreError> {
+pub async fn app_delete(db: &mut Db, id: AppId) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::delete(apps::table.filter(apps::id.eq(id.to_string()))).execute(conn).await)?;
     Ok(n > 0)
 }
 
 /// Gives the app, and what its owner owns in it, to another user.
-pub async fn app_transfer(db: &mut Db<'_>, id: AppId, to: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn app_transfer(db: &mut Db, id: AppId, to: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (app, to_id) = (id.to_string(), to.to_string());
     let from: Option<String> = on!(db, |conn| apps::table
         .inner_join(users::table)
@@ -279,7 +279,7 @@ pub async fn app_transfer(db: &mut Db<'_>, id: AppId, to: UserId, now: DateTime<
 }
 
 /// Identity and name of every app, those being removed too.
-pub async fn apps_all_names(db: &mut Db<'_>) -> Result<Vec<(AppId, AppName)>, StoreError> {
+pub async fn apps_all_names(db: &mut Db) -> Result<Vec<(AppId, AppName)>, StoreError> {
     let rows: Vec<(String, String)> =
         on!(db, |conn| apps::table.order(apps::id).select((apps::id, apps::name)).load(conn).await)?;
     rows.iter()
@@ -291,7 +291,7 @@ pub async fn apps_all_names(db: &mut Db<'_>) -> Result<Vec<(AppId, AppName)>, St
 }
 
 /// The apps whose desired generation is not yet observed, those being removed too. Index: `apps_unsettled`.
-pub async fn apps_unsettled(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
+pub async fn apps_unsettled(db: &mut Db) -> Result<Vec<App>, StoreError> {
     let rows: Vec<AppRow> = on!(db, |conn| apps::table
         .inner_join(users::table)
         .filter(apps::desired_generation.ne(apps::observed_generation))
@@ -303,7 +303,7 @@ pub async fn apps_unsettled(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
 }
 
 /// The apps that have a build, but those being removed: what must run after a start.
-pub async fn apps_with_builds(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
+pub async fn apps_with_builds(db: &mut Db) -> Result<Vec<App>, StoreError> {
     let rows: Vec<AppRow> = on!(db, |conn| apps::table
         .inner_join(users::table)
         .filter(apps::is_deleting.eq(false))
@@ -316,7 +316,7 @@ pub async fn apps_with_builds(db: &mut Db<'_>) -> Result<Vec<App>, StoreError> {
 }
 
 /// How many apps a user owns, those being removed too.
-pub async fn apps_count_by_owner(db: &mut Db<'_>, owner: UserId) -> Result<u64, StoreError> {
+pub async fn apps_count_by_owner(db: &mut Db, owner: UserId) -> Result<u64, StoreError> {
     let total: i64 =
         on!(db, |conn| apps::table.filter(apps::owner.eq(owner.to_string())).count().get_result(conn).await)?;
     Ok(count(total))

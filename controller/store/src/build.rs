@@ -60,7 +60,7 @@ pub struct NewBuild {
 }
 
 /// Adds a build.
-pub async fn build_insert(db: &mut Db<'_>, new: &NewBuild) -> Result<Build, StoreError> {
+pub async fn build_insert(db: &mut Db, new: &NewBuild) -> Result<Build, StoreError> {
     let row = BuildRow {
         id: BuildId::generate().to_string(),
         app: new.app.to_string(),
@@ -78,13 +78,13 @@ pub async fn build_insert(db: &mut Db<'_>, new: &NewBuild) -> Result<Build, Stor
 }
 
 /// The build of this identity.
-pub async fn build_by_id(db: &mut Db<'_>, id: BuildId) -> Result<Option<Build>, StoreError> {
+pub async fn build_by_id(db: &mut Db, id: BuildId) -> Result<Option<Build>, StoreError> {
     let row: Option<BuildRow> = on!(db, |conn| builds::table.find(id.to_string()).first(conn).await.optional())?;
     row.map(BuildRow::build).transpose()
 }
 
 /// The builds of an app, newest first. Index: `builds_app_created`.
-pub async fn builds_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Paged<Build>, StoreError> {
+pub async fn builds_list(db: &mut Db, app: AppId, page: Page) -> Result<Paged<Build>, StoreError> {
     paged!(
         db,
         page,
@@ -97,7 +97,7 @@ pub async fn builds_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Page
 }
 
 /// The newest build of an app.
-pub async fn build_latest(db: &mut Db<'_>, app: AppId) -> Result<Option<Build>, StoreError> {
+pub async fn build_latest(db: &mut Db, app: AppId) -> Result<Option<Build>, StoreError> {
     let row: Option<BuildRow> = on!(db, |conn| builds::table
         .filter(builds::app.eq(app.to_string()))
         .order((builds::created.desc(), builds::id.desc()))

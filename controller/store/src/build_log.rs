@@ -61,7 +61,7 @@ pub struct NewBuildLog {
 }
 
 /// Keeps a log and drops the oldest of the app beyond [`BUILD_LOGS_KEPT`].
-pub async fn build_log_insert(db: &mut Db<'_>, new: &NewBuildLog) -> Result<BuildLog, StoreError> {
+pub async fn build_log_insert(db: &mut Db, new: &NewBuildLog) -> Result<BuildLog, StoreError> {
     let app = new.app;
     let row = LogRow {
         id: BuildLogId::generate().to_string(),
@@ -92,7 +92,7 @@ pub async fn build_log_insert(db: &mut Db<'_>, new: &NewBuildLog) -> Result<Buil
 }
 
 /// The logs of an app, newest first, without their text.
-pub async fn build_logs_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Paged<BuildLog>, StoreError> {
+pub async fn build_logs_list(db: &mut Db, app: AppId, page: Page) -> Result<Paged<BuildLog>, StoreError> {
     paged!(
         db,
         page,
@@ -106,7 +106,7 @@ pub async fn build_logs_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<
 
 /// A log of an app with its text as it was given.
 pub async fn build_log_by_id(
-    db: &mut Db<'_>,
+    db: &mut Db,
     app: AppId,
     id: BuildLogId,
 ) -> Result<Option<(BuildLog, Vec<u8>)>, StoreError> {
@@ -121,11 +121,7 @@ pub async fn build_log_by_id(
 }
 
 /// The newest log of a commit; `sha` may be the first characters of its hash.
-pub async fn build_log_by_sha(
-    db: &mut Db<'_>,
-    app: AppId,
-    sha: &str,
-) -> Result<Option<(BuildLog, Vec<u8>)>, StoreError> {
+pub async fn build_log_by_sha(db: &mut Db, app: AppId, sha: &str) -> Result<Option<(BuildLog, Vec<u8>)>, StoreError> {
     // Only a hash is looked for; anything else could be a pattern.
     if sha.is_empty() || !sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(None);
@@ -143,7 +139,7 @@ pub async fn build_log_by_sha(
 }
 
 /// The newest log of an app.
-pub async fn build_log_latest(db: &mut Db<'_>, app: AppId) -> Result<Option<(BuildLog, Vec<u8>)>, StoreError> {
+pub async fn build_log_latest(db: &mut Db, app: AppId) -> Result<Option<(BuildLog, Vec<u8>)>, StoreError> {
     let row: Option<(LogRow, Vec<u8>)> = on!(db, |conn| build_logs::table
         .filter(build_logs::app.eq(app.to_string()))
         .order((build_logs::created.desc(), build_logs::id.desc()))

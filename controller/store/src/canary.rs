@@ -12,7 +12,7 @@ const ROW: Row<'static> = Row { table: "meta", id: "seal" };
 const WORD: &[u8] = b"slipway";
 
 /// Checks that the key opens what is in the database; seals the word in a new one.
-pub(crate) async fn check(db: &mut Db<'_>) -> Result<(), StoreError> {
+pub(crate) async fn check(db: &mut Db) -> Result<(), StoreError> {
     let found: Option<Vec<u8>> =
         on!(db, |conn| meta::table.find(ROW.id).select(meta::value).first(conn).await.optional())?;
     let Some(sealed) = found else {

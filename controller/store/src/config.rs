@@ -89,39 +89,39 @@ pub struct NewConfig {
 }
 
 /// Adds a configuration.
-pub async fn config_insert(db: &mut Db<'_>, new: &NewConfig) -> Result<Config, StoreError> {
+pub async fn config_insert(db: &mut Db, new: &NewConfig) -> Result<Config, StoreError> {
     let id = ConfigId::generate().to_string();
     let place = Row { table: "configs", id: &id };
     let row = ConfigRow {
         app: new.app.to_string(),
         owner: new.owner.to_string(),
         owner_name: user_name(db, new.owner).await?,
-        sealed_values: seal(db.key, place, "values", &new.values)?,
+        sealed_values: seal(&db.key, place, "values", &new.values)?,
         memory: to_json_map(&new.memory)?,
         cpu: to_json_map(&new.cpu)?,
         tags: to_json(&new.tags)?,
-        sealed_registry: seal(db.key, place, "registry", &new.registry)?,
+        sealed_registry: seal(&db.key, place, "registry", &new.registry)?,
         healthcheck: to_json(&new.healthcheck)?,
         created: new.created.into(),
         id,
     };
     on!(db, |conn| diesel::insert_into(configs::table).values(&row).execute(conn).await)?;
-    row.config(db.key)
+    row.config(&db.key)
 }
 
 /// The configuration of this identity.
-pub async fn config_by_id(db: &mut Db<'_>, id: ConfigId) -> Result<Option<Config>, StoreError> {
+pub async fn config_by_id(db: &mut Db, id: ConfigId) -> Result<Option<Config>, StoreError> {
     let row: Option<ConfigRow> = on!(db, |conn| configs::table.find(id.to_string()).first(conn).await.optional())?;
-    row.map(|row| row.config(db.key)).transpose()
+    row.map(|row| row.config(&db.key)).transpose()
 }
 
 /// The newest configuration of an app, whatever became of its release.
-pub async fn config_latest(db: &mut Db<'_>, app: AppId) -> Result<Option<Config>, StoreError> {
+pub async fn config_latest(db: &mut Db, app: AppId) -> Result<Option<Config>, StoreError> {
     let row: Option<ConfigRow> = on!(db, |conn| configs::table
         .filter(configs::app.eq(app.to_string()))
         .order((configs::created.desc(), configs::id.desc()))
         .first(conn)
         .await
         .optional())?;
-    row.map(|row| row.config(db.key)).transpose()
+    row.map(|row| row.config(&db.key)).transpose()
 }

@@ -1,5 +1,7 @@
 //! A handle on one connection, and the macro that runs one query body on either database.
 
+use std::sync::Arc;
+
 use diesel::SqliteConnection;
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
@@ -13,30 +15,30 @@ pub(crate) type Lite = SyncConnectionWrapper<SqliteConnection>;
 ///
 /// Whatever is dropped in the middle of something (a request was abandoned) takes its connection with it: the
 /// database then rolls back, and nobody gets a connection on which a query is still running.
-pub struct Db<'a> {
+pub struct Db {
     pub(crate) link: Option<Link>,
-    pub(crate) key: &'a SealingKey,
+    pub(crate) key: Arc<SealingKey>,
     /// A query is on its way.
     pub(crate) is_busy: bool,
     /// A transaction is open.
     pub(crate) in_transaction: bool,
-    /// A statement of the transaction failed; `PostgreSQL` takes no more then, and so do we on `SQLite`.
+    /// A statement of the transaction failed; PostgreSQL takes no more then, and so do we on SQLite.
     pub(crate) has_failed: bool,
 }
 
 pub(crate) enum Link {
-    Pg(Object<AsyncPgConnection>),
+    Pg(Box<Object<AsyncPgConnection>>),
     Lite(Object<Lite>),
 }
 
 /// Runs one query body on whichever database it is: `on!(db, |conn| query.load(conn))`.
 macro_rules! on {
     ($db:expr, |$conn:ident| $body:expr) => {{
-        let db: &mut $crate::Db<'_> = $db;
+        let db: &mut $crate::Db = $db;
         db.start()?;
         let result = match db.link.as_mut() {
             Some($crate::db::Link::Pg(object)) => {
-                let $conn: &mut diesel_async::AsyncPgConnection = &mut *object;
+                let $conn: &mut diesel_async::AsyncPgConnection = &mut **object;
                 $body
             }
             Some($crate::db::Link::Lite(object)) => {
@@ -68,12 +70,12 @@ macro_rules! paged {
 }
 pub(crate) use paged;
 
-/// Makes a writer wait for its turn: one transaction that writes at a time, as on `SQLite`. The number is arbitrary.
+/// Makes a writer wait for its turn: one transaction that writes at a time, as on SQLite. The number is arbitrary.
 const PG_BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '15s'; SET LOCAL idle_in_transaction_session_timeout = '60s'; \
                         SELECT pg_advisory_xact_lock(5264731984201);";
 
-impl<'a> Db<'a> {
-    pub(crate) fn new(link: Link, key: &'a SealingKey) -> Self {
+impl Db {
+    pub(crate) fn new(link: Link, key: Arc<SealingKey>) -> Self {
         Self { link: Some(link), key, is_busy: false, in_transaction: false, has_failed: false }
     }
 
@@ -93,7 +95,7 @@ impl<'a> Db<'a> {
         })
     }
 
-    /// Opens a transaction that may write at once: on `SQLite` of the immediate kind, since one that turns from
+    /// Opens a transaction that may write at once: on SQLite of the immediate kind, since one that turns from
     /// reading to writing fails at once when another writes.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         self.in_transaction = true;
@@ -116,11 +118,11 @@ impl<'a> Db<'a> {
     }
 }
 
-impl Drop for Db<'_> {
+impl Drop for Db {
     fn drop(&mut self) {
         if self.is_busy || self.in_transaction {
             match self.link.take() {
-                Some(Link::Pg(object)) => drop(Object::take(object)),
+                Some(Link::Pg(object)) => drop(Object::take(*object)),
                 Some(Link::Lite(object)) => drop(Object::take(object)),
                 None => {}
             }

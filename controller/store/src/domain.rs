@@ -51,7 +51,7 @@ pub struct NewDomain {
 }
 
 /// Adds a domain.
-pub async fn domain_insert(db: &mut Db<'_>, new: &NewDomain) -> Result<Domain, StoreError> {
+pub async fn domain_insert(db: &mut Db, new: &NewDomain) -> Result<Domain, StoreError> {
     let row = DomainRow {
         domain: text(&new.domain),
         app: new.app.to_string(),
@@ -65,7 +65,7 @@ pub async fn domain_insert(db: &mut Db<'_>, new: &NewDomain) -> Result<Domain, S
 }
 
 /// The domains of an app by name.
-pub async fn domains_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Paged<Domain>, StoreError> {
+pub async fn domains_list(db: &mut Db, app: AppId, page: Page) -> Result<Paged<Domain>, StoreError> {
     paged!(
         db,
         page,
@@ -78,13 +78,13 @@ pub async fn domains_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Pag
 }
 
 /// The domains of all apps, for the route table.
-pub async fn domains_all(db: &mut Db<'_>) -> Result<Vec<Domain>, StoreError> {
+pub async fn domains_all(db: &mut Db) -> Result<Vec<Domain>, StoreError> {
     let rows: Vec<DomainRow> = on!(db, |conn| domains::table.order(domains::domain).load(conn).await)?;
     rows.into_iter().map(DomainRow::domain).collect()
 }
 
 /// The domain of this name.
-pub async fn domain_by_name(db: &mut Db<'_>, domain: &str) -> Result<Option<Domain>, StoreError> {
+pub async fn domain_by_name(db: &mut Db, domain: &str) -> Result<Option<Domain>, StoreError> {
     if !can_be_stored(domain) {
         return Ok(None);
     }
@@ -93,7 +93,7 @@ pub async fn domain_by_name(db: &mut Db<'_>, domain: &str) -> Result<Option<Doma
 }
 
 /// Removes a domain of an app; false if it has none of this name.
-pub async fn domain_delete(db: &mut Db<'_>, app: AppId, domain: &str) -> Result<bool, StoreError> {
+pub async fn domain_delete(db: &mut Db, app: AppId, domain: &str) -> Result<bool, StoreError> {
     if !can_be_stored(domain) {
         return Ok(false);
     }

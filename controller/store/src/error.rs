@@ -135,8 +135,9 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
         "apps.name" | "apps_name_key" => UniqueOn::AppName,
         "domains.domain" | "domains_pkey" => UniqueOn::Domain,
         "releases.app, releases.version" | "releases_app_version_key" => UniqueOn::ReleaseVersion,
-        _ if columns.ends_with("_pkey") || columns == "users_id_key" => UniqueOn::Identity,
-        _ if columns.ends_with(".id") || columns.ends_with(".uuid") || columns.ends_with(".app") => UniqueOn::Identity,
+        "users.id" | "users_id_key" => UniqueOn::Identity,
+        _ if columns.ends_with("_pkey") => UniqueOn::Identity,
+        _ if matches!(columns.split_once('.'), Some((_, "id" | "uuid" | "app"))) => UniqueOn::Identity,
         _ => return None,
     })
 }

@@ -60,7 +60,7 @@ pub struct NewEvent {
 }
 
 /// Records something.
-pub async fn event_insert(db: &mut Db<'_>, new: &NewEvent) -> Result<Event, StoreError> {
+pub async fn event_insert(db: &mut Db, new: &NewEvent) -> Result<Event, StoreError> {
     let row = EventRow {
         id: EventId::generate().to_string(),
         actor: text(&new.actor),
@@ -78,7 +78,7 @@ pub async fn event_insert(db: &mut Db<'_>, new: &NewEvent) -> Result<Event, Stor
 }
 
 /// The record, newest first.
-pub async fn events_list(db: &mut Db<'_>, page: Page) -> Result<Paged<Event>, StoreError> {
+pub async fn events_list(db: &mut Db, page: Page) -> Result<Paged<Event>, StoreError> {
     paged!(
         db,
         page,
@@ -92,7 +92,7 @@ pub async fn events_list(db: &mut Db<'_>, page: Page) -> Result<Paged<Event>, St
 
 /// The record of one thing, newest first.
 pub async fn events_by_subject(
-    db: &mut Db<'_>,
+    db: &mut Db,
     kind: &str,
     subject_id: &str,
     page: Page,

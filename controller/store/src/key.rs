@@ -58,7 +58,7 @@ pub struct NewKey {
 }
 
 /// Adds a key.
-pub async fn key_insert(db: &mut Db<'_>, new: &NewKey) -> Result<Key, StoreError> {
+pub async fn key_insert(db: &mut Db, new: &NewKey) -> Result<Key, StoreError> {
     let uuid = KeyId::generate().to_string();
     let created = UtcMicros::from(new.created);
     on!(db, |conn| diesel::insert_into(keys::table)
@@ -83,7 +83,7 @@ pub async fn key_insert(db: &mut Db<'_>, new: &NewKey) -> Result<Key, StoreError
 }
 
 /// The keys of a user by their text.
-pub async fn keys_list(db: &mut Db<'_>, owner: UserId, page: Page) -> Result<Paged<Key>, StoreError> {
+pub async fn keys_list(db: &mut Db, owner: UserId, page: Page) -> Result<Paged<Key>, StoreError> {
     paged!(
         db,
         page,
@@ -96,7 +96,7 @@ pub async fn keys_list(db: &mut Db<'_>, owner: UserId, page: Page) -> Result<Pag
 }
 
 /// The key of this label, if it is the user's.
-pub async fn key_by_id(db: &mut Db<'_>, owner: UserId, id: &str) -> Result<Option<Key>, StoreError> {
+pub async fn key_by_id(db: &mut Db, owner: UserId, id: &str) -> Result<Option<Key>, StoreError> {
     if !can_be_stored(id) {
         return Ok(None);
     }
@@ -112,7 +112,7 @@ pub async fn key_by_id(db: &mut Db<'_>, owner: UserId, id: &str) -> Result<Optio
 }
 
 /// The key of this fingerprint. Index: `keys_fingerprint_key`.
-pub async fn key_by_fingerprint(db: &mut Db<'_>, fingerprint: &str) -> Result<Option<Key>, StoreError> {
+pub async fn key_by_fingerprint(db: &mut Db, fingerprint: &str) -> Result<Option<Key>, StoreError> {
     if !can_be_stored(fingerprint) {
         return Ok(None);
     }
@@ -127,7 +127,7 @@ pub async fn key_by_fingerprint(db: &mut Db<'_>, fingerprint: &str) -> Result<Op
 }
 
 /// Removes a key; false if the user has none of this label.
-pub async fn key_delete(db: &mut Db<'_>, owner: UserId, id: &str) -> Result<bool, StoreError> {
+pub async fn key_delete(db: &mut Db, owner: UserId, id: &str) -> Result<bool, StoreError> {
     if !can_be_stored(id) {
         return Ok(false);
     }
@@ -139,7 +139,7 @@ pub async fn key_delete(db: &mut Db<'_>, owner: UserId, id: &str) -> Result<bool
 }
 
 /// The keys of those who were granted use of the app, by owner's name; not the owner's, unless granted.
-pub async fn keys_by_app(db: &mut Db<'_>, app: AppId) -> Result<Vec<Key>, StoreError> {
+pub async fn keys_by_app(db: &mut Db, app: AppId) -> Result<Vec<Key>, StoreError> {
     let rows: Vec<KeyRow> = on!(db, |conn| keys::table
         .inner_join(users::table)
         .filter(keys::owner.eq_any(perms::table.filter(perms::app.eq(app.to_string())).select(perms::user_id)))
@@ -151,7 +151,7 @@ pub async fn keys_by_app(db: &mut Db<'_>, app: AppId) -> Result<Vec<Key>, StoreE
 }
 
 /// All keys of a user.
-pub async fn keys_by_user(db: &mut Db<'_>, owner: UserId) -> Result<Vec<Key>, StoreError> {
+pub async fn keys_by_user(db: &mut Db, owner: UserId) -> Result<Vec<Key>, StoreError> {
     let rows: Vec<KeyRow> = on!(db, |conn| keys::table
         .inner_join(users::table)
         .filter(keys::owner.eq(owner.to_string()))

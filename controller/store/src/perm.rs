@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 /// Grants use of an app; false if it was granted before.
-pub async fn perm_grant(db: &mut Db<'_>, app: AppId, user: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub async fn perm_grant(db: &mut Db, app: AppId, user: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::insert_into(perms::table)
         .values((
             perms::app.eq(app.to_string()),
@@ -27,13 +27,13 @@ pub async fn perm_grant(db: &mut Db<'_>, app: AppId, user: UserId, now: DateTime
 }
 
 /// Takes a grant back; false if there was none.
-pub async fn perm_revoke(db: &mut Db<'_>, app: AppId, user: UserId) -> Result<bool, StoreError> {
+pub async fn perm_revoke(db: &mut Db, app: AppId, user: UserId) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::delete(perms::table.find((app.to_string(), user.to_string()))).execute(conn).await)?;
     Ok(n > 0)
 }
 
 /// Those who were granted use of the app, by name.
-pub async fn perms_list(db: &mut Db<'_>, app: AppId) -> Result<Vec<User>, StoreError> {
+pub async fn perms_list(db: &mut Db, app: AppId) -> Result<Vec<User>, StoreError> {
     let rows: Vec<UserRow> = on!(db, |conn| users::table
         .filter(users::id.eq_any(perms::table.filter(perms::app.eq(app.to_string())).select(perms::user_id)))
         .order(users::username)
@@ -44,7 +44,7 @@ pub async fn perms_list(db: &mut Db<'_>, app: AppId) -> Result<Vec<User>, StoreE
 }
 
 /// Whether the user was granted use of the app.
-pub async fn perm_is_collaborator(db: &mut Db<'_>, app: AppId, user: UserId) -> Result<bool, StoreError> {
+pub async fn perm_is_collaborator(db: &mut Db, app: AppId, user: UserId) -> Result<bool, StoreError> {
     let total: i64 =
         on!(db, |conn| perms::table.find((app.to_string(), user.to_string())).count().get_result(conn).await)?;
     Ok(total > 0)

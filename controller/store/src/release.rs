@@ -107,7 +107,7 @@ pub struct ReleaseChange<'a> {
 }
 
 /// Adds a release under the next number of its app. Numbers are never used twice, failed releases keep theirs.
-pub async fn release_insert(db: &mut Db<'_>, new: &NewRelease) -> Result<Release, StoreError> {
+pub async fn release_insert(db: &mut Db, new: &NewRelease) -> Result<Release, StoreError> {
     let last: Option<i64> = on!(db, |conn| releases::table
         .filter(releases::app.eq(new.app.to_string()))
         .select(diesel::dsl::max(releases::version))
@@ -133,14 +133,14 @@ pub async fn release_insert(db: &mut Db<'_>, new: &NewRelease) -> Result<Release
 }
 
 /// The release of this identity.
-pub async fn release_by_id(db: &mut Db<'_>, id: ReleaseId) -> Result<Option<Release>, StoreError> {
+pub async fn release_by_id(db: &mut Db, id: ReleaseId) -> Result<Option<Release>, StoreError> {
     let row: Option<ReleaseRow> = on!(db, |conn| releases::table.find(id.to_string()).first(conn).await.optional())?;
     row.map(ReleaseRow::release).transpose()
 }
 
 /// The release of this number.
 pub async fn release_by_version(
-    db: &mut Db<'_>,
+    db: &mut Db,
     app: AppId,
     version: ReleaseVersion,
 ) -> Result<Option<Release>, StoreError> {
@@ -154,7 +154,7 @@ pub async fn release_by_version(
 }
 
 /// The releases of an app, newest first. Index: `releases_app_version_key`.
-pub async fn releases_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Paged<Release>, StoreError> {
+pub async fn releases_list(db: &mut Db, app: AppId, page: Page) -> Result<Paged<Release>, StoreError> {
     paged!(
         db,
         page,
@@ -167,7 +167,7 @@ pub async fn releases_list(db: &mut Db<'_>, app: AppId, page: Page) -> Result<Pa
 }
 
 /// The newest release of an app, whatever its state.
-pub async fn release_latest(db: &mut Db<'_>, app: AppId) -> Result<Option<Release>, StoreError> {
+pub async fn release_latest(db: &mut Db, app: AppId) -> Result<Option<Release>, StoreError> {
     let row: Option<ReleaseRow> = on!(db, |conn| releases::table
         .filter(releases::app.eq(app.to_string()))
         .order(releases::version.desc())
@@ -178,7 +178,7 @@ pub async fn release_latest(db: &mut Db<'_>, app: AppId) -> Result<Option<Releas
 }
 
 /// The newest release that is not `Failed`, `Canceled` or `Superseded`: what is or should be running.
-pub async fn release_latest_good(db: &mut Db<'_>, app: AppId) -> Result<Option<Release>, StoreError> {
+pub async fn release_latest_good(db: &mut Db, app: AppId) -> Result<Option<Release>, StoreError> {
     let bad = [ReleaseState::Failed, ReleaseState::Canceled, ReleaseState::Superseded].map(ReleaseState::as_str);
     let row: Option<ReleaseRow> = on!(db, |conn| releases::table
         .filter(releases::app.eq(app.to_string()))
@@ -191,7 +191,7 @@ pub async fn release_latest_good(db: &mut Db<'_>, app: AppId) -> Result<Option<R
 }
 
 /// The newest release that is `Succeeded`.
-pub async fn release_latest_succeeded(db: &mut Db<'_>, app: AppId) -> Result<Option<Release>, StoreError> {
+pub async fn release_latest_succeeded(db: &mut Db, app: AppId) -> Result<Option<Release>, StoreError> {
     let row: Option<ReleaseRow> = on!(db, |conn| releases::table
         .filter(releases::app.eq(app.to_string()))
         .filter(releases::state.eq(ReleaseState::Succeeded.as_str()))
@@ -204,7 +204,7 @@ pub async fn release_latest_succeeded(db: &mut Db<'_>, app: AppId) -> Result<Opt
 
 /// The newest `Succeeded` release before this number.
 pub async fn release_succeeded_before(
-    db: &mut Db<'_>,
+    db: &mut Db,
     app: AppId,
     version: ReleaseVersion,
 ) -> Result<Option<Release>, StoreError> {
@@ -220,7 +220,7 @@ pub async fn release_succeeded_before(
 }
 
 /// All releases that are `Created` or `Deploying`, by app and number. Index: `releases_pending`.
-pub async fn releases_pending(db: &mut Db<'_>) -> Result<Vec<Release>, StoreError> {
+pub async fn releases_pending(db: &mut Db) -> Result<Vec<Release>, StoreError> {
     let rows: Vec<ReleaseRow> = on!(db, |conn| releases::table
         .filter(releases::state.eq_any(PENDING))
         .order((releases::app, releases::version))
@@ -230,7 +230,7 @@ pub async fn releases_pending(db: &mut Db<'_>) -> Result<Vec<Release>, StoreErro
 }
 
 /// The releases of one app that are `Created` or `Deploying`, by number.
-pub async fn releases_pending_by_app(db: &mut Db<'_>, app: AppId) -> Result<Vec<Release>, StoreError> {
+pub async fn releases_pending_by_app(db: &mut Db, app: AppId) -> Result<Vec<Release>, StoreError> {
     let rows: Vec<ReleaseRow> = on!(db, |conn| releases::table
         .filter(releases::app.eq(app.to_string()))
         .filter(releases::state.eq_any(PENDING))
@@ -242,7 +242,7 @@ pub async fn releases_pending_by_app(db: &mut Db<'_>, app: AppId) -> Result<Vec<
 
 /// Changes the state if it is one of `from`; whether it did.
 pub async fn release_set_state(
-    db: &mut Db<'_>,
+    db: &mut Db,
     id: ReleaseId,
     from: &[ReleaseState],
     change: &ReleaseChange<'_>,
@@ -271,7 +271,7 @@ pub async fn release_set_state(
 }
 
 /// Replaces the sentence that says what a release changed; false if there is no such release.
-pub async fn release_set_summary(db: &mut Db<'_>, id: ReleaseId, summary: &str) -> Result<bool, StoreError> {
+pub async fn release_set_summary(db: &mut Db, id: ReleaseId, summary: &str) -> Result<bool, StoreError> {
     let this = || releases::table.filter(releases::id.eq(id.to_string()));
     let n = on!(db, |conn| diesel::update(this()).set(releases::summary.eq(text(summary))).execute(conn).await)?;
     Ok(n > 0)
@@ -279,7 +279,7 @@ pub async fn release_set_summary(db: &mut Db<'_>, id: ReleaseId, summary: &str) 
 
 /// Marks pending releases before this number as `Superseded`; how many there were.
 pub async fn releases_supersede_before(
-    db: &mut Db<'_>,
+    db: &mut Db,
     app: AppId,
     version: ReleaseVersion,
     now: DateTime<Utc>,
@@ -297,7 +297,7 @@ pub async fn releases_supersede_before(
 }
 
 /// The images of the builds of the last `per_app` releases of every app, of what is pending, and of the last that succeeded: what the store of slugs must keep.
-pub async fn release_images_in_use(db: &mut Db<'_>, per_app: u32) -> Result<Vec<String>, StoreError> {
+pub async fn release_images_in_use(db: &mut Db, per_app: u32) -> Result<Vec<String>, StoreError> {
     // One window per app; both databases know the same SQL, and diesel's own form of it would not be shorter.
     let query = diesel::sql_query(IMAGES_IN_USE.replace("PER_APP", &per_app.to_string()));
     let rows: Vec<ImageRow> = on!(db, |conn| query.load(conn).await)?;

@@ -87,7 +87,7 @@ impl TlsRow {
 }
 
 /// Adds the default settings and the TLS row of a new app.
-pub async fn settings_insert(db: &mut Db<'_>, app: AppId, owner: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn settings_insert(db: &mut Db, app: AppId, owner: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let owner_name = user_name(db, owner).await?;
     let row = SettingsRow {
         app: app.to_string(),
@@ -115,19 +115,19 @@ pub async fn settings_insert(db: &mut Db<'_>, app: AppId, owner: UserId, now: Da
 }
 
 /// The settings of an app.
-pub async fn settings_by_app(db: &mut Db<'_>, app: AppId) -> Result<Option<AppSettings>, StoreError> {
+pub async fn settings_by_app(db: &mut Db, app: AppId) -> Result<Option<AppSettings>, StoreError> {
     let row: Option<SettingsRow> = on!(db, |conn| settings::table.find(app.to_string()).first(conn).await.optional())?;
     row.map(SettingsRow::settings).transpose()
 }
 
 /// The settings of all apps.
-pub async fn settings_all(db: &mut Db<'_>) -> Result<Vec<AppSettings>, StoreError> {
+pub async fn settings_all(db: &mut Db) -> Result<Vec<AppSettings>, StoreError> {
     let rows: Vec<SettingsRow> = on!(db, |conn| settings::table.order(settings::app).load(conn).await)?;
     rows.into_iter().map(SettingsRow::settings).collect()
 }
 
 /// Stores the settings of `changed.app`; `created` is left alone. False if the app has none.
-pub async fn settings_update(db: &mut Db<'_>, changed: &AppSettings) -> Result<bool, StoreError> {
+pub async fn settings_update(db: &mut Db, changed: &AppSettings) -> Result<bool, StoreError> {
     let AppSettings { app, owner, owner_name, maintenance, routable, allowlist, autoscale, label, created: _, updated } =
         changed;
     let autoscale: BTreeMap<&ProcessType, AutoscaleJson> = autoscale
@@ -154,24 +154,19 @@ pub async fn settings_update(db: &mut Db<'_>, changed: &AppSettings) -> Result<b
 }
 
 /// The TLS row of an app.
-pub async fn tls_by_app(db: &mut Db<'_>, app: AppId) -> Result<Option<Tls>, StoreError> {
+pub async fn tls_by_app(db: &mut Db, app: AppId) -> Result<Option<Tls>, StoreError> {
     let row: Option<TlsRow> = on!(db, |conn| tls::table.find(app.to_string()).first(conn).await.optional())?;
     row.map(TlsRow::tls).transpose()
 }
 
 /// The TLS rows of all apps.
-pub async fn tls_all(db: &mut Db<'_>) -> Result<Vec<Tls>, StoreError> {
+pub async fn tls_all(db: &mut Db) -> Result<Vec<Tls>, StoreError> {
     let rows: Vec<TlsRow> = on!(db, |conn| tls::table.order(tls::app).load(conn).await)?;
     rows.into_iter().map(TlsRow::tls).collect()
 }
 
 /// Says whether plain requests are sent to HTTPS; false if the app has no such row.
-pub async fn tls_update(
-    db: &mut Db<'_>,
-    app: AppId,
-    https_enforced: bool,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+pub async fn tls_update(db: &mut Db, app: AppId, https_enforced: bool, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::update(tls::table.find(app.to_string()))
         .set((tls::https_enforced.eq(Some(https_enforced)), tls::updated.eq(UtcMicros::from(now))))
         .execute(conn)

@@ -44,7 +44,7 @@ pub struct Store {
 
 struct Inner {
     pool: AnyPool,
-    key: SealingKey,
+    key: Arc<SealingKey>,
     /// Writers of this process wait here, so that they do not hold all connections while they wait.
     turn: Semaphore,
 }
@@ -72,13 +72,13 @@ where
 /// One open transaction. Dropping it undoes it.
 pub struct Transaction<'a> {
     /// Before the turn, so that an abandoned transaction is over before the next begins.
-    db: Db<'a>,
+    db: Db,
     turn: SemaphorePermit<'a>,
 }
 
-impl<'a> Transaction<'a> {
+impl Transaction<'_> {
     /// Where the work is done.
-    pub fn db(&mut self) -> &mut Db<'a> {
+    pub fn db(&mut self) -> &mut Db {
         &mut self.db
     }
 
@@ -125,7 +125,7 @@ impl Store {
                     .to_owned(),
             ));
         };
-        let store = Self { inner: Arc::new(Inner { pool, key: config.key, turn: Semaphore::new(1) }) };
+        let store = Self { inner: Arc::new(Inner { pool, key: Arc::new(config.key), turn: Semaphore::new(1) }) };
         store.write(async |db| canary::check(db).await).await?;
         Ok(store)
     }
@@ -134,43 +134,38 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` when no connection can be had.
-    pub async fn read(&self) -> Result<Db<'_>, StoreError> {
+    pub async fn read(&self) -> Result<Db, StoreError> {
         let link = tokio::time::timeout(POOL_WAIT, self.inner.pool.link())
             .await
             .map_err(|_| StoreError::Unavailable("no connection became free".to_owned()))??;
-        Ok(Db::new(link, &self.inner.key))
+        Ok(Db::new(link, Arc::clone(&self.inner.key)))
     }
 
     /// Runs `work` in one transaction: all of it is kept, or nothing.
     ///
     /// Writers come one at a time, over all processes, on either database: what `work` reads cannot change before it
-    /// writes. So it must be short: nothing but database calls inside. Dropping the future undoes it.
+    /// writes. So it must be short: nothing but database calls inside. Dropping the future undoes it. After a statement
+    /// that failed no other runs, and nothing is kept even if `work` goes on: ask first what can be in the way.
     ///
     /// # Errors
     /// What `work` returns, which undoes it; `Unavailable` when no connection or no turn can be had.
-    pub async fn write<'s, 'f, T, E, F>(&'s self, work: F) -> Result<T, E>
+    pub async fn write<'f, T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'r> AsyncFnOnce(&'r mut Db<'s>) -> Result<T, E>
-            + for<'r> SendAsyncFnOnce<&'r mut Db<'s>, Result<T, E>, Fut: Send>
+        F: for<'r> AsyncFnOnce(&'r mut Db) -> Result<T, E>
+            + for<'r> SendAsyncFnOnce<&'r mut Db, Result<T, E>, Fut: Send>
             + Send
             + 'f,
         E: From<StoreError> + Send + 'f,
         T: Send + 'f,
     {
-        // Declared before the handle, so that an abandoned transaction is over before the next begins.
-        let _turn =
-            self.inner.turn.acquire().await.map_err(|_| StoreError::Internal("the store is closed".to_owned()))?;
-        let mut db = self.begin().await?;
-        match work(&mut db).await {
+        let mut transaction = self.transaction().await?;
+        match work(transaction.db()).await {
             Ok(value) => {
-                db.commit().await?;
+                transaction.commit().await?;
                 Ok(value)
             }
             Err(error) => {
-                if let Err(undo) = db.rollback().await {
-                    // The connection is given up instead, which undoes the transaction as well.
-                    tracing::warn!(error = %undo, "could not roll back");
-                }
+                transaction.rollback().await;
                 Err(error)
             }
         }
@@ -188,7 +183,7 @@ impl Store {
     }
 
     /// Opens a transaction; tries again while nothing has been done yet, on another connection.
-    async fn begin(&self) -> Result<Db<'_>, StoreError> {
+    async fn begin(&self) -> Result<Db, StoreError> {
         let mut tries = 0;
         loop {
             let mut db = self.read().await?;
@@ -216,7 +211,9 @@ impl AnyPool {
     async fn link(&self) -> Result<Link, StoreError> {
         let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(error.to_string());
         match self {
-            Self::Pg(pool) => pool.get().await.map(Link::Pg).map_err(|error| unavailable(&error)),
+            Self::Pg(pool) => {
+                pool.get().await.map(|object| Link::Pg(Box::new(object))).map_err(|error| unavailable(&error))
+            }
             Self::Lite(pool) => pool.get().await.map(Link::Lite).map_err(|error| unavailable(&error)),
         }
     }

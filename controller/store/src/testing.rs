@@ -1,6 +1,6 @@
 //! Databases for tests: each test gets its own, on the database it asks for.
 //!
-//! `SQLite` is a file in a temporary directory. `PostgreSQL` is one private server per test process, started from the
+//! SQLite is a file in a temporary directory. PostgreSQL is one private server per test process, started from the
 //! system's `initdb` and `postgres`, in which each test's database is a copy of one that holds the tables. With
 //! `SLIPWAY_TEST_POSTGRES_URL` (an address without a database, as `postgres://user@host:port`) that server is used.
 //! If there is none and none can be started, tests fail and say what to install: they are never passed over.

@@ -49,7 +49,7 @@ impl UserRow {
     }
 }
 
-async fn insert(db: &mut Db<'_>, new: &NewUser, is_superuser: bool) -> Result<User, StoreError> {
+async fn insert(db: &mut Db, new: &NewUser, is_superuser: bool) -> Result<User, StoreError> {
     let row: UserRow = on!(db, |conn| diesel::insert_into(users::table)
         .values((
             users::id.eq(UserId::generate().to_string()),
@@ -89,19 +89,19 @@ pub struct NewUser {
 }
 
 /// Adds a user.
-pub async fn user_insert(db: &mut Db<'_>, new: &NewUser) -> Result<User, StoreError> {
+pub async fn user_insert(db: &mut Db, new: &NewUser) -> Result<User, StoreError> {
     insert(db, new, new.is_superuser).await
 }
 
 /// Adds a user, as an administrator if there is no user yet, whatever `new` says.
-pub async fn user_insert_first_admin(db: &mut Db<'_>, new: &NewUser) -> Result<User, StoreError> {
+pub async fn user_insert_first_admin(db: &mut Db, new: &NewUser) -> Result<User, StoreError> {
     // Writers come one at a time: nobody can register between the question and the answer.
     let is_first = user_count(db).await? == 0;
     insert(db, new, is_first || new.is_superuser).await
 }
 
 /// The user of this name.
-pub async fn user_by_name(db: &mut Db<'_>, name: &Username) -> Result<Option<User>, StoreError> {
+pub async fn user_by_name(db: &mut Db, name: &Username) -> Result<Option<User>, StoreError> {
     let row: Option<UserRow> = on!(db, |conn| users::table
         .filter(users::username.eq(name.as_str()))
         .select(UserRow::as_select())
@@ -112,7 +112,7 @@ pub async fn user_by_name(db: &mut Db<'_>, name: &Username) -> Result<Option<Use
 }
 
 /// The user of this name and the hash of the password.
-pub async fn user_credentials(db: &mut Db<'_>, name: &Username) -> Result<Option<(User, SecretString)>, StoreError> {
+pub async fn user_credentials(db: &mut Db, name: &Username) -> Result<Option<(User, SecretString)>, StoreError> {
     let row: Option<(UserRow, String)> = on!(db, |conn| users::table
         .filter(users::username.eq(name.as_str()))
         .select((UserRow::as_select(), users::password_hash))
@@ -123,7 +123,7 @@ pub async fn user_credentials(db: &mut Db<'_>, name: &Username) -> Result<Option
 }
 
 /// The hash of the password of this user.
-pub async fn user_password_hash(db: &mut Db<'_>, id: UserId) -> Result<Option<SecretString>, StoreError> {
+pub async fn user_password_hash(db: &mut Db, id: UserId) -> Result<Option<SecretString>, StoreError> {
     let hash: Option<String> = on!(db, |conn| users::table
         .filter(users::id.eq(id.to_string()))
         .select(users::password_hash)
@@ -134,7 +134,7 @@ pub async fn user_password_hash(db: &mut Db<'_>, id: UserId) -> Result<Option<Se
 }
 
 /// The user of this identity.
-pub async fn user_by_id(db: &mut Db<'_>, id: UserId) -> Result<Option<User>, StoreError> {
+pub async fn user_by_id(db: &mut Db, id: UserId) -> Result<Option<User>, StoreError> {
     let row: Option<UserRow> = on!(db, |conn| users::table
         .filter(users::id.eq(id.to_string()))
         .select(UserRow::as_select())
@@ -145,7 +145,7 @@ pub async fn user_by_id(db: &mut Db<'_>, id: UserId) -> Result<Option<User>, Sto
 }
 
 /// The user whose token has this SHA-256. Index: `users_key_hash_key`.
-pub async fn user_by_token_hash(db: &mut Db<'_>, hash: &[u8; 32]) -> Result<Option<User>, StoreError> {
+pub async fn user_by_token_hash(db: &mut Db, hash: &[u8; 32]) -> Result<Option<User>, StoreError> {
     let row: Option<UserRow> = on!(db, |conn| users::table
         .filter(users::key_hash.eq(&hash[..]))
         .select(UserRow::as_select())
@@ -156,22 +156,18 @@ pub async fn user_by_token_hash(db: &mut Db<'_>, hash: &[u8; 32]) -> Result<Opti
 }
 
 /// All users in the order in which they registered. Source: `drycc-v2.md` §1.7.
-pub async fn users_list(db: &mut Db<'_>, page: Page) -> Result<Paged<User>, StoreError> {
+pub async fn users_list(db: &mut Db, page: Page) -> Result<Paged<User>, StoreError> {
     paged!(db, page, users::table, users::number, UserRow::as_select(), UserRow, UserRow::user)
 }
 
 /// How many users there are.
-pub async fn user_count(db: &mut Db<'_>) -> Result<u64, StoreError> {
+pub async fn user_count(db: &mut Db) -> Result<u64, StoreError> {
     let total: i64 = on!(db, |conn| users::table.count().get_result(conn).await)?;
     Ok(count(total))
 }
 
 /// Sets the hash of the password; false if there is no such user.
-pub async fn user_update_password(
-    db: &mut Db<'_>,
-    id: UserId,
-    password_hash: &SecretString,
-) -> Result<bool, StoreError> {
+pub async fn user_update_password(db: &mut Db, id: UserId, password_hash: &SecretString) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::update(users::table.filter(users::id.eq(id.to_string())))
         .set(users::password_hash.eq(password_hash.expose_secret()))
         .execute(conn)
@@ -180,7 +176,7 @@ pub async fn user_update_password(
 }
 
 /// Makes the user an administrator or takes that away; false if there is no such user.
-pub async fn user_set_superuser(db: &mut Db<'_>, id: UserId, is_superuser: bool) -> Result<bool, StoreError> {
+pub async fn user_set_superuser(db: &mut Db, id: UserId, is_superuser: bool) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::update(users::table.filter(users::id.eq(id.to_string())))
         .set(users::is_superuser.eq(is_superuser))
         .execute(conn)
@@ -189,7 +185,7 @@ pub async fn user_set_superuser(db: &mut Db<'_>, id: UserId, is_superuser: bool)
 }
 
 /// Lets the user log in or not; false if there is no such user.
-pub async fn user_set_active(db: &mut Db<'_>, id: UserId, is_active: bool) -> Result<bool, StoreError> {
+pub async fn user_set_active(db: &mut Db, id: UserId, is_active: bool) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::update(users::table.filter(users::id.eq(id.to_string())))
         .set(users::is_active.eq(is_active))
         .execute(conn)
@@ -198,7 +194,7 @@ pub async fn user_set_active(db: &mut Db<'_>, id: UserId, is_active: bool) -> Re
 }
 
 /// Notes a login.
-pub async fn user_touch_login(db: &mut Db<'_>, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn user_touch_login(db: &mut Db, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     on!(db, |conn| diesel::update(users::table.filter(users::id.eq(id.to_string())))
         .set(users::last_login.eq(UtcMicros::from(now)))
         .execute(conn)
@@ -211,7 +207,7 @@ pub async fn user_touch_login(db: &mut Db<'_>, id: UserId, now: DateTime<Utc>) -
 /// The caller derives the key from the generation it expects to come to, that of the row plus one; when another was
 /// faster, nothing is changed and the answer is `None`.
 pub async fn user_key_rotate(
-    db: &mut Db<'_>,
+    db: &mut Db,
     id: UserId,
     generation: i64,
     hash: &[u8; 32],
@@ -226,7 +222,7 @@ pub async fn user_key_rotate(
 }
 
 /// Stores the SHA-256 of the key without a new generation; false if there is no such user.
-pub async fn user_set_key_hash(db: &mut Db<'_>, id: UserId, hash: &[u8; 32]) -> Result<bool, StoreError> {
+pub async fn user_set_key_hash(db: &mut Db, id: UserId, hash: &[u8; 32]) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::update(users::table.filter(users::id.eq(id.to_string())))
         .set(users::key_hash.eq(&hash[..]))
         .execute(conn)
@@ -235,7 +231,7 @@ pub async fn user_set_key_hash(db: &mut Db<'_>, id: UserId, hash: &[u8; 32]) -> 
 }
 
 /// The identities and key generations of all users.
-pub async fn users_all_ids(db: &mut Db<'_>) -> Result<Vec<(UserId, i64)>, StoreError> {
+pub async fn users_all_ids(db: &mut Db) -> Result<Vec<(UserId, i64)>, StoreError> {
     let rows: Vec<(String, i64)> =
         on!(db, |conn| users::table.order(users::number).select((users::id, users::key_generation)).load(conn).await)?;
     rows.into_iter()
@@ -244,13 +240,13 @@ pub async fn users_all_ids(db: &mut Db<'_>) -> Result<Vec<(UserId, i64)>, StoreE
 }
 
 /// Removes the user with keys and grants; `StoreError::Reference` while apps are owned. False if there is no such user.
-pub async fn user_delete(db: &mut Db<'_>, id: UserId) -> Result<bool, StoreError> {
+pub async fn user_delete(db: &mut Db, id: UserId) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::delete(users::table.filter(users::id.eq(id.to_string()))).execute(conn).await)?;
     Ok(n > 0)
 }
 
 /// The administrators by name.
-pub async fn admins_list(db: &mut Db<'_>, page: Page) -> Result<Paged<User>, StoreError> {
+pub async fn admins_list(db: &mut Db, page: Page) -> Result<Paged<User>, StoreError> {
     paged!(
         db,
         page,
@@ -263,13 +259,13 @@ pub async fn admins_list(db: &mut Db<'_>, page: Page) -> Result<Paged<User>, Sto
 }
 
 /// How many administrators there are.
-pub async fn admin_count(db: &mut Db<'_>) -> Result<u64, StoreError> {
+pub async fn admin_count(db: &mut Db) -> Result<u64, StoreError> {
     let total: i64 = on!(db, |conn| users::table.filter(users::is_superuser).count().get_result(conn).await)?;
     Ok(count(total))
 }
 
 /// The name under which a user's doings are written down.
-pub(crate) async fn user_name(db: &mut Db<'_>, id: UserId) -> Result<String, StoreError> {
+pub(crate) async fn user_name(db: &mut Db, id: UserId) -> Result<String, StoreError> {
     let name: Option<String> = on!(db, |conn| users::table
         .filter(users::id.eq(id.to_string()))
         .select(users::username)
