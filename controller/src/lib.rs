@@ -4,6 +4,7 @@
 //! ([`secrets`]), logging ([`telemetry`]), start and stop ([`run`]). It has no rules of its own. `slipway up` uses it
 //! as a library; the binary `slipway-controller` is for everything else.
 
+pub mod command;
 pub mod config;
 pub mod run;
 pub mod secrets;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use slipway_api::{Metrics, Platform, State};
 use slipway_engine::Engine;
-use slipway_service::{Service, ServiceConfig, SystemClock};
+use slipway_service::{Reconciler, Service, ServiceConfig, SystemClock};
 use slipway_store::{SealingKey, Store, StoreConfig, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,7 @@ impl Controller {
         let key = sealing_key(config.secrets.sealing_key.expose_secret()).ok_or(StartError::SealingKey)?;
         let store = Store::connect(StoreConfig::new(config.database_url.clone(), key)).await?;
         let service = Service::new(service_config(&config), store, engine, Arc::new(SystemClock));
+        service.router_set(config.router.clone());
         let fail = |source| StartError::Listen { addr: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
         let api_addr = listener.local_addr().map_err(fail)?;
@@ -64,6 +65,7 @@ impl Controller {
     /// Answers requests and reconciles until `shutdown`; then requests in flight get the drain time, and whatever a
     /// reconciler was about is taken up by the next start.
     pub async fn run(self, shutdown: CancellationToken) {
+        let reconciler = tokio::spawn(Reconciler::new(self.service.clone()).run(shutdown.clone()));
         let state = State {
             service: self.service,
             metrics: Metrics::default(),
@@ -72,6 +74,9 @@ impl Controller {
         };
         tracing::info!(addr = %self.api_addr, "the API listens on {}", self.api_addr);
         slipway_api::serve::serve(self.listener, slipway_api::api(state), shutdown, self.config.drain_timeout).await;
+        if let Err(error) = reconciler.await {
+            tracing::error!("the reconciler ended badly: {error}");
+        }
         tracing::info!("the controller has stopped");
     }
 }
@@ -90,11 +95,80 @@ fn service_config(config: &Config) -> ServiceConfig {
 
 fn sealing_key(text: &str) -> Option<SealingKey> {
     let mut bytes = [0_u8; 32];
-    if text.len() != bytes.len() * 2 || !text.is_ascii() {
+    if text.len() != bytes.len() * 2 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
         *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     }
     Some(SealingKey::from_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use slipway_service::RouterEndpoint;
+    use slipway_service::testing::FakeEngine;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::config::UpOptions;
+
+    fn config(dir: &std::path::Path) -> Config {
+        Config::for_up(UpOptions {
+            data_dir: dir.to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            domain: "localhost".to_owned(),
+            router: RouterEndpoint { scheme: "http".to_owned(), port: 8080 },
+        })
+        .unwrap()
+    }
+
+    async fn get(addr: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_starts_answers_stops_and_starts_again_on_the_same_data() {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let controller = Controller::start(config(dir.path()), FakeEngine::new()).await.unwrap();
+            let (addr, shutdown) = (controller.api_addr, CancellationToken::new());
+            let running = tokio::spawn(controller.run(shutdown.clone()));
+            for path in ["/healthz", "/readiness"] {
+                let answer = get(addr, path).await;
+                assert!(
+                    answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nOK"),
+                    "{path}: {answer}"
+                );
+            }
+            assert!(get(addr, "/v2/").await.starts_with("HTTP/1.1 401 "));
+            shutdown.cancel();
+            tokio::time::timeout(Duration::from_secs(20), running).await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn another_sealing_key_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(dir.path());
+        drop(Controller::start(config.clone(), FakeEngine::new()).await.unwrap());
+        config.secrets.sealing_key = "0".repeat(64).into();
+        assert!(matches!(Controller::start(config, FakeEngine::new()).await, Err(StartError::Store(_))));
+    }
+
+    #[test]
+    fn sealing_keys_are_sixty_four_digits() {
+        assert!(sealing_key(&"0aF9".repeat(16)).is_some());
+        for bad in ["", "0", &"0g".repeat(32), &"+1".repeat(32), &"ä".repeat(32), &"0".repeat(66)] {
+            assert!(sealing_key(bad).is_none(), "{bad}");
+        }
+    }
 }

@@ -80,6 +80,22 @@ pub enum Failure {
     Panic(String),
 }
 
+impl Failure {
+    /// Whether it was found while reading the body, before the use case was asked.
+    #[must_use]
+    pub const fn is_about_body(&self) -> bool {
+        match self {
+            Self::Body(_) | Self::NotJson(_) | Self::UnsupportedMediaType(_) => true,
+            Self::Domain(_)
+            | Self::UnknownUrl
+            | Self::MethodNotAllowed { .. }
+            | Self::TooLarge { .. }
+            | Self::Incomplete
+            | Self::Panic(_) => false,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Domain(error)

@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod cx;
 mod deploy;
+mod domain;
 mod engine_error;
 mod hook;
 mod key;

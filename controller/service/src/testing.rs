@@ -86,14 +86,23 @@ struct FakeApp {
 }
 
 /// The log of [`FakeEngine`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct FakeLog {
     lines: Mutex<HashMap<AppId, Vec<LogLine>>>,
+    written: broadcast::Sender<(AppId, LogLine)>,
+}
+
+impl Default for FakeLog {
+    fn default() -> Self {
+        Self { lines: Mutex::default(), written: broadcast::channel(1024).0 }
+    }
 }
 
 impl LogSink for FakeLog {
     fn append(&self, app: AppId, line: LogLine) {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).entry(app).or_default().push(line);
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.entry(app).or_default().push(line.clone());
+        drop(self.written.send((app, line)));
     }
 }
 
@@ -249,6 +258,20 @@ fn unavailable() -> EngineError {
     EngineError::Unavailable { public: "the fake engine is away".to_owned(), context: "scripted".to_owned() }
 }
 
+fn lines_find(lines: &HashMap<AppId, Vec<LogLine>>, app: AppId, query: &LogQuery) -> Vec<LogLine> {
+    let mut found: Vec<LogLine> = lines
+        .get(&app)
+        .into_iter()
+        .flatten()
+        .filter(|line| {
+            query.process_type.as_ref().is_none_or(|wanted| line.source.split('.').next() == Some(wanted.as_str()))
+        })
+        .cloned()
+        .collect();
+    found.drain(..found.len().saturating_sub(query.lines));
+    found
+}
+
 #[async_trait]
 impl Engine for FakeEngine {
     async fn app_apply(&self, spec: AppSpec) -> Result<(), EngineError> {
@@ -362,21 +385,25 @@ impl Engine for FakeEngine {
 
     async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError> {
         let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found: Vec<LogLine> = lines
-            .get(&app)
-            .into_iter()
-            .flatten()
-            .filter(|line| {
-                query.process_type.as_ref().is_none_or(|wanted| line.source.split('.').next() == Some(wanted.as_str()))
-            })
-            .cloned()
-            .collect();
-        found.drain(..found.len().saturating_sub(query.lines));
-        Ok(found)
+        Ok(lines_find(&lines, app, &query))
     }
 
     async fn log_follow(&self, app: AppId, query: LogQuery) -> Result<BoxStream<'static, LogLine>, EngineError> {
-        Ok(futures::stream::iter(self.log_read(app, query).await?).boxed())
+        let (known, written) = {
+            // Under one lock, so that no line is in both or in none.
+            let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            (lines_find(&lines, app, &query), self.log.written.subscribe())
+        };
+        let new = futures::stream::unfold(written, move |mut written| async move {
+            loop {
+                match written.recv().await {
+                    Ok((of, line)) if of == app => return Some((line, written)),
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        });
+        Ok(futures::stream::iter(known).chain(new).boxed())
     }
 
     fn log_sink(&self) -> Arc<dyn LogSink> {

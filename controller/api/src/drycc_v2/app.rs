@@ -1,8 +1,6 @@
 //! Apps, scaling and one-off processes. Source: `drycc-v2.md` §2.2.
 
 use http::StatusCode;
-use slipway_core::Error;
-use slipway_core::name::APP_NAME_RULE;
 
 use super::{from_wire, to_wire};
 use crate::call::{Answer, Call, created, empty, ok};
@@ -16,24 +14,8 @@ pub(super) async fn apps_list(call: Call) -> Answer {
 
 pub(super) async fn app_create(call: Call) -> Answer {
     let name = from_wire::app_name(&call)?;
-    let app = call.state.service.app_create(&call.cx, name.as_deref()).await.map_err(with_old_rule)?;
+    let app = call.state.service.app_create(&call.cx, name.as_deref()).await?;
     created(&to_wire::app(&app, call.state.service.app_host(&app)))
-}
-
-/// The rule for names of apps as API 2.1 and older worded it.
-const APP_NAME_RULE_OLD: &str = "App name can only contain a-z (lowercase), 0-9 and hyphens";
-
-/// Adds the old wording of the rule, by which old clients know the error, to the present one. Source: `drycc-v2.md`
-/// §2.2.
-fn with_old_rule(mut error: Error) -> Error {
-    if let Error::Invalid(fields) = &mut error {
-        for field in fields.iter_mut().filter(|field| field.messages.iter().any(|text| text == APP_NAME_RULE)) {
-            if !field.messages.iter().any(|text| text == APP_NAME_RULE_OLD) {
-                field.messages.insert(0, APP_NAME_RULE_OLD.to_owned());
-            }
-        }
-    }
-    error
 }
 
 pub(super) async fn app_read(call: Call) -> Answer {

@@ -13,6 +13,7 @@ mod app;
 pub mod auth;
 mod build;
 mod config;
+mod domain;
 pub mod error;
 mod from_wire;
 mod hook;
@@ -129,6 +130,7 @@ fn app_routes() -> Vec<Route> {
             handler!(release::release_rollback),
         ),
         route(GET, "/v2/apps/{app}/releases/{version}", "drycc_v2_release_read", User, handler!(release::release_read)),
+        route(GET, "/v2/apps/{app}/domains", "drycc_v2_domains_list", User, handler!(domain::domains_list)),
         route(GET, "/v2/apps/{app}/perms", "drycc_v2_perms_list", User, handler!(perm::perms_list)),
         route(POST, "/v2/apps/{app}/perms", "drycc_v2_perm_grant", User, handler!(perm::perm_grant)),
         route(DELETE, "/v2/apps/{app}/perms/{user}", "drycc_v2_perm_revoke", User, handler!(perm::perm_revoke)),

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use slipway_core::app::App;
 use slipway_core::build::Build;
 use slipway_core::config::{Config, SecretText};
+use slipway_core::domain::Domain;
 use slipway_core::key::Key;
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::user::User;
@@ -238,6 +239,19 @@ pub fn key(key: &Key) -> wire::Key {
         fingerprint: fingerprint.clone(),
         created: time(*created),
         updated: time(*updated),
+    }
+}
+
+/// A domain of the app named `app`.
+#[must_use]
+pub fn domain(domain: &Domain, app: &str) -> wire::Domain {
+    let Domain { app: _, owner: _, owner_name, domain, created, updated } = domain;
+    wire::Domain {
+        owner: owner_name.to_string(),
+        created: time(*created),
+        updated: time(*updated),
+        app: app.to_owned(),
+        domain: domain.clone(),
     }
 }
 

@@ -1,0 +1,249 @@
+//! Every route × every role × own and foreign app. A route that is not in the table below fails the test.
+
+use serde_json::{Value, json};
+use slipway_api::route::{Access, Route};
+
+use crate::world::{Database, World, both};
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Anonymous,
+    Stranger,
+    Collaborator,
+    Owner,
+    Admin,
+    Builder,
+}
+
+const ROLES: [Role; 6] = [Role::Anonymous, Role::Stranger, Role::Collaborator, Role::Owner, Role::Admin, Role::Builder];
+
+/// Whose app the request is about, as seen by the owner and the collaborator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    Foreign,
+}
+
+/// Who may do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Everybody.
+    Everybody,
+    /// Every user.
+    Users,
+    /// Administrators.
+    Admins,
+    /// Owner, collaborators, administrators of the app.
+    AppUse,
+    /// Owner and administrators of the app.
+    AppManage,
+    /// As `AppManage`, and the collaborator whom it is about.
+    AppLeave,
+    /// The user whose key it is; others do not learn that it exists.
+    OwnKey,
+    /// The builder.
+    Builder,
+    /// The builder, in the name of a user (`owner`) who must have access to the app.
+    BuilderFor,
+}
+
+/// The rule and the body of every operation.
+#[expect(clippy::match_same_arms, reason = "a row an operation reads better than groups of equal ones")]
+fn rule(operation: &str) -> Option<(Rule, Value)> {
+    use Rule::{Admins, AppLeave, AppManage, AppUse, Builder, BuilderFor, Everybody, OwnKey, Users};
+    let build = json!({"image": "example/app:1", "procfile": {"web": "run"}});
+    let receive = json!({"receive_user": "owner", "receive_repo": "APP"});
+    let found = match operation {
+        "platform_health_check" | "platform_readiness_check" | "platform_metrics_read" => (Everybody, json!(null)),
+        "drycc_v2_user_register" => (Everybody, json!({"username": "NEW", "password": "pw", "email": "a@b.cc"})),
+        "drycc_v2_user_login" => (Everybody, json!({"username": "owner", "password": "pw"})),
+        "drycc_v2_root_read"
+        | "drycc_v2_platform_read"
+        | "drycc_v2_user_whoami"
+        | "drycc_v2_keys_list"
+        | "drycc_v2_apps_list" => (Users, json!(null)),
+        "drycc_v2_user_cancel" => (Admins, json!({"username": "VICTIM"})),
+        "drycc_v2_user_password_change" => (Admins, json!({"username": "VICTIM", "new_password": "new"})),
+        "drycc_v2_token_regenerate" => (Admins, json!({"username": "VICTIM"})),
+        "drycc_v2_users_list" | "drycc_v2_admins_list" => (Admins, json!(null)),
+        "drycc_v2_admin_grant" => (Admins, json!({"username": "VICTIM"})),
+        "drycc_v2_admin_revoke" => (Admins, json!(null)),
+        "drycc_v2_key_create" => (Users, json!({"id": "NEW", "public": "KEY"})),
+        "drycc_v2_key_read" | "drycc_v2_key_delete" => (OwnKey, json!(null)),
+        "drycc_v2_app_create" => (Users, json!({})),
+        "drycc_v2_app_transfer" => (AppManage, json!({"owner": "owner"})),
+        "drycc_v2_app_destroy" => (AppManage, json!(null)),
+        "drycc_v2_app_run" => (AppUse, json!({"command": "true"})),
+        "drycc_v2_app_scale" => (AppUse, json!({"web": 1})),
+        "drycc_v2_config_set" => (AppUse, json!({"values": {"A": "NEW"}})),
+        "drycc_v2_build_create" | "drycc_v2_builds_create" => (AppUse, build),
+        "drycc_v2_release_rollback" => (AppUse, json!({"version": 2})),
+        "drycc_v2_pods_restart" | "drycc_v2_pods_restart_segment" | "drycc_v2_pod_restart" => (AppUse, json!(null)),
+        "drycc_v2_app_read"
+        | "drycc_v2_app_logs"
+        | "drycc_v2_pods_list"
+        | "drycc_v2_pods_list_type"
+        | "drycc_v2_pod_read"
+        | "drycc_v2_config_read"
+        | "drycc_v2_build_current"
+        | "drycc_v2_builds_list"
+        | "drycc_v2_build_logs_list"
+        | "drycc_v2_build_log_read"
+        | "drycc_v2_build_read"
+        | "drycc_v2_releases_list"
+        | "drycc_v2_release_read"
+        | "drycc_v2_domains_list"
+        | "drycc_v2_perms_list" => (AppUse, json!(null)),
+        "drycc_v2_perm_grant" => (AppManage, json!({"username": "stranger"})),
+        "drycc_v2_perm_revoke" => (AppLeave, json!(null)),
+        "drycc_v2_hook_key" | "drycc_v2_hook_keys" | "drycc_v2_hook_apps" | "drycc_v2_hook_release_progress" => {
+            (Builder, json!(null))
+        }
+        "drycc_v2_hook_keys_user" => (BuilderFor, json!(null)),
+        "drycc_v2_hook_config" | "drycc_v2_hook_access" => (BuilderFor, receive),
+        "drycc_v2_hook_build" => (
+            BuilderFor,
+            json!({"receive_user": "owner", "receive_repo": "APP", "image": "example/app:2", "sha": "0a1b2c3d"}),
+        ),
+        "drycc_v2_hook_build_log" => (
+            BuilderFor,
+            json!({"receive_user": "owner", "receive_repo": "APP", "sha": "0a1b2c3d", "state": "failed", "log": "x"}),
+        ),
+        _ => return None,
+    };
+    Some(found)
+}
+
+/// What the caller must see: allowed, or this status.
+#[expect(clippy::match_same_arms, reason = "the order of the arms is what is read")]
+fn expect(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
+    let own = whose == Whose::Own;
+    match (rule, role) {
+        (Rule::Everybody, _) => Ok(()),
+        (Rule::Builder, Role::Builder) => Ok(()),
+        (Rule::BuilderFor, Role::Builder) => {
+            if own {
+                Ok(())
+            } else {
+                Err(403)
+            }
+        }
+        (_, Role::Anonymous | Role::Builder) => Err(401),
+        (Rule::Builder | Rule::BuilderFor, _) => Err(403),
+        (Rule::OwnKey, Role::Owner) => Ok(()),
+        (Rule::OwnKey, _) => Err(404),
+        (_, Role::Admin) | (Rule::Users, _) => Ok(()),
+        (Rule::Admins, _) => Err(403),
+        (Rule::AppUse | Rule::AppManage | Rule::AppLeave, Role::Owner) if own => Ok(()),
+        (Rule::AppUse | Rule::AppLeave, Role::Collaborator) if own => Ok(()),
+        (Rule::AppUse | Rule::AppManage | Rule::AppLeave, _) => Err(403),
+    }
+}
+
+/// Operations after which an app is no longer what the next check expects.
+const SPOILING: [&str; 4] =
+    ["drycc_v2_app_transfer", "drycc_v2_app_destroy", "drycc_v2_perm_grant", "drycc_v2_perm_revoke"];
+
+/// An app for one check, or one that many checks share.
+async fn app(world: &World, route: &Route, whose: Whose, shared: &[String; 2]) -> String {
+    match whose {
+        Whose::Own if SPOILING.contains(&route.operation) => world.app("owner", &["collaborator"]).await,
+        Whose::Own => shared[0].clone(),
+        Whose::Foreign if SPOILING.contains(&route.operation) => world.app("other", &[]).await,
+        Whose::Foreign => shared[1].clone(),
+    }
+}
+
+async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: usize, shared: &[String; 2]) {
+    let (rule, body) = rule(route.operation).unwrap_or_else(|| {
+        panic!("{route:?} is not in this test's table: say there who may call it, with a body that would succeed")
+    });
+    let app = app(world, route, whose, shared).await;
+    let key = if rule == Rule::OwnKey { world.key("owner", &format!("key-{number}")).await } else { String::new() };
+    let victim = if body.to_string().contains("VICTIM") || route.operation == "drycc_v2_admin_revoke" {
+        world.user(&format!("victim-{number}")).await
+    } else {
+        String::new()
+    };
+    let user = match route.operation {
+        "drycc_v2_admin_revoke" => victim.clone(),
+        "drycc_v2_perm_revoke" if whose == Whose::Own => "collaborator".to_owned(),
+        // Nobody has access to the foreign app who could be sent away; the owner counts as granted to administrators.
+        "drycc_v2_perm_revoke" => "admin".to_owned(),
+        _ => "owner".to_owned(),
+    };
+    let path = route
+        .pattern
+        .replace("{app}", &app)
+        .replace("{key*}", &key)
+        .replace("{fingerprint*}", "00:11")
+        .replace("{user}", &user)
+        .replace("{version}", "v1")
+        .replace("{build}", "00000000-0000-0000-0000-000000000000")
+        .replace("{type}", "web")
+        .replace("{ptype}", "web")
+        .replace("{pod}", "none");
+    assert!(!path.contains('{'), "{path} has a variable that this test does not know");
+    let body = match body {
+        Value::Null => None,
+        body => {
+            let text = body.to_string();
+            let text = text.replace("VICTIM", &victim).replace("APP", &app).replace("NEW", &format!("new-{number}"));
+            Some(text.replace("KEY", &World::public_key(number)))
+        }
+    };
+    let mut request = world.request(route.method.as_str(), &path);
+    request = match role {
+        Role::Anonymous => request,
+        Role::Stranger => request.user("stranger"),
+        Role::Collaborator => request.user("collaborator"),
+        Role::Owner => request.user("owner"),
+        Role::Admin => request.user("admin"),
+        Role::Builder => request.builder(),
+    };
+    let reply = match body {
+        Some(body) => request.text_body(body).send().await,
+        None => request.send().await,
+    };
+    let context = format!("{route:?} as {role:?} on {whose:?}: {} {}", reply.status, reply.body);
+    match expect(rule, role, whose) {
+        Ok(()) => {
+            assert!(!matches!(reply.status, 401 | 403) && reply.status < 500, "{context}");
+            assert!(reply.body != "\"No App matches the given query.\"", "{context}");
+        }
+        Err(status) => assert_eq!(reply.status, status, "{context}"),
+    }
+}
+
+async fn every_route(database: Database) {
+    let world = World::new(database).await;
+    let routes: Vec<Route> = world.api.table().iter().cloned().collect();
+    let shared = [world.app("owner", &["collaborator"]).await, world.app("other", &[]).await];
+    let mut number = 0;
+    for route in &routes {
+        for role in ROLES {
+            for whose in [Whose::Own, Whose::Foreign] {
+                number += 1;
+                check(&world, route, role, whose, number, &shared).await;
+            }
+        }
+    }
+}
+
+both!(every_route, every_route_lets_in_whom_it_should_and_nobody_else);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operation_ids_and_rows_are_unique() {
+    let world = World::new(Database::Sqlite).await;
+    let mut ids: Vec<&str> = world.api.table().iter().map(|route| route.operation).collect();
+    let mut rows: Vec<String> =
+        world.api.table().iter().map(|route| format!("{} {}", route.method, route.pattern)).collect();
+    let (id_count, row_count) = (ids.len(), rows.len());
+    ids.sort_unstable();
+    ids.dedup();
+    rows.sort_unstable();
+    rows.dedup();
+    assert_eq!((ids.len(), rows.len()), (id_count, row_count));
+    assert!(world.api.table().iter().all(|route| route.pattern.starts_with("/v2") || route.access == Access::Public));
+}

@@ -1,0 +1,10 @@
+//! The API through its front door: real routes, a real service layer and database, an engine in memory.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must stop")]
+
+mod access;
+mod bad_input;
+mod convention;
+mod golden;
+mod serve;
+mod world;

@@ -1,0 +1,287 @@
+//! A controller in this process: its API, its service layer, its database, and an engine in memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use poem::{Body, Endpoint, Request};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use slipway_api::{Api, Metrics, Platform, State};
+use slipway_core::log::LogLine;
+use slipway_engine::Engine;
+use slipway_service::testing::FakeEngine;
+use slipway_service::{Reconciler, Service, ServiceConfig, SystemClock};
+use slipway_store::testing::{Backend, TestStore};
+use tokio_util::sync::CancellationToken;
+
+/// Which database a test runs on.
+pub type Database = Backend;
+
+/// One test on both databases.
+macro_rules! both {
+    ($test:ident, $name:ident) => {
+        mod $name {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                super::$test(crate::world::Database::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn postgres() {
+                super::$test(crate::world::Database::Postgres).await;
+            }
+        }
+    };
+}
+pub(crate) use both;
+
+/// Users there are from the beginning; the first is the administrator. All have the password `pw`.
+const USERS: [&str; 5] = ["admin", "owner", "collaborator", "stranger", "other"];
+
+fn platform() -> Platform {
+    Platform { ssh: Some(":2222".to_owned()), domain: "example.com".to_owned(), router: None }
+}
+
+/// A controller in this process.
+pub struct World {
+    pub api: Api,
+    pub service: Service,
+    pub engine: Arc<FakeEngine>,
+    pub shutdown: CancellationToken,
+    tokens: HashMap<&'static str, String>,
+    apps_made: AtomicUsize,
+    _store: TestStore,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl World {
+    pub const BUILDER_KEY: &str = "the-builders-key";
+
+    pub async fn new(database: Database) -> Self {
+        let store = TestStore::open(database).await;
+        let config = ServiceConfig::new(
+            "example.com",
+            SecretString::from(Self::BUILDER_KEY),
+            SecretString::from("0123456789abcdef".repeat(4)),
+        );
+        let engine = FakeEngine::new();
+        let service =
+            Service::new(config, store.store.clone(), Arc::clone(&engine) as Arc<dyn Engine>, Arc::new(SystemClock));
+        let shutdown = CancellationToken::new();
+        tokio::spawn(Reconciler::new(service.clone()).run(shutdown.clone()));
+
+        let state = State {
+            service: service.clone(),
+            metrics: Metrics::default(),
+            platform: platform(),
+            shutdown: shutdown.clone(),
+        };
+        let mut world = Self {
+            api: slipway_api::api(state),
+            service,
+            engine,
+            shutdown,
+            tokens: HashMap::new(),
+            apps_made: AtomicUsize::new(0),
+            _store: store,
+        };
+        for name in USERS {
+            world.user(name).await;
+            let body = json!({"username": name, "password": "pw"});
+            let reply = world.request("POST", "/v2/auth/login/").json_body(&body).send().await;
+            let token = reply.json()["token"].as_str().expect("a token").to_owned();
+            world.tokens.insert(name, token);
+        }
+        world
+    }
+
+    /// What another [`Api`] over the same service needs.
+    pub fn state(&self) -> State {
+        State {
+            service: self.service.clone(),
+            metrics: Metrics::default(),
+            platform: platform(),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
+    pub fn token(&self, user: &str) -> &str {
+        &self.tokens[user]
+    }
+
+    /// Registers a user and gives the name back.
+    pub async fn user(&self, name: &str) -> String {
+        let body = json!({"username": name, "password": "pw", "email": format!("{name}@example.com")});
+        let reply = self.request("POST", "/v2/auth/register/").json_body(&body).send().await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        name.to_owned()
+    }
+
+    /// Makes an app with this name.
+    pub async fn named_app(&self, owner: &str, name: &str) {
+        let reply = self.request("POST", "/v2/apps/").user(owner).json_body(&json!({ "id": name })).send().await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+    }
+
+    /// Makes an app with a build, and gives its name.
+    pub async fn app(&self, owner: &str, collaborators: &[&str]) -> String {
+        let name = format!("app-{}", self.apps_made.fetch_add(1, Ordering::Relaxed));
+        self.named_app(owner, &name).await;
+        let build = json!({"image": "example/app:1", "procfile": {"web": "run"}});
+        let reply =
+            self.request("POST", &format!("/v2/apps/{name}/builds/")).user(owner).json_body(&build).send().await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        for collaborator in collaborators {
+            let body = json!({ "username": collaborator });
+            let reply =
+                self.request("POST", &format!("/v2/apps/{name}/perms/")).user(owner).json_body(&body).send().await;
+            assert_eq!(reply.status, 201, "{reply:?}");
+        }
+        name
+    }
+
+    /// Adds a key of a user and gives its label.
+    pub async fn key(&self, user: &str, id: &str) -> String {
+        let number = 1_000_000 + self.apps_made.fetch_add(1, Ordering::Relaxed);
+        let body = json!({"id": id, "public": Self::public_key(number)});
+        let reply = self.request("POST", "/v2/keys/").user(user).json_body(&body).send().await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        id.to_owned()
+    }
+
+    /// The fingerprint of a user's first key.
+    pub async fn fingerprint(&self, user: &str) -> String {
+        let reply = self.request("GET", "/v2/keys/").user(user).send().await;
+        reply.json()["results"][0]["fingerprint"].as_str().expect("a fingerprint").to_owned()
+    }
+
+    /// A well-formed Ed25519 public key, another one for each number.
+    pub fn public_key(number: usize) -> String {
+        let mut blob = Vec::new();
+        let mut point = [7_u8; 32];
+        point[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        for part in [&b"ssh-ed25519"[..], &point[..]] {
+            blob.extend_from_slice(&u32::try_from(part.len()).unwrap().to_be_bytes());
+            blob.extend_from_slice(part);
+        }
+        format!("ssh-ed25519 {}", STANDARD.encode(blob))
+    }
+
+    /// Writes a line to an app's log, as its process would.
+    pub async fn log(&self, app: &str, source: &str, text: &str) {
+        let reply = self.request("GET", &format!("/v2/apps/{app}/")).user("owner").send().await;
+        let id = reply.json()["uuid"].as_str().unwrap().parse().unwrap();
+        let line = LogLine { time: self.service.now(), source: source.to_owned(), text: text.to_owned() };
+        self.engine.log_sink().append(id, line);
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Call<'_> {
+        let request = Request::builder().method(method.parse().unwrap()).uri_str(path).finish();
+        Call { world: self, request }
+    }
+
+    /// What differs from run to run, and what stands for it in snapshots.
+    pub fn redactions() -> Vec<(&'static str, &'static str)> {
+        vec![
+            (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
+            (r#""token": "[0-9a-f]{40}""#, r#""token": "[token]""#),
+            (r#""seen": "[^"]*""#, r#""seen": "[seen]""#),
+            (r"blog-[0-9a-f]{7}\b", "blog-[short uuid]"),
+            (r"run\.[a-z0-9]{5}", "run.[random]"),
+            (r"-run-[a-z0-9]{5}", "-run-[random]"),
+        ]
+    }
+}
+
+/// A request to be sent.
+pub struct Call<'a> {
+    world: &'a World,
+    request: Request,
+}
+
+impl Call<'_> {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        self.request.headers_mut().insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
+        self
+    }
+
+    pub fn user(self, user: &str) -> Self {
+        let value = format!("token {}", self.world.token(user));
+        self.header("authorization", &value)
+    }
+
+    pub fn builder(self) -> Self {
+        self.header("x-slipway-builder-auth", World::BUILDER_KEY)
+    }
+
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        self.request.set_body(body);
+        self
+    }
+
+    pub fn text_body(self, body: impl Into<String>) -> Self {
+        let body: String = body.into();
+        self.header("content-type", "application/json").body(body)
+    }
+
+    pub fn json_body(self, body: &Value) -> Self {
+        self.text_body(body.to_string())
+    }
+
+    pub async fn send(self) -> Reply {
+        let api = self.world.api.clone();
+        self.send_to(&api).await
+    }
+
+    pub async fn send_to(self, api: &Api) -> Reply {
+        let response = api.get_response(self.request).await;
+        let (parts, body) = response.into_parts();
+        Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.into_string().await.expect("a body in UTF-8"),
+        }
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The answer as it is kept in snapshots: status, the headers that matter, the body.
+    pub fn render(&self) -> String {
+        let mut text = self.status.to_string();
+        for name in ["content-type", "www-authenticate", "retry-after", "allow", "x-drycc-release", "x-deis-release"] {
+            if let Some(value) = self.header(name) {
+                text = format!("{text}\n{name}: {value}");
+            }
+        }
+        let body = serde_json::from_str::<Value>(&self.body)
+            .and_then(|body| serde_json::to_string_pretty(&body))
+            .unwrap_or_else(|_| self.body.clone());
+        format!("{text}\n\n{body}")
+    }
+}

@@ -1,0 +1,73 @@
+//! The command line of `slipway-controller`.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use slipway_engine::Engine;
+use slipway_local::{LocalConfig, LocalEngine};
+use slipway_slug::SlugStore;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Config, Controller, telemetry};
+
+/// The Slipway controller.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answers the APIs, makes this machine's engine follow the database. Settings are environment variables: `SLIPWAY_LISTEN`,
+    /// `DATABASE_URL`, `SLIPWAY_DATA`, `SLIPWAY_DOMAIN` and others.
+    Serve,
+}
+
+impl Arguments {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Serve => serve().await,
+        }
+    }
+}
+
+async fn serve() -> anyhow::Result<()> {
+    let config = Config::from_env()?;
+    telemetry::start(&config.telemetry)?;
+    let shutdown = CancellationToken::new();
+    stop_on_signal(shutdown.clone())?;
+    let slugs = SlugStore::open(config.data_dir.join("slugs")).context("cannot open the store of slugs")?;
+    let local = LocalConfig::new(config.data_dir.join("engine"), slugs);
+    let engine = LocalEngine::start(local).await.context("cannot start the local engine")?;
+    let controller = Controller::start(config, Arc::clone(&engine) as Arc<dyn Engine>).await?;
+    controller.run(shutdown).await;
+    engine.shutdown().await;
+    Ok(())
+}
+
+/// Stops on SIGTERM and SIGINT; the second one ends the process at once.
+fn stop_on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    tokio::spawn(async move {
+        for is_second in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if is_second {
+                std::process::exit(130);
+            }
+            shutdown.cancel();
+        }
+    });
+    Ok(())
+}
