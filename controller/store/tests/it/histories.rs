@@ -27,7 +27,7 @@ both! {
             let page = build_logs_list(db, blog.id, Page { limit: 1, offset: 0 }).await?;
             assert_eq!(page.total, u64::try_from(BUILD_LOGS_KEPT).unwrap());
             let (newest, text) = build_log_latest(db, blog.id).await?.unwrap();
-            assert_eq!(page.items, [newest.clone()]);
+            assert_eq!(page.items, std::slice::from_ref(&newest));
             assert_eq!((newest.outcome, text), (BuildOutcome::Failed, vec![0, 255, 23]));
             assert_eq!(build_log_by_id(db, blog.id, newest.id).await?.unwrap().0, newest);
             assert_eq!(build_log_by_id(db, other.id, newest.id).await?, None);
@@ -59,7 +59,7 @@ both! {
             new.created = at(2);
             new.outcome = EventOutcome::Refused;
             let second = event_insert(db, &new).await?;
-            new.subject_id = "2".to_owned();
+            "2".clone_into(&mut new.subject_id);
             new.created = at(3);
             let third = event_insert(db, &new).await?;
             let page = events_list(db, Page { limit: 2, offset: 0 }).await?;

@@ -1,6 +1,6 @@
 //! The tables of both databases: alike, sound, and to be taken back and made again.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -83,17 +83,16 @@ async fn every_reference_leads_an_index_and_cascades_as_meant() {
     let sql = "SELECT t.name || '.' || f.\"from\" || ' ' || f.on_delete AS line
                FROM sqlite_master t, pragma_foreign_key_list(t.name) f WHERE t.type = 'table'";
     let references = sqlite_lines(&lite, sql);
-    let leading: BTreeMap<String, ()> = sqlite_lines(
+    let leading: BTreeSet<String> = sqlite_lines(
         &lite,
         "SELECT t.name || '.' || c.name AS line FROM sqlite_master t, pragma_index_list(t.name) i, pragma_index_info(i.name) c
          WHERE t.type = 'table' AND c.seqno = 0 AND NOT i.partial",
     )
     .into_iter()
-    .map(|line| (line, ()))
     .collect();
     for reference in &references {
         let (column, on_delete) = reference.split_once(' ').unwrap();
-        assert!(leading.contains_key(column), "{column} leads no index");
+        assert!(leading.contains(column), "{column} leads no index");
         let expect = if column == "apps.owner" { "NO ACTION" } else { "CASCADE" };
         assert_eq!(on_delete, expect, "{column}");
     }
@@ -183,7 +182,7 @@ async fn addresses_that_make_no_sense_are_refused_without_being_shown() {
 async fn look_ups_that_must_be_fast_use_their_index() {
     let lite = TestStore::open(Backend::Sqlite).await;
     for (query, index) in [
-        ("SELECT * FROM users WHERE key_hash = x'00'", "users_1|users_key|autoindex_users"),
+        ("SELECT * FROM users WHERE key_hash = x'00'", "autoindex_users"),
         ("SELECT * FROM keys WHERE fingerprint = 'x'", "autoindex_keys"),
         ("SELECT * FROM apps WHERE name = 'x'", "autoindex_apps"),
         ("SELECT * FROM releases WHERE app = 'x' ORDER BY version DESC", "autoindex_releases"),
@@ -195,7 +194,7 @@ async fn look_ups_that_must_be_fast_use_their_index() {
         let plan: Vec<Plan> =
             diesel::RunQueryDsl::load(diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")), &mut conn).unwrap();
         let plan: Vec<String> = plan.into_iter().map(|step| step.detail).collect();
-        assert!(index.split('|').any(|name| plan[0].contains(name)), "{query}: {plan:?}");
+        assert!(plan[0].contains(index), "{query}: {plan:?}");
     }
 }
 

@@ -95,7 +95,7 @@ both! {
         let mut db = store.read().await.unwrap();
         let mut names = async |limit, offset| {
             let page = users_list(&mut db, Page { limit, offset }).await.unwrap();
-            (page.total, page.items.into_iter().map(|user| user.username.to_string()).collect::<Vec<_>>().join(""))
+            (page.total, page.items.into_iter().map(|user| user.username.to_string()).collect::<String>())
         };
         assert_eq!(names(2, 0).await, (5, "ca".to_owned()));
         assert_eq!(names(2, 4).await, (5, "e".to_owned()));
@@ -166,7 +166,7 @@ both! {
             assert!(perm_grant(db, blog.id, bob.id, at(0)).await?);
             assert_eq!(keys_by_app(db, blog.id).await?.len(), 2);
             assert!(key_delete(db, bob.id, "z").await?);
-            assert_eq!(keys_by_app(db, blog.id).await?, [first.clone()]);
+            assert_eq!(keys_by_app(db, blog.id).await?, std::slice::from_ref(&first));
             assert_eq!(keys_by_user(db, bob.id).await?, [first]);
             Ok(())
         }).await.unwrap();
@@ -180,7 +180,7 @@ both! {
             assert!(perm_grant(db, blog.id, eve.id, at(0)).await?);
             assert!(!perm_grant(db, blog.id, eve.id, at(1)).await?);
             assert!(perm_is_collaborator(db, blog.id, eve.id).await?);
-            assert_eq!(perms_list(db, blog.id).await?, [eve.clone()]);
+            assert_eq!(perms_list(db, blog.id).await?, std::slice::from_ref(&eve));
             assert_eq!(apps_names_visible(db, eve.id).await?, [blog.name]);
             assert!(perm_revoke(db, blog.id, eve.id).await?);
             assert!(!perm_revoke(db, blog.id, eve.id).await?);
