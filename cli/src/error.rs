@@ -180,6 +180,10 @@ fn bad_request(api: &ApiError) -> (String, String) {
             }
         }
     }
+    // For old clients servers give the old rule beside the one that holds (§2.2).
+    if lines.iter().any(|line| line.starts_with("App name must start with")) {
+        lines.retain(|line| !line.starts_with("App name can only contain"));
+    }
     lines.dedup();
     let text = lines.join("\n").replace("\\n", "\n");
     let hint = match () {

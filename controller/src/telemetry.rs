@@ -1,5 +1,7 @@
 //! Where log lines go, and which.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -36,6 +38,8 @@ pub enum TelemetryError {
 pub fn start(telemetry: &Telemetry) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&telemetry.filter)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for terminals; whether those want any is looked up by the subscriber (`NO_COLOR`).
+    let builder = if std::io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
     let started = if telemetry.is_json { builder.json().finish().try_init() } else { builder.finish().try_init() };
     started.map_err(|_| TelemetryError::Taken)
 }

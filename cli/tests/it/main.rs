@@ -8,3 +8,5 @@ mod person;
 mod refusals;
 mod server;
 mod spelling;
+#[cfg(feature = "up")]
+mod up;

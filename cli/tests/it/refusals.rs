@@ -13,6 +13,11 @@ fn refusals_are_said_in_words_with_what_to_do_next() {
         ),
         (400, r#"{"id":["This field may not be blank."]}"#, "Error: An id is required\n"),
         (400, r#"{"id":["This field is required."]}"#, "Error: id: This field is required.\n"),
+        (
+            400,
+            r#"{"id":["App name can only contain a-z (lowercase), 0-9 and hyphens","App name must start with a letter"]}"#,
+            "Error: App name must start with a letter\n",
+        ),
         (400, r#"{"detail":"one\\ntwo"}"#, "Error: one\ntwo\n"),
         (400, "<html>nginx</html>", "Error: Unknown Error (400)\n"),
         (

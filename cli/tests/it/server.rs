@@ -84,7 +84,7 @@ async fn answer(
     request: http::Request<hyper::body::Incoming>,
 ) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let line = format!("{} {}", parts.method, parts.uri);
     let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut script = script.lock().unwrap();
