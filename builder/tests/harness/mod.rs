@@ -1,5 +1,7 @@
 //! A builder on a free port with everything around it in memory, and repositories of its users.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails its test by panicking")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::process::Stdio;
