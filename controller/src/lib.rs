@@ -13,3 +13,4 @@ pub mod telemetry;
 pub use config::{Config, ConfigError, UpOptions};
 pub use run::{Controller, StartError};
 pub use secrets::{Secrets, SecretsError};
+pub use slipway_service::RouterEndpoint;

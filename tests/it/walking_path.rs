@@ -71,8 +71,10 @@ fn a_static_site_answers() {
 
 #[test]
 fn the_same_path_works_on_postgresql() {
-    let database = PostgresDatabase::create();
-    let mut platform = Platform::start_with(&[], &[("DATABASE_URL", &database.url)]);
+    // The server ends with this process.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(slipway_store::testing::postgres_database(false));
+    let mut platform = Platform::start_with(&[], &[("DATABASE_URL", &database)]);
     let user = platform.user("dora");
     let repo = Repo::server("one");
     user.deploy(&repo, "pg");
@@ -168,26 +170,4 @@ fn collaborators_come_and_go() {
 /// The process id in an answer of the small server.
 pub fn pid_of(body: &str) -> u32 {
     body.split("pid=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap()
-}
-
-/// A database of its own on the `PostgreSQL` server that `tests/support/postgres` started.
-struct PostgresDatabase {
-    url: String,
-}
-
-impl PostgresDatabase {
-    fn create() -> Self {
-        let server = std::env::var("SLIPWAY_TEST_POSTGRES_URL").expect(
-            "SLIPWAY_TEST_POSTGRES_URL is not set: run the tests with `make test`, or under tests/support/postgres",
-        );
-        let name = format!("it_{}", std::process::id());
-        slipway_tests::Run::of(
-            std::process::Command::new("psql").arg(&server).args(["-qc", &format!("CREATE DATABASE {name}")]),
-        )
-        .ok();
-        let (base, query) = server.split_once('?').map_or((server.as_str(), None), |(base, query)| (base, Some(query)));
-        let (front, _) = base.rsplit_once('/').unwrap();
-        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        Self { url: format!("{front}/{name}{query}") }
-    }
 }

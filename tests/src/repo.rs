@@ -16,6 +16,7 @@ pub const SERVER: &str = r#"import http.server, os, sys, time
 time.sleep(float(os.environ.get("BOOT_SECONDS", "0")))
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: unbuffered they wait for each other's acknowledgement
     def do_GET(self):
         text = "text=%s release=%s greeting=%s pid=%d path=%s\n" % (
             open("text").read().strip(), os.environ.get("WORKFLOW_RELEASE"), os.environ.get("GREETING"),

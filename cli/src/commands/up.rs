@@ -14,11 +14,10 @@ use std::time::Duration;
 
 use slipway_builder::build::{LocalBuilder, LocalBuilderConfig, ToolEnv, serve_static};
 use slipway_builder::{Builder, BuilderConfig};
-use slipway_controller::{Config, Controller, StartError, UpOptions, telemetry};
+use slipway_controller::{Config, Controller, RouterEndpoint, StartError, UpOptions, telemetry};
 use slipway_engine::Engine as _;
 use slipway_local::{LocalConfig, LocalEngine};
 use slipway_router_sync::{BindError, Router, RouterConfig};
-use slipway_service::RouterEndpoint;
 use slipway_slug::SlugStore;
 use slipway_wire::drycc_v2::Platform;
 use tokio::signal::unix::{SignalKind, signal};
