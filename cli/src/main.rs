@@ -1,7 +1,7 @@
 //! The slipway command line.
 //!
 //! Arguments are brought to one spelling ([`spelling`]), parsed ([`args`]), and handed with the settings to a command
-//! ([`commands`]). Data goes to stdout and talk to stderr, only through [`print`].
+//! ([`commands`]). Data goes to stdout and talk to stderr, only through [`mod@print`].
 
 mod api;
 mod args;

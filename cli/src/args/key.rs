@@ -11,7 +11,7 @@ pub enum KeyCommand {
     List(#[command(flatten)] Limit),
     /// Add a public key; without a file, one of ~/.ssh
     Add {
-        /// [NAME] FILE: the file of the public key, and what to call it
+        /// What to call it (optional), and the file of the public key
         #[arg(num_args = 0..=2, value_name = "NAME FILE")]
         words: Vec<String>,
     },
