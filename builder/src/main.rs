@@ -41,7 +41,7 @@ async fn main() -> anyhow::Result<()> {
     let key = std::env::var("SLIPWAY_BUILDER_KEY").context("SLIPWAY_BUILDER_KEY is not set")?;
     let slugs = SlugStore::open(settings.data.join("slugs")).context("cannot open the slug store")?;
     let tools = ToolEnv::from_vars(std::env::vars_os());
-    let source = LocalBuilder::open(LocalBuilderConfig::new(settings.data.clone(), tools, Vec::new()), slugs)
+    let source = LocalBuilder::open(LocalBuilderConfig::new(settings.data.clone(), tools, None), slugs)
         .context("cannot prepare the builds")?;
     let config = BuilderConfig {
         ssh: settings.ssh,

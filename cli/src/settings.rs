@@ -162,6 +162,12 @@ pub fn all_variables() -> impl Iterator<Item = (OsString, OsString)> {
     env::vars_os()
 }
 
+/// Where this process finds programs (`PATH`), if that is set and can be told to others.
+#[cfg(feature = "up")]
+pub fn search_path() -> Option<String> {
+    env::var("PATH").ok().filter(|path| !path.is_empty())
+}
+
 /// Whether addresses that users supply may be private ones (`SLIPWAY_ALLOW_PRIVATE_ADDRESSES=1`).
 #[cfg(feature = "up")]
 pub fn private_addresses_allowed() -> bool {

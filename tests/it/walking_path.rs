@@ -1,5 +1,6 @@
 //! The whole main job: from registration to an answer in the browser, and what comes after.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -46,6 +47,34 @@ fn a_python_app_with_packages_lives_its_whole_life() {
     assert_eq!(platform.get("snake", "/").status, 404);
     user.cli(&["apps:info", "-a", "snake"]).fails().says("No App matches the given query.");
     assert!(!repo.run(&["remote"]).stdout.contains("slipway"), "the remote is removed");
+}
+
+#[test]
+fn a_static_site_survives_a_move_of_the_platforms_own_program() {
+    let mut platform = Platform::start();
+    platform.stop();
+    platform.move_program("slipway-1");
+    platform.launch();
+    let user = platform.user("ada");
+    user.deploy(&Repo::with(&[("index.html", "<html>still here</html>")]), "site");
+    platform.answers("site", "still here");
+    platform.stop();
+    platform.move_program("slipway-2");
+    platform.launch();
+    platform.answers("site", "still here");
+}
+
+#[test]
+fn apps_find_the_tools_that_their_builds_found() {
+    let tools = tempfile::tempdir().unwrap();
+    let tool = tools.path().join("my-greeter");
+    std::fs::write(&tool, "#!/bin/sh\necho Grüezi\n").unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+    let platform = Platform::start_with(&[], &[("PATH", &path)]);
+    let user = platform.user("ada");
+    user.deploy(&Repo::server("one"), "app");
+    user.cli(&["run", "-a", "app", "my-greeter"]).ok().says("Grüezi");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::{Run, User, eventually};
 pub struct Platform {
     dir: tempfile::TempDir,
     child: Option<Child>,
+    program: PathBuf,
     flags: Vec<String>,
     env: Vec<(String, String)>,
     endpoints: Option<Endpoints>,
@@ -72,6 +73,7 @@ impl Platform {
         let mut platform = Self {
             dir: tempfile::Builder::new().prefix("slipway-it-").tempdir().unwrap(),
             child: None,
+            program: slipway_binary().to_owned(),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             endpoints: None,
@@ -115,7 +117,7 @@ impl Platform {
             Some(endpoints) => pick(endpoints).to_string(),
             None => "127.0.0.1:0".to_owned(),
         };
-        let mut command = Command::new(slipway_binary());
+        let mut command = Command::new(&self.program);
         command.arg("up").arg("--data").arg(self.data());
         command.args(["--api", &port(|e| e.api), "--ssh", &port(|e| e.ssh)]);
         command.args(["--router", &port(|e| e.router), "--router-tls", &port(|e| e.router_tls)]);
@@ -149,6 +151,16 @@ impl Platform {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
+    }
+
+    /// Moves the program to another place, which the next start uses.
+    pub fn move_program(&mut self, name: &str) {
+        let target = self.dir.path().join(name);
+        std::fs::copy(&self.program, &target).unwrap();
+        if self.program.starts_with(self.dir.path()) {
+            std::fs::remove_file(&self.program).unwrap();
+        }
+        self.program = target;
     }
 
     /// Kills it with SIGKILL: nothing of it can tidy up.

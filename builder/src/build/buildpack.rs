@@ -108,8 +108,8 @@ pub struct Compile<'a> {
     pub output: &'a BuildOutput,
     /// The app's config values.
     pub env: &'a BTreeMap<String, SecretText>,
-    /// The command that serves a directory on `$PORT`, without the directory.
-    pub static_server: &'a [String],
+    /// The shell words that serve a directory on `$PORT`, without the directory.
+    pub static_server: Option<&'a str>,
     /// A private directory for this build, gone after it.
     pub scratch: &'a Path,
     /// Full commit hash.

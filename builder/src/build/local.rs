@@ -76,9 +76,11 @@ pub struct LocalBuilderConfig {
     pub limits: BuildLimits,
     /// How many builds run at once; others wait. Default: half of the processors, at least 1.
     pub concurrency: usize,
-    /// The command that serves a directory on `$PORT`, to which the directory is added: what runs apps of static
-    /// files, for example `/usr/bin/slipway static-server`. Empty: there is none.
-    pub static_server: Vec<String>,
+    /// The beginning of a shell command that serves a directory on `$PORT`, to which the directory is added: what runs
+    /// apps of static files. It becomes part of releases, which outlive this program and its place on disk; so it
+    /// names a variable of the app's environment rather than a file, for example `exec "$SLIPWAY_BIN" static-server`.
+    /// `None`: there is none.
+    pub static_server: Option<String>,
     /// What of this machine's environment builds see.
     pub tools: ToolEnv,
     /// Classic buildpacks on this machine, by the name that `BUILDPACK_URL` may have. Default: none.
@@ -91,7 +93,7 @@ impl LocalBuilderConfig {
     /// The defaults, with `data` as data directory, the tools of `tools`, and `static_server` as
     /// [`LocalBuilderConfig::static_server`].
     #[must_use]
-    pub fn new(data: PathBuf, tools: ToolEnv, static_server: Vec<String>) -> Self {
+    pub fn new(data: PathBuf, tools: ToolEnv, static_server: Option<String>) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             data,
@@ -176,7 +178,7 @@ impl LocalBuilder {
             runner: &runner,
             output,
             env: &request.env,
-            static_server: &self.config.static_server,
+            static_server: self.config.static_server.as_deref(),
             scratch: &scratch,
             sha: &request.sha,
         };

@@ -34,7 +34,7 @@ impl Lab {
     pub fn with(change: impl FnOnce(&mut LocalBuilderConfig)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let slugs = SlugStore::open(dir.path().join("slugs")).unwrap();
-        let server = vec!["/usr/bin/slipway".to_owned(), "static-server".to_owned()];
+        let server = Some(r#"exec "$SLIPWAY_BIN" static-server"#.to_owned());
         let mut config =
             LocalBuilderConfig::new(dir.path().join("data"), ToolEnv::from_vars(std::env::vars_os()), server);
         change(&mut config);

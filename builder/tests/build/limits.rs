@@ -142,7 +142,7 @@ async fn what_an_earlier_run_left_is_ended() {
     let marker = log.lines().find_map(|line| line.strip_prefix("marker ")).unwrap().to_owned();
     let mut stray = Command::new("sleep").arg("600").env("SLIPWAY_BUILD_PROCESS", marker).spawn().unwrap();
     let mut foreign = Command::new("sleep").arg("600").env("SLIPWAY_BUILD_PROCESS", "other/1").spawn().unwrap();
-    let config = LocalBuilderConfig::new(lab.dir.path().join("data"), ToolEnv::from_vars([]), Vec::new());
+    let config = LocalBuilderConfig::new(lab.dir.path().join("data"), ToolEnv::from_vars([]), None);
     LocalBuilder::open(config, lab.slugs.clone()).unwrap();
     assert!(!stray.wait().unwrap().success());
     assert!(is_alive(foreign.id()), "other platforms' builds are left alone");

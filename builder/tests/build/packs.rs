@@ -229,7 +229,7 @@ async fn static_files() {
     let lab = Lab::new();
     let (built, log) = lab.built(lab.fixture("static"), &[]).await;
     assert!(log.contains("-----> Static app detected"), "{log}");
-    assert_eq!(built.procfile["web"], "/usr/bin/slipway static-server .");
+    assert_eq!(built.procfile["web"], r#"exec "$SLIPWAY_BIN" static-server ."#);
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -252,7 +252,7 @@ async fn static_files() {
 
     let source = lab.source(&[("static.json", r#"{"root":"dist it"}"#), ("dist it/index.html", "x")]);
     let (built, _) = lab.built(source, &[]).await;
-    assert_eq!(built.procfile["web"], "/usr/bin/slipway static-server 'dist it'");
+    assert_eq!(built.procfile["web"], r#"exec "$SLIPWAY_BIN" static-server 'dist it'"#);
     let (text, _) = lab.failed(lab.source(&[("static.json", r#"{"root":"gone"}"#)]), &[]).await;
     assert!(text.contains("static.json: 'root' names gone"), "{text}");
 }

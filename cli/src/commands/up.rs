@@ -30,6 +30,9 @@ use crate::args::up::UpArgs;
 use crate::error::{Error, Result, chain};
 use crate::{print, settings};
 
+/// The variable by which apps find this program: sites of static files are served by it. A release that named the file
+/// itself would break when the program is moved or upgraded.
+const PROGRAM: &str = "SLIPWAY_BIN";
 /// How long requests to apps may still take when the platform stops.
 const ROUTER_DRAIN: Duration = Duration::from_secs(5);
 
@@ -52,7 +55,7 @@ pub async fn up(args: UpArgs) -> Result {
         .map_err(|error| failed("cannot set up logging", &error))?;
 
     let slugs = SlugStore::open(dir.join("slugs")).map_err(|error| failed("cannot open the slug store", &error))?;
-    let engine = LocalEngine::start(LocalConfig::new(dir.join("engine"), slugs.clone()))
+    let engine = LocalEngine::start(local_engine(&dir, slugs.clone())?)
         .await
         .map_err(|error| failed("cannot start the engine", &error))?;
 
@@ -142,9 +145,22 @@ async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static s
     name
 }
 
-fn local_builder(dir: &Path, slugs: SlugStore) -> Result<LocalBuilder> {
+fn local_engine(dir: &Path, slugs: SlugStore) -> Result<LocalConfig> {
     let program = std::env::current_exe().map_err(|error| failed("cannot find this program's own file", &error))?;
-    let static_server = vec![program.to_string_lossy().into_owned(), "static-server".to_owned()];
+    let program = program.into_os_string().into_string().map_err(|_| {
+        Error::new("cannot tell apps where this program is: its path is not UTF-8").hint("move it to another directory")
+    })?;
+    let mut config = LocalConfig::new(dir.join("engine"), slugs);
+    // What builds found in the platform's own search path, apps find too.
+    if let Some(path) = settings::search_path() {
+        config.path = path;
+    }
+    config.env.insert(PROGRAM.to_owned(), program);
+    Ok(config)
+}
+
+fn local_builder(dir: &Path, slugs: SlugStore) -> Result<LocalBuilder> {
+    let static_server = Some(format!("exec \"${PROGRAM}\" static-server"));
     let tools = ToolEnv::from_vars(settings::all_variables());
     let mut config = LocalBuilderConfig::new(dir.join("builder"), tools, static_server);
     config.allow_private_addresses = settings::private_addresses_allowed();

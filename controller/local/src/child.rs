@@ -90,6 +90,7 @@ pub(crate) fn environment(launch: &Launch<'_>) -> BTreeMap<String, String> {
     let path = launch.manifest.path_for(&home, base);
     env.insert("PATH".to_owned(), path);
     env.insert("HOME".to_owned(), home);
+    env.extend(launch.config.env.clone());
     env.insert(MARK.to_owned(), launch.records.mark(launch.app));
     if let Some(port) = launch.port {
         env.insert("PORT".to_owned(), port.to_string());

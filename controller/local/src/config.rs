@@ -1,5 +1,6 @@
 //! Settings of the engine.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub struct LocalConfig {
     pub listen: IpAddr,
     /// `PATH` of apps that set none; the slug's own directories come in front. Default the usual system directories.
     pub path: String,
+    /// Variables that every process gets, whatever the app sets. Default none.
+    pub env: BTreeMap<String, String>,
     /// Pause before the first restart of a process that ended; doubles each time. Default 1 s.
     pub backoff_first: Duration,
     /// Longest such pause. Default 5 min.
@@ -49,6 +52,7 @@ impl LocalConfig {
             slugs,
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
             path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            env: BTreeMap::new(),
             backoff_first: Duration::from_secs(1),
             backoff_max: Duration::from_mins(5),
             backoff_reset: Duration::from_mins(1),

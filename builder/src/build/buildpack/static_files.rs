@@ -46,14 +46,12 @@ impl Buildpack for StaticFiles {
                 "static.json: 'root' names {root}, which is no directory of the repository"
             )));
         }
-        let Some((program, args)) = cx.static_server.split_first() else {
+        let Some(server) = cx.static_server else {
             return Err(BuildError::Unavailable(
                 "this platform has no server for static files; add a Procfile".to_owned(),
             ));
         };
         cx.step(&format!("Serving the files of {}", if root == "." { "the repository" } else { &root })).await;
-        let words = std::iter::once(program).chain(args).chain(std::iter::once(&root));
-        let command: Vec<String> = words.map(|word| shell_quote(word)).collect();
-        Ok(Compiled::default().web(command.join(" ")))
+        Ok(Compiled::default().web(format!("{server} {}", shell_quote(&root))))
     }
 }

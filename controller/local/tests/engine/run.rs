@@ -35,7 +35,10 @@ async fn exit_codes_and_output_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_see_their_own_environment_and_nothing_else() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(|config| {
+        config.env.insert("GIVEN".to_owned(), "engine".to_owned());
+    })
+    .await;
     let manifest = SlugManifest {
         env: BTreeMap::from([("BUILT".to_owned(), "{slug}/lib".to_owned()), ("BOTH".to_owned(), "pack".to_owned())]),
         path: vec!["{slug}/bin".to_owned()],
@@ -45,7 +48,7 @@ async fn processes_see_their_own_environment_and_nothing_else() {
     let slug = bed.slug_with(&profile, &manifest);
     let mut spec = run_spec(slug, "env");
     let value = "multi\nline $HOME `id` ${x} \"'";
-    for (name, value) in [("BOTH", "user"), ("ODD", value), ("PORT", "1")] {
+    for (name, value) in [("BOTH", "user"), ("ODD", value), ("PORT", "1"), ("GIVEN", "user")] {
         spec.env.insert(name.to_owned(), SecretText::new(value));
     }
     spec.command = "env -0".to_owned();
@@ -53,8 +56,10 @@ async fn processes_see_their_own_environment_and_nothing_else() {
     let text = String::from_utf8(outcome.output.to_vec()).unwrap();
     let env: BTreeMap<&str, &str> = text.split('\0').filter_map(|entry| entry.split_once('=')).collect();
     let names: Vec<&str> = env.keys().copied().filter(|name| !["_", "OLDPWD", "SHLVL"].contains(name)).collect();
-    let expect = ["BOTH", "BUILT", "HOME", "LANG", "ODD", "PATH", "PORT", "PROFILE", "PWD", "SLIPWAY_ENGINE", "TMPDIR"];
+    let expect =
+        ["BOTH", "BUILT", "GIVEN", "HOME", "LANG", "ODD", "PATH", "PORT", "PROFILE", "PWD", "SLIPWAY_ENGINE", "TMPDIR"];
     assert_eq!(names, expect);
+    assert_eq!(env["GIVEN"], "engine");
     let home = env["HOME"];
     assert_eq!((env["BOTH"], env["ODD"], env["PWD"]), ("user", value, home));
     assert_eq!(env["BUILT"], format!("{home}/lib"));
