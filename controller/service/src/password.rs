@@ -1,5 +1,7 @@
 //! Password hashes, computed apart from the rest and few at a time.
 
+mod django;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,6 +11,8 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use secrecy::{ExposeSecret, SecretString};
 use slipway_core::{Error, Result};
 use tokio::sync::Semaphore;
+
+pub use django::DjangoHash;
 
 /// Longest password, in bytes.
 pub(crate) const PASSWORD_MAX_BYTES: usize = 4096;
@@ -48,17 +52,27 @@ impl Passwords {
         .await?
     }
 
-    /// Whether `password` is that of `hash`; without a hash it takes as long and is not.
+    /// Whether `password` is that of `hash`, which is argon2id's or Django's. Without a hash, and with one of no
+    /// known kind (an account without a password), it takes as long and is not.
     pub(crate) async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool> {
         self.compute(move || {
-            let is_somebody = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-            let is_right = PasswordHash::new(&hash).is_ok_and(|hash| {
-                Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
-            });
-            is_right && is_somebody
+            let password = password.expose_secret().as_bytes();
+            if let Some(hash) = hash.as_deref().and_then(DjangoHash::parse) {
+                return hash.verify(password);
+            }
+            let fits = |hash: &PasswordHash| Argon2::default().verify_password(password, hash).is_ok();
+            if let Some(hash) = hash.as_deref().and_then(|hash| PasswordHash::new(hash).ok()) {
+                return fits(&hash);
+            }
+            let _ = PasswordHash::new(NOBODY).is_ok_and(|nobody| fits(&nobody));
+            false
         })
         .await
+    }
+
+    /// Whether a hash that fits should be made anew, since it is of a kind that is only taken over.
+    pub(crate) fn is_outdated(hash: &str) -> bool {
+        DjangoHash::parse(hash).is_some()
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

@@ -11,15 +11,18 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=16_384;
 
 /// A key that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PublicKey {
+pub struct PublicKey {
     /// The line without blanks around it.
-    pub(crate) public: String,
+    pub public: String,
     /// MD5 fingerprint, lower-case hex with colons.
-    pub(crate) fingerprint: String,
+    pub fingerprint: String,
 }
 
-/// Reads `<type> <base64> [comment]`. The error is the message for the field.
-pub(crate) fn public_key_parse(line: &str) -> Result<PublicKey, String> {
+/// Reads `<type> <base64> [comment]`.
+///
+/// # Errors
+/// The message for the field; it does not quote the key.
+pub fn public_key_parse(line: &str) -> Result<PublicKey, String> {
     let line = line.trim();
     if line.is_empty() {
         return Err("This field may not be blank.".to_owned());

@@ -10,7 +10,7 @@ use slipway_store as store;
 use slipway_store::{StoreError, UniqueOn};
 
 use crate::audit::{event, user_subject};
-use crate::password::PASSWORD_MAX_BYTES;
+use crate::password::{PASSWORD_MAX_BYTES, Passwords};
 use crate::settings::Registration;
 use crate::stored::{Fail, Stored, write};
 use crate::token::Tokens;
@@ -106,12 +106,15 @@ impl Service {
         let is_short = password.expose_secret().len() <= PASSWORD_MAX_BYTES;
         let hash = hash.map(|hash| hash.expose_secret().to_owned()).filter(|_| is_short);
         let password = if is_short { password } else { SecretString::from("") };
-        let is_right = self.passwords().verify(password, hash).await?;
+        let is_right = self.passwords().verify(password.clone(), hash.clone()).await?;
         let Some(user) = user.filter(|user| is_right && user.is_active) else {
             self.throttle().failed(account, cx.remote, cx.now);
             return Err(refused());
         };
         self.throttle().succeeded(account, cx.remote);
+        if let Some(hash) = hash.filter(|hash| Passwords::is_outdated(hash)) {
+            self.password_upgrade(&user, password, &hash).await?;
+        }
         let tokens = self.tokens();
         write!(self, |db| {
             // Read again: the generation may have changed while the password was checked.
@@ -124,6 +127,20 @@ impl Service {
             }
             store::user_touch_login(db, user.id, cx.now).await?;
             Ok::<_, Fail>(token)
+        })
+        .map_err(Error::from)
+    }
+
+    /// Replaces the hash of a password that was just found right, and is kept in an old form.
+    async fn password_upgrade(&self, user: &User, password: SecretString, old: &str) -> Result<()> {
+        let hash = SecretString::from(self.passwords().hash(password).await?);
+        write!(self, |db| {
+            let stored = store::user_password_hash(db, user.id).await?;
+            // Somebody may have changed the password since.
+            if stored.is_some_and(|stored| stored.expose_secret() == old) {
+                store::user_update_password(db, user.id, &hash).await?;
+            }
+            Ok::<_, Fail>(())
         })
         .map_err(Error::from)
     }

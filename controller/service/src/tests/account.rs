@@ -70,6 +70,72 @@ async fn guessing_is_slowed_down_until_time_has_passed() {
     assert!(bed.service.user_login(&cx, "bob", right()).await.is_ok());
 }
 
+/// As an import leaves it: "password of bob", hashed by Django.
+const DJANGO_HASH: &str = "pbkdf2_sha256$24000$Wd8LrTzB2cQe$Y7C8p9jM51UadpxTLpz2/jf3R5eak3378YMRlpsFWmw=";
+
+async fn set_hash(bed: &Bed, name: &str, hash: &str) {
+    let store = &bed.store.store;
+    let user = slipway_store::user_by_name(&mut store.read().await.unwrap(), &name.parse().unwrap()).await.unwrap();
+    let mut transaction = store.transaction().await.unwrap();
+    let hash = SecretString::from(hash);
+    assert!(slipway_store::user_update_password(transaction.db(), user.unwrap().id, &hash).await.unwrap());
+    transaction.commit().await.unwrap();
+}
+
+async fn hash_of(bed: &Bed, name: &str) -> String {
+    let mut db = bed.store.store.read().await.unwrap();
+    let (_, hash) = slipway_store::user_credentials(&mut db, &name.parse().unwrap()).await.unwrap().unwrap();
+    hash.expose_secret().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_django_hash_is_good_for_login_and_becomes_argon2id_by_it() {
+    let bed = Bed::new().await;
+    bed.user("root").await;
+    let bob = bed.user("bob").await;
+    set_hash(&bed, "bob", DJANGO_HASH).await;
+    let anonymous = bed.cx(Actor::Anonymous);
+    for wrong in ["password of ana", "", DJANGO_HASH] {
+        assert!(bed.service.user_login(&anonymous, "bob", SecretString::from(wrong)).await.is_err(), "{wrong}");
+    }
+    assert_eq!(hash_of(&bed, "bob").await, DJANGO_HASH, "a wrong password changes nothing");
+    let token = login(&bed, &anonymous, "bob").await;
+    let upgraded = hash_of(&bed, "bob").await;
+    assert!(upgraded.starts_with("$argon2id$"), "{upgraded}");
+    assert_eq!(login(&bed, &anonymous, "bob").await, token);
+    assert_eq!(hash_of(&bed, "bob").await, upgraded, "it is made anew once only");
+    assert!(bed.service.user_login(&anonymous, "bob", SecretString::from("wrong")).await.is_err());
+
+    // It counts as the present password, too.
+    set_hash(&bed, "bob", DJANGO_HASH).await;
+    let change = |old: &str| PasswordChange {
+        new_password: Some(SecretString::from("n")),
+        password: Some(SecretString::from(old)),
+        username: None,
+    };
+    assert_eq!(text(bed.service.user_password_change(&bob, change("x")).await), "Current password does not match");
+    bed.service.user_password_change(&bob, change("password of bob")).await.unwrap();
+    assert!(hash_of(&bed, "bob").await.starts_with("$argon2id$"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_without_a_password_take_none() {
+    let bed = Bed::new().await;
+    bed.user("bob").await;
+    let anonymous = bed.cx(Actor::Anonymous);
+    for hash in ["", "!", "!kLm8Qz", "pbkdf2_sha1$1$s$AAAA", "plain", "pbkdf2_sha256$99999999$s$AAAA"] {
+        set_hash(&bed, "bob", hash).await;
+        let anonymous = Cx { remote: None, ..anonymous.clone() };
+        for password in ["", "!", "plain", "password of bob", hash] {
+            bed.clock.advance(Duration::from_mins(10));
+            let cx = Cx { now: bed.clock.now(), ..anonymous.clone() };
+            let login = bed.service.user_login(&cx, "bob", SecretString::from(password)).await;
+            assert_eq!(text(login), "non_field_errors: Unable to log in with provided credentials.", "{hash}");
+        }
+        assert_eq!(hash_of(&bed, "bob").await, hash);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_change_by_the_rules_of_the_contract() {
     let bed = Bed::new().await;

@@ -23,7 +23,7 @@ pub(super) struct Bed {
     pub(super) service: Service,
     pub(super) engine: Arc<FakeEngine>,
     pub(super) clock: Arc<FakeClock>,
-    store: TestStore,
+    pub(super) store: TestStore,
 }
 
 impl Bed {
