@@ -21,7 +21,7 @@ demo: ## Build, start the platform, push a sample app with git and show it answe
 test: ## Everything that needs no cluster
 	@.ci/setup build test
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --no-fail-fast
 
 lint: ## Formatting, clippy, documentation, and our own rules
 	@.ci/setup build lint
