@@ -15,8 +15,8 @@ setup: ## Install the system packages that building and testing need
 
 demo: ## Build, start the platform, push a sample app with git and show it answering (DEMO_EXIT=1 stops it then)
 	@.ci/setup build demo
-	$(CARGO) build --release --bin slipway
-	@tests/support/demo "$(DEMO_DIR)" target/release/slipway
+	$(CARGO) build --bin slipway
+	@tests/support/demo "$(DEMO_DIR)" target/debug/slipway
 
 test: ## Everything that needs no cluster
 	@.ci/setup build test
