@@ -85,6 +85,12 @@ pub trait Engine: Send + Sync + 'static {
     /// What is known of the app now. An app that was never applied has an empty status.
     async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError>;
 
+    /// The last lines, oldest first, of a process that the rollout of what was applied waits for: what a user wants to
+    /// see when it takes too long. Empty when there is no such process, or nothing is known of its output.
+    async fn rollout_output(&self, _app: AppId) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+
     /// Every app of which the engine has something, so that what nobody wants any more can be removed.
     async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError>;
 

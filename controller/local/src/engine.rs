@@ -332,6 +332,14 @@ impl Engine for LocalEngine {
         if was_found.await.unwrap_or(false) { Ok(()) } else { Err(missing()) }
     }
 
+    async fn rollout_output(&self, app: AppId) -> Result<Vec<String>, EngineError> {
+        let Some(orders) = self.orders(app) else { return Ok(Vec::new()) };
+        let (told, output) = oneshot::channel();
+        // A supervisor that has ended has nothing to roll out.
+        let _ = orders.send(Order::Output(told));
+        Ok(output.await.unwrap_or_default())
+    }
+
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, EngineError> {
         let canceled = {
             let apps = self.lock();

@@ -351,6 +351,10 @@ impl Engine for FakeEngine {
         })
     }
 
+    async fn rollout_output(&self, _app: AppId) -> Result<Vec<String>, EngineError> {
+        Ok(vec!["listening on port 1".to_owned()])
+    }
+
     async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError> {
         Ok(self.state().apps.iter().map(|(id, app)| (*id, app.spec.name.clone())).collect())
     }

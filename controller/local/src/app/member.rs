@@ -71,6 +71,8 @@ pub(crate) struct Member {
     pub(crate) index: u32,
     pub(crate) plan: Arc<Plan>,
     state: Mutex<State>,
+    /// The last lines of its present process, or of the one before.
+    last: Mutex<LastLines>,
     stop: watch::Sender<Stop>,
     kick: Notify,
     /// Wakes the supervisor.
@@ -104,8 +106,8 @@ impl Member {
         };
         let source = format!("{}.{index}", plan.process.process_type);
         let stop = watch::Sender::new(Stop::Run);
-        let state = Mutex::new(state);
-        let member = Arc::new(Self { app, pod, source, index, plan, state, stop, kick: Notify::new(), changed });
+        let (state, last) = (Mutex::new(state), Mutex::default());
+        let member = Arc::new(Self { app, pod, source, index, plan, state, last, stop, kick: Notify::new(), changed });
         tokio::spawn(Arc::clone(&member).live(shared));
         member
     }
@@ -116,6 +118,13 @@ impl Member {
 
     pub(crate) fn state(&self) -> State {
         self.lock().clone()
+    }
+
+    /// The last lines of its present process, oldest first; while there is none, of the one before.
+    pub(crate) fn last_lines(&self) -> Vec<String> {
+        let last = Arc::clone(&self.last.lock().unwrap_or_else(PoisonError::into_inner));
+        let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.iter().cloned().collect()
     }
 
     fn set(&self, change: impl FnOnce(&mut State)) {
@@ -233,6 +242,7 @@ impl Member {
             Err(error) => return failed(format!("cannot be started: {error}")),
         };
         let (pump, last) = child::pump(output, self.source.clone(), journal, shared.config.log_bytes_per_sec, |_| {});
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&last);
         self.set(|state| {
             state.phase = Phase::Running;
             state.started = Utc::now();

@@ -23,6 +23,8 @@ pub(crate) enum Order {
     Apply(Box<AppSpec>, oneshot::Sender<()>),
     /// Replace one process; the answer says whether there is one of that name.
     Restart(String, oneshot::Sender<bool>),
+    /// Tell the last lines of a process that is not ready and should be.
+    Output(oneshot::Sender<Vec<String>>),
     /// Stop everything; the answer comes when all is gone, and is the supervisor's last act.
     End(Stop, oneshot::Sender<()>),
 }
@@ -124,6 +126,12 @@ impl Supervisor {
                     member.kick();
                 }
                 let _ = found.send(member.is_some());
+            }
+            Order::Output(told) => {
+                let mut wanted = self.wanted.values().flat_map(|wanted| self.of_plan(&wanted.plan));
+                let late = wanted.find(|member| member.state().ready.is_none());
+                // Who asked may have gone.
+                let _ = told.send(late.map(|member| member.last_lines()).unwrap_or_default());
             }
             Order::End(how, done) => self.end(how, Some(done)),
         }

@@ -42,6 +42,20 @@ async fn an_app_starts_is_routed_and_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_says_that_is_waited_for_can_be_asked() {
+    let bed = Bed::new().await;
+    let spec = app(bed.slug(&[]), vec![process("web", "echo one; echo listening on port 1; exec sleep 1006")]);
+    assert!(bed.engine.rollout_output(spec.app).await.unwrap().is_empty(), "the app is not known yet");
+    bed.engine.app_apply(spec.clone()).await.unwrap();
+    until("its output", || async { bed.engine.rollout_output(spec.app).await.unwrap().len() == 2 }).await;
+    assert_eq!(bed.engine.rollout_output(spec.app).await.unwrap(), ["one", "listening on port 1"]);
+
+    let well = bed.server();
+    bed.settle(&well).await;
+    assert!(bed.engine.rollout_output(well.app).await.unwrap().is_empty(), "nothing is waited for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn applying_the_same_again_changes_nothing() {
     let bed = Bed::new().await;
     let spec = bed.server();

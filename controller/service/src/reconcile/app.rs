@@ -82,7 +82,8 @@ impl Reconciler {
             Some(RolloutState::Failing(reason)) => self.fail(state, pending, &reason).await,
             Some(RolloutState::Progressing(progress)) if is_over => {
                 let secs = deploy_timeout(&pending.config, service.config().deploy_timeout).as_secs();
-                self.fail(state, pending, &format!("Timed out after {secs} seconds: {progress}")).await
+                let output = self.last_output(state.app.id).await;
+                self.fail(state, pending, &format!("Timed out after {secs} seconds: {progress}{output}")).await
             }
             None if is_over => self.fail(state, pending, "Timed out: the release was not begun").await,
             Some(RolloutState::Progressing(_)) | None => {
@@ -90,6 +91,13 @@ impl Reconciler {
                 Ok(Outcome::Again(left.map_or(LOOK_INTERVAL, |left| left.min(LOOK_INTERVAL))))
             }
         }
+    }
+
+    /// What the process that is waited for printed last, each line after an end of line. Nothing when that is not
+    /// known: a reason without it is better than none.
+    async fn last_output(&self, app: AppId) -> String {
+        let lines = self.service.engine().rollout_output(app).await.unwrap_or_default();
+        lines.iter().fold(String::new(), |text, line| text + "\n" + line)
     }
 
     /// Records that a release failed; the next pass goes back to what ran before.

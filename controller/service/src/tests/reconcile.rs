@@ -126,7 +126,8 @@ async fn a_deploy_out_of_time_fails_and_what_ran_runs_on() {
     bed.settle(app).await;
     let release = &bed.releases(&bob, "blog").await[0];
     assert_eq!(release.state.as_str(), "failed");
-    assert!(release.exception.ends_with("\nTimed out after 60 seconds: hanging"), "{}", release.exception);
+    let reason = "\nTimed out after 60 seconds: hanging\nlistening on port 1";
+    assert!(release.exception.ends_with(reason), "{}", release.exception);
     assert_eq!(bed.engine.applied(app).unwrap().release.unwrap().version.0, 2);
 }
 
