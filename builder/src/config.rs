@@ -31,9 +31,9 @@ pub struct Limits {
     pub source_max_bytes: u64,
     /// Most files, links and directories in a checkout. Default 200,000.
     pub source_max_files: u64,
-    /// Connections at once. Default 512.
+    /// Connections at once; beyond, an unproven one makes room. Default 512.
     pub connections_max: usize,
-    /// Connections at once from one address that have not proven a key yet. Default 16.
+    /// Connections at once from one address that have not proven a key yet; beyond, the oldest makes room. Default 16.
     pub unproven_max_per_address: usize,
     /// How long a connection may take to prove a key. Default 30 s, after OpenSSH's `LoginGraceTime`.
     pub login_grace: Duration,

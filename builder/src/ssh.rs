@@ -7,3 +7,4 @@ pub mod exec;
 pub mod handler;
 pub mod host_key;
 pub mod listener;
+pub mod unproven;

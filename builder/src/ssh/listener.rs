@@ -1,10 +1,9 @@
 //! Takes connections, within limits, and ends those that do not prove a key in time.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 use super::handler::Connection;
+use super::unproven::{Place, Unproven};
 use crate::config::Limits;
 use crate::push::Pushes;
 
@@ -27,6 +27,8 @@ const WINDOW: u32 = 8 << 20;
 const PACKET: u32 = 65_535;
 /// How long sessions may take to end when the server stops.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long a new connection may hold up others while one that was cut makes room for it.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
 
 /// The settings of SSH sessions.
 #[must_use]
@@ -73,26 +75,29 @@ pub async fn serve(listener: TcpListener, config: Arc<Config>, pushes: Pushes, s
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else {
+        let Some(permit) = room(&connections, &unproven).await else {
             tracing::warn!(%peer, "too many connections; one is dropped");
             continue;
         };
-        let Some(place) = unproven.enter(peer.ip(), pushes.limits.unproven_max_per_address) else {
-            tracing::info!(%peer, "too many unproven connections from this address; one is dropped");
-            continue;
-        };
-        tracker.spawn(session(
-            stream,
-            peer,
-            Arc::clone(&config),
-            pushes.clone(),
-            shutdown.child_token(),
-            permit,
-            place,
-        ));
+        let cut = shutdown.child_token();
+        let place = unproven.enter(peer.ip(), pushes.limits.unproven_max_per_address, cut.clone());
+        tracker.spawn(session(stream, peer, Arc::clone(&config), pushes.clone(), cut, permit, place));
     }
     tracker.close();
     let _ = tokio::time::timeout(STOP_GRACE, tracker.wait()).await;
+}
+
+/// A permit for one more connection, taken from an unproven one when there is no other; `None` if all are proven.
+async fn room(connections: &Arc<Semaphore>, unproven: &Unproven) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(connections).try_acquire_owned() {
+        return Some(permit);
+    }
+    if !unproven.cut_oldest() {
+        return None;
+    }
+    // The session that was cut gives its permit back as soon as it is scheduled.
+    let waiting = Arc::clone(connections).acquire_owned();
+    tokio::time::timeout(ROOM_WAIT, waiting).await.ok()?.ok()
 }
 
 async fn session(
@@ -108,7 +113,7 @@ async fn session(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set nodelay");
     }
-    let proven = CancellationToken::new();
+    let proven = place.proven();
     let handler = Connection::new(pushes, peer.to_string(), proven.clone());
     let stream = CutStream { stream, cut: Box::pin(cut.clone().cancelled_owned()) };
     let whole = async {
@@ -117,9 +122,15 @@ async fn session(
     };
     tokio::pin!(whole);
     let watch = async {
-        if tokio::time::timeout(grace, proven.cancelled()).await.is_err() {
-            tracing::info!(%peer, "no key proven in time");
-            cut.cancel();
+        tokio::select! {
+            () = proven.cancelled() => {}
+            // Not waiting for the session makes room at once, whatever it is doing; it ends at its next word.
+            () = cut.cancelled() => return,
+            () = tokio::time::sleep(grace) => {
+                tracing::info!(%peer, "no key proven in time");
+                cut.cancel();
+                return;
+            }
         }
         drop(place);
         std::future::pending::<()>().await;
@@ -172,38 +183,5 @@ impl AsyncWrite for CutStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-/// How many connections of each address have proven no key yet.
-#[derive(Clone, Default)]
-struct Unproven(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-struct Place {
-    unproven: Unproven,
-    address: IpAddr,
-}
-
-impl Unproven {
-    fn enter(&self, address: IpAddr, most: usize) -> Option<Place> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Place { unproven: self.clone(), address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.unproven.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
     }
 }
