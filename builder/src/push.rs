@@ -1,6 +1,7 @@
 //! A push from its first word to its last: who, which app, which refs, the build, the release.
 
 mod deploy;
+mod ending;
 mod policy;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use slipway_core::{AppId, AppName, Username};
+use tokio::sync::mpsc;
 
 use crate::config::Limits;
 use crate::git::command::PushRequest;
@@ -15,12 +17,13 @@ use crate::git::connectivity;
 use crate::git::pack::{self, PackError};
 use crate::git::quarantine::Quarantine;
 use crate::git::receive::{self, Reply};
-use crate::git::repository::{self, GitError, RefUpdate, Repositories};
+use crate::git::repository::{self, GitError, Repositories};
 use crate::git::stream::{Input, Output, StreamError};
 use crate::hook::{Controller, ControllerError};
-use crate::lock::PushLocks;
+use crate::lock::{PushLock, PushLocks};
 use crate::{SourceBuilder, errors};
 
+use ending::Ending;
 pub use policy::{Verdict, judge};
 
 /// What is said to a push while another is under way. Source: `drycc-v2.md` §5.2.
@@ -43,6 +46,7 @@ pub struct Pushes {
 }
 
 /// One push by one user to one app.
+#[derive(Clone)]
 pub(crate) struct Push {
     pub(crate) user: Username,
     pub(crate) app: AppId,
@@ -65,7 +69,8 @@ pub(crate) enum PushError {
 impl Pushes {
     /// Serves `git-receive-pack ARGUMENT`; tells the exit status.
     ///
-    /// Dropping the future ends the push: the build is cancelled, the lock is free, nothing is kept.
+    /// Dropping the future ends the push, unless its release is asked for already: the build is cancelled, the lock is
+    /// free, nothing is kept.
     pub async fn receive_pack(
         &self,
         user: &Username,
@@ -119,7 +124,7 @@ impl Pushes {
     }
 
     async fn run(&self, push: &Push, input: &mut Input, output: &Arc<dyn Output>) -> Result<bool, PushError> {
-        let Some(_lock) = self.locks.try_lock(push.app) else {
+        let Some(lock) = self.locks.try_lock(push.app) else {
             output.data(receive::refusal(ONGOING)).await?;
             return Ok(false);
         };
@@ -157,7 +162,7 @@ impl Pushes {
             }
         }
 
-        let outcomes = self.decide(push, &request, &reply, &path, quarantine).await?;
+        let outcomes = self.decide(push, &request, &reply, path, quarantine, lock).await?;
         reply.report(Ok(()), &request.commands, &outcomes).await?;
         Ok(outcomes.iter().all(Result::is_ok))
     }
@@ -168,8 +173,9 @@ impl Pushes {
         push: &Push,
         request: &PushRequest,
         reply: &Reply,
-        path: &std::path::Path,
+        repository: PathBuf,
         quarantine: Arc<Quarantine>,
+        lock: PushLock,
     ) -> Result<Vec<Result<(), String>>, PushError> {
         let is_atomic = request.has("atomic");
         let mut verdicts = policy::judge(&request.commands);
@@ -189,8 +195,7 @@ impl Pushes {
                 *verdict = Verdict::Refuse(reason);
             }
         }
-        let is_refused = |verdicts: &[Verdict]| verdicts.iter().any(|verdict| matches!(verdict, Verdict::Refuse(_)));
-        let mut is_aborted = is_atomic && is_refused(&verdicts);
+        let is_aborted = is_atomic && ending::is_refused(&verdicts);
         for (verdict, command) in verdicts.iter().zip(&request.commands) {
             if let (Verdict::Store(name), Some(branch)) = (verdict, verdict.name().and_then(|name| name.branch()))
                 && !command.is_deletion()
@@ -204,46 +209,32 @@ impl Pushes {
                 reply.line(&hint).await?;
             }
         }
+        let mut publication = None;
         for (verdict, command) in verdicts.iter_mut().zip(&request.commands) {
             if let Verdict::Deploy(_) = verdict
                 && !is_aborted
-                && !self.deploy(push, command.new, reply, &quarantine).await?
             {
-                *verdict = Verdict::Refuse(DECLINED.to_owned());
-                is_aborted = is_atomic;
+                publication = self.build(push, command.new, reply, &quarantine).await?;
+                if publication.is_none() {
+                    *verdict = Verdict::Refuse(DECLINED.to_owned());
+                }
             }
         }
 
-        let mut outcomes: Vec<Result<(), String>> = verdicts
-            .iter()
-            .map(|verdict| match verdict {
-                Verdict::Refuse(reason) => Err(reason.clone()),
-                Verdict::Deploy(_) | Verdict::Store(_) if is_aborted => Err("atomic push failed".to_owned()),
-                Verdict::Deploy(_) | Verdict::Store(_) => Ok(()),
-            })
-            .collect();
-        let mut updates = Vec::new();
-        for ((verdict, command), outcome) in verdicts.iter().zip(&request.commands).zip(&outcomes) {
-            if let (Some(name), Ok(())) = (verdict.name(), outcome) {
-                updates.push(RefUpdate { name: name.clone(), old: command.old, new: command.new });
-            }
-        }
-        if updates.is_empty() {
-            return Ok(outcomes);
-        }
-        let path = path.to_owned();
-        let moved = tokio::task::spawn_blocking(move || {
-            quarantine.migrate()?;
-            Ok::<_, PushError>(repository::update_refs(&path, &updates, is_atomic)?)
-        })
-        .await??;
-        let mut moved = moved.into_iter();
-        for outcome in &mut outcomes {
-            if outcome.is_ok() {
-                *outcome = moved.next().unwrap_or_else(|| Err("failed to update ref".to_owned()));
-            }
-        }
-        Ok(outcomes)
+        let ending = Ending {
+            controller: Arc::clone(&self.controller),
+            push: push.clone(),
+            repository,
+            quarantine,
+            commands: request.commands.clone(),
+            verdicts,
+            is_atomic,
+            lock,
+        };
+        let Some(publication) = publication else { return ending.move_refs().await };
+        let (lines, from_release) = mpsc::channel(64);
+        let releasing = tokio::spawn(ending.release(publication, lines));
+        self.watch(releasing, from_release, reply).await??
     }
 }
 

@@ -1,9 +1,8 @@
-//! From a commit to a running release, with the pusher watching. Source for the wording: `drycc-v2.md` §5.5.
+//! From a commit to something that can be released, with the pusher watching. Source for the wording: `drycc-v2.md` §5.5.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use git2::Oid;
@@ -18,15 +17,11 @@ use crate::git::checkout::{self, CheckoutError, CheckoutLimits};
 use crate::git::quarantine::Quarantine;
 use crate::git::receive::Reply;
 use crate::git::stream::StreamError;
-use crate::hook::{BuildState, Controller, ControllerError, Progress, Publication, ReleaseState};
+use crate::hook::{BuildState, Controller, ControllerError, Publication};
 use crate::{BuildError, BuildOutput, BuildRequest, Built};
 
 /// How many logs of builds are kept as files for an app.
 const LOGS_KEPT: usize = 20;
-/// How long the controller may be away while a release is followed.
-const FOLLOW_PATIENCE: Duration = Duration::from_mins(2);
-/// Shortest time between two questions about a release, whatever the controller answers.
-const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
 
 /// Sets the flag when dropped, so that blocking work behind a future stops with it.
 struct CancelOnDrop(Arc<AtomicBool>);
@@ -80,20 +75,20 @@ fn write_log(directory: &Path, name: &str, text: &str) -> std::io::Result<()> {
 }
 
 impl Pushes {
-    /// Builds and releases `commit`; tells whether it runs. What went wrong has been said to the pusher.
-    pub(super) async fn deploy(
+    /// Builds `commit`; `None` if that fails, which has been said to the pusher.
+    pub(super) async fn build(
         &self,
         push: &Push,
         commit: Oid,
         reply: &Reply,
         quarantine: &Arc<Quarantine>,
-    ) -> Result<bool, PushError> {
+    ) -> Result<Option<Publication>, PushError> {
         reply.line("Starting build... but first, coffee!").await?;
         let env = match self.controller.config_values(&push.user, &push.name).await {
             Ok(env) => env,
             Err(error) => {
                 fail(reply, &controller_text(&error)).await?;
-                return Ok(false);
+                return Ok(None);
             }
         };
         let (output, from_build, log) = BuildOutput::new();
@@ -115,14 +110,15 @@ impl Pushes {
                 keeper.state = BuildState::Failed;
                 drop(keeper);
                 fail(reply, &text).await?;
-                return Ok(false);
+                return Ok(None);
             }
         };
         keeper.state = BuildState::Succeeded;
         drop(keeper);
         remove_in_background(source);
         reply.line("Build complete.").await?;
-        self.release(push, commit, built, reply).await
+        reply.line("Launching App...").await?;
+        Ok(Some(Publication { user: push.user.clone(), app: push.name.clone(), sha: commit.to_string(), built }))
     }
 
     async fn check_out_and_build(
@@ -174,7 +170,7 @@ impl Pushes {
     }
 
     /// Drives `work` and passes on what it writes; `...` while it writes nothing.
-    async fn watch<T>(
+    pub(super) async fn watch<T>(
         &self,
         work: impl Future<Output = T>,
         mut from_work: mpsc::Receiver<Bytes>,
@@ -201,105 +197,31 @@ impl Pushes {
         }
         Ok(result)
     }
-
-    async fn release(&self, push: &Push, commit: Oid, built: Built, reply: &Reply) -> Result<bool, PushError> {
-        reply.line("Launching App...").await?;
-        let publication =
-            Publication { user: push.user.clone(), app: push.name.clone(), sha: commit.to_string(), built };
-        let (_keep_open, nothing) = mpsc::channel(1);
-        let version = match self.watch(self.controller.build_publish(&publication), nothing, reply).await? {
-            Ok(version) => version,
-            Err(error) => {
-                let text = controller_text(&error);
-                let line = format!("The controller returned an error when publishing the release: {text}");
-                fail(reply, &line).await?;
-                return Ok(false);
-            }
-        };
-        let (lines, from_follow) = mpsc::channel(16);
-        let last = self.watch(self.follow(push, version, lines), from_follow, reply).await?;
-        let progress = match last {
-            Ok(progress) => progress,
-            Err(error) => {
-                tracing::warn!(app.id = %push.app, "cannot follow v{version}: {}", errors::chain(&error));
-                let line = format!(
-                    "The controller no longer tells about v{version}, which may still be on its way: slipway releases"
-                );
-                fail(reply, &line).await?;
-                return Ok(false);
-            }
-        };
-        let name = &push.name;
-        match progress.state {
-            ReleaseState::Succeeded => {
-                reply.line(&format!("Done, {name}:v{version} deployed to Slipway")).await?;
-            }
-            ReleaseState::Superseded => {
-                reply.line(&format!("{name}:v{version} was superseded by a newer release, which goes on.")).await?;
-            }
-            ReleaseState::Failed | ReleaseState::Canceled | ReleaseState::Underway => {
-                let how = if progress.state == ReleaseState::Canceled { "was canceled" } else { "failed" };
-                fail(reply, &format!("Release v{version} {how}. {}", progress.reason)).await?;
-                return Ok(false);
-            }
-        }
-        for url in &progress.urls {
-            reply.line(url).await?;
-        }
-        reply.line("Use 'slipway open' to view this application in your browser").await?;
-        Ok(true)
-    }
-
-    /// Asks until the release is final. Lines that were not there before go to `lines`.
-    async fn follow(&self, push: &Push, version: u32, lines: mpsc::Sender<Bytes>) -> Result<Progress, ControllerError> {
-        let mut seen = String::new();
-        let mut shown: Vec<String> = Vec::new();
-        let mut answered = Instant::now();
-        loop {
-            match self.controller.release_follow(&push.name, version, &seen).await {
-                Ok(progress) => {
-                    answered = Instant::now();
-                    for line in progress.lines.iter().filter(|line| !shown.contains(line)) {
-                        let _ = lines.send(Bytes::from(format!("       {line}\n"))).await;
-                    }
-                    shown.clone_from(&progress.lines);
-                    if progress.state != ReleaseState::Underway {
-                        return Ok(progress);
-                    }
-                    seen = progress.seen;
-                    tokio::time::sleep(FOLLOW_PAUSE).await;
-                }
-                // A controller that restarts goes on with the release; so do we.
-                Err(ControllerError::Unavailable { .. }) if answered.elapsed() < FOLLOW_PATIENCE => {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
 }
 
 /// Removing a large checkout takes a while that the pusher need not wait.
 fn remove_in_background(directory: tempfile::TempDir) {
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = directory.close() {
-            tracing::warn!(%error, "cannot remove a checkout; the next start will");
+        match directory.close() {
+            // A builder may make the checkout its own, and move it away.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "cannot remove a checkout; the next start will");
+            }
+            _ => {}
         }
     });
 }
 
 async fn fail(reply: &Reply, text: &str) -> Result<(), StreamError> {
-    let lines = text.trim_end().lines().fold(String::new(), |lines, line| {
-        lines
-            + " !     "
-            + line
-            + "
-"
-    });
-    reply.progress(lines.as_bytes()).await
+    reply.progress(marked(text).as_bytes()).await
 }
 
-fn controller_text(error: &ControllerError) -> String {
+/// A failure in the way that pushers know it, line by line.
+pub(super) fn marked(text: &str) -> String {
+    text.trim_end().lines().fold(String::new(), |lines, line| lines + " !     " + line + "\n")
+}
+
+pub(super) fn controller_text(error: &ControllerError) -> String {
     match error {
         ControllerError::NotFound => "the app is not there (404)".to_owned(),
         ControllerError::Forbidden => "user has no permission to build the app (403)".to_owned(),
