@@ -1,10 +1,18 @@
 //! Whether pushed objects have everything that they name.
 
-use git2::{ObjectType, Odb, Oid, Repository};
+use std::num::NonZero;
+use std::thread;
+
+use git2::{ObjectType, Odb, OdbLookupFlags, Oid, Repository};
 
 use super::command::{Command, RefName};
 use super::quarantine::Quarantine;
 use super::repository::GitError;
+
+/// Most threads that check one push.
+const THREADS_MAX: usize = 4;
+/// Fewest objects that are worth a thread.
+const SHARE_MIN: usize = 2000;
 
 /// What is missing.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +37,9 @@ pub enum ConnectivityError {
         /// Why.
         reason: String,
     },
+    /// A thread of ours died.
+    #[error("the check was cut off")]
+    Panicked,
 }
 
 impl From<GitError> for ConnectivityError {
@@ -45,7 +56,8 @@ impl From<git2::Error> for ConnectivityError {
 
 /// Checks every object of the quarantine: what it names is there too, or was before.
 ///
-/// Submodules are left out: their commits are of another repository.
+/// What was there before is complete, so the cost is that of the new objects alone. Submodules are left out: their
+/// commits are of another repository.
 ///
 /// # Errors
 /// [`ConnectivityError`].
@@ -55,17 +67,28 @@ pub fn check(quarantine: &Quarantine) -> Result<(), ConnectivityError> {
         ids.push(*id);
         true
     })?;
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+    let share = ids.len().div_ceil(threads).max(SHARE_MIN);
+    thread::scope(|scope| {
+        let checks: Vec<_> = ids.chunks(share).map(|ids| scope.spawn(move || check_objects(quarantine, ids))).collect();
+        checks.into_iter().try_for_each(|check| check.join().unwrap_or(Err(ConnectivityError::Panicked)))
+    })
+}
+
+fn check_objects(quarantine: &Quarantine, ids: &[Oid]) -> Result<(), ConnectivityError> {
     let view = quarantine.view()?;
     let all = view.odb()?;
-    for id in ids {
-        check_object(&view, &all, id)?;
-    }
-    Ok(())
+    ids.iter().try_for_each(|id| check_object(&view, &all, *id))
 }
 
 fn check_object(view: &Repository, all: &Odb<'_>, from: Oid) -> Result<(), ConnectivityError> {
     let needs = |missing: Oid| {
-        if all.exists(missing) { Ok(()) } else { Err(ConnectivityError::Missing { from, missing }) }
+        // Nobody else adds objects meanwhile: a look at the disk for what came since would be one for each object.
+        let is_there = all.exists_ext(missing, OdbLookupFlags::NO_REFRESH);
+        if is_there { Ok(()) } else { Err(ConnectivityError::Missing { from, missing }) }
     };
     match all.read_header(from)?.1 {
         ObjectType::Commit => {

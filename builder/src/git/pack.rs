@@ -1,7 +1,6 @@
 //! Takes a pack from the client: streams it to an indexer in quarantine, and finds its end.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -144,11 +143,11 @@ impl End {
     }
 }
 
+/// The indexer's own check of links is not used: it holds every blob in memory, hashes each object once more, searches
+/// the disk anew for each, and takes the commits that submodules point at for missing ones.
 fn index(mut chunks: mpsc::Receiver<Bytes>, quarantine: &Quarantine) -> Result<(), PackError> {
-    let store = |source| PackError::Store { source };
     let known = quarantine.known_objects()?;
-    let mut indexer = Indexer::new(Some(&known), &quarantine.pack_directory(), 0, true).map_err(bad)?;
-    let mut copy = File::create_new(quarantine.incoming()).map_err(store)?;
+    let mut indexer = Indexer::new(Some(&known), &quarantine.pack_directory(), 0, false).map_err(bad)?;
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(chunk) = chunks.blocking_recv() {
         batch.clear();
@@ -159,36 +158,10 @@ fn index(mut chunks: mpsc::Receiver<Bytes>, quarantine: &Quarantine) -> Result<(
                 Err(_) => break,
             }
         }
-        copy.write_all(&batch).map_err(store)?;
         indexer.write_all(&batch).map_err(|error| PackError::Bad(plain(&error.to_string())))?;
     }
-    drop(copy);
-    let checked = indexer.commit();
-    if let Err(error) = checked {
-        // libgit2 also misses the commits that submodules point at, which are of another repository. Only our own,
-        // slower check can tell.
-        let copy = File::open(quarantine.incoming()).map_err(store)?;
-        index_unchecked(copy, quarantine).map_err(|_| bad(error))?;
-        connectivity::check(quarantine).map_err(|error| PackError::Bad(error.to_string()))?;
-    }
-    std::fs::remove_file(quarantine.incoming()).map_err(store)
-}
-
-fn index_unchecked(mut pack: File, quarantine: &Quarantine) -> Result<(), PackError> {
-    let known = quarantine.known_objects()?;
-    let mut indexer = Indexer::new(Some(&known), &quarantine.pack_directory(), 0, false).map_err(bad)?;
-    let mut buffer = vec![0; BATCH];
-    loop {
-        match pack.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => {
-                indexer.write_all(&buffer[..count]).map_err(|error| PackError::Bad(plain(&error.to_string())))?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(PackError::Store { source }),
-        }
-    }
-    indexer.commit().map(drop).map_err(bad)
+    indexer.commit().map_err(bad)?;
+    connectivity::check(quarantine).map_err(|error| PackError::Bad(error.to_string()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]

@@ -40,11 +40,6 @@ impl Quarantine {
         self.directory.join("pack")
     }
 
-    /// Where the pack as it came in is kept while it is indexed.
-    pub(super) fn incoming(&self) -> PathBuf {
-        self.directory.join("incoming")
-    }
-
     /// The objects that the repository has had before.
     ///
     /// # Errors
