@@ -33,8 +33,9 @@ use crate::{print, settings};
 /// The variable by which apps find this program: sites of static files are served by it. A release that named the file
 /// itself would break when the program is moved or upgraded.
 const PROGRAM: &str = "SLIPWAY_BIN";
-/// How long requests to apps may still take when the platform stops.
-const ROUTER_DRAIN: Duration = Duration::from_secs(5);
+/// How long requests may still take when the platform stops. Those that wait for a deploy would wait in vain: nothing
+/// carries it on before the next start.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Starts the platform and keeps it until Ctrl-C or SIGTERM.
 pub async fn up(args: UpArgs) -> Result {
@@ -61,7 +62,7 @@ pub async fn up(args: UpArgs) -> Result {
 
     let router_config = {
         let mut config = RouterConfig::new(args.router, Some(args.router_tls), args.domain.clone());
-        config.timeouts.drain = ROUTER_DRAIN;
+        config.timeouts.drain = DRAIN;
         config
     };
     let router = Router::bind(router_config, engine.routes(), engine.log_sink()).await.map_err(|error| {
@@ -74,6 +75,7 @@ pub async fn up(args: UpArgs) -> Result {
     })?;
     let router_addr = router.local_addr();
     config.router.port = router_addr.port();
+    config.drain_timeout = config.drain_timeout.min(DRAIN);
 
     let builder_key = config.secrets.builder_key.clone();
     let mut controller = Controller::start(config, engine.clone()).await.map_err(|error| match &error {
