@@ -49,6 +49,25 @@ fn kill_9_in_the_middle_of_a_deploy_ends_settled() {
 }
 
 #[test]
+fn after_kill_9_the_old_release_serves_while_a_new_one_is_still_coming_up() {
+    let mut platform = Platform::start();
+    let user = platform.user("ada");
+    let repo = Repo::server("one");
+    user.deploy(&repo, "app");
+    repo.change("server.py", "import time\ntime.sleep(600)\n");
+    let mut push = user.push_start(&repo);
+    eventually("the deploy has begun", Duration::from_secs(30), || {
+        (user.releases("app")[0]["state"] == "deploying").then_some(())
+    });
+    platform.kill();
+    push.wait().unwrap();
+    platform.launch();
+    platform.answers("app", "text=one");
+    let newest = &user.releases("app")[0];
+    assert_eq!(newest["state"], "deploying", "{newest}");
+}
+
+#[test]
 fn kill_9_again_and_again_while_deploying_never_loses_the_app() {
     let mut platform = Platform::start();
     let user = platform.user("ada");
