@@ -85,3 +85,7 @@ id!(
     /// Names an entry of the record of who did what.
     EventId
 );
+id!(
+    /// Names a certificate.
+    CertificateId
+);

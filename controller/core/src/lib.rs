@@ -6,6 +6,7 @@
 pub mod app;
 pub mod authz;
 pub mod build;
+pub mod certificate;
 pub mod config;
 pub mod domain;
 pub mod error;
@@ -25,7 +26,7 @@ pub mod structure;
 pub mod user;
 
 pub use error::{Error, Result};
-pub use ids::{AppId, BuildId, BuildLogId, ConfigId, EventId, KeyId, ReleaseId, UserId};
+pub use ids::{AppId, BuildId, BuildLogId, CertificateId, ConfigId, EventId, KeyId, ReleaseId, UserId};
 pub use name::{AppName, ProcessType, Username};
 pub use page::{Page, Paged};
 pub use release::ReleaseVersion;

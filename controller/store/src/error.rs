@@ -17,6 +17,10 @@ pub enum UniqueOn {
     AppName,
     /// This domain is taken.
     Domain,
+    /// A certificate of this name is there already.
+    CertificateName,
+    /// This domain has a certificate already.
+    CertificateDomain,
     /// Two releases of an app would have the same number.
     ReleaseVersion,
     /// Two rows would have the same identity.
@@ -32,6 +36,8 @@ impl fmt::Display for UniqueOn {
             Self::KeyFingerprint => "key fingerprint",
             Self::AppName => "app name",
             Self::Domain => "domain",
+            Self::CertificateName => "certificate name",
+            Self::CertificateDomain => "domain's certificate",
             Self::ReleaseVersion => "release version",
             Self::Identity => "identity",
         })
@@ -134,6 +140,8 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
         "keys.fingerprint" | "keys_fingerprint_key" => UniqueOn::KeyFingerprint,
         "apps.name" | "apps_name_key" => UniqueOn::AppName,
         "domains.domain" | "domains_pkey" => UniqueOn::Domain,
+        "certs.name" | "certs_name_key" => UniqueOn::CertificateName,
+        "certs_domains.domain" | "certs_domains_pkey" => UniqueOn::CertificateDomain,
         "releases.app, releases.version" | "releases_app_version_key" => UniqueOn::ReleaseVersion,
         "users.id" | "users_id_key" => UniqueOn::Identity,
         _ if columns.ends_with("_pkey") => UniqueOn::Identity,

@@ -121,6 +121,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    certs (id) {
+        number -> BigInt,
+        id -> Text,
+        owner -> Text,
+        name -> Text,
+        chain -> Text,
+        sealed_key -> Binary,
+        common_name -> Nullable<Text>,
+        san -> Text,
+        fingerprint -> Text,
+        issuer -> Text,
+        subject -> Text,
+        starts -> Timestamp,
+        expires -> Timestamp,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    certs_domains (domain) {
+        domain -> Text,
+        cert -> Text,
+    }
+}
+
+diesel::table! {
     settings (app) {
         app -> Text,
         owner -> Text,
@@ -175,8 +202,25 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
-    meta, users, keys, apps, perms, configs, builds, releases, domains, settings, tls, build_logs, events
+    meta,
+    users,
+    keys,
+    apps,
+    perms,
+    configs,
+    builds,
+    releases,
+    domains,
+    certs,
+    certs_domains,
+    settings,
+    tls,
+    build_logs,
+    events
 );
-// `users.number` is what the databases count; everything refers to `users.id`.
+// `users.number` and `certs.number` are what the databases count; everything refers to `id`.
 diesel::joinable!(apps -> users (owner));
 diesel::joinable!(keys -> users (owner));
+diesel::joinable!(certs -> users (owner));
+diesel::joinable!(certs_domains -> certs (cert));
+diesel::joinable!(certs_domains -> domains (domain));

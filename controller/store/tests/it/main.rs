@@ -25,6 +25,7 @@ macro_rules! both {
 }
 
 mod apps;
+mod certificates;
 mod concurrency;
 mod fixtures;
 mod histories;

@@ -93,7 +93,7 @@ async fn every_reference_leads_an_index_and_cascades_as_meant() {
     for reference in &references {
         let (column, on_delete) = reference.split_once(' ').unwrap();
         assert!(leading.contains(column), "{column} leads no index");
-        let expect = if column == "apps.owner" { "NO ACTION" } else { "CASCADE" };
+        let expect = if matches!(column, "apps.owner" | "certs.owner") { "NO ACTION" } else { "CASCADE" };
         assert_eq!(on_delete, expect, "{column}");
     }
     assert!(references.len() >= 12, "{references:?}");
@@ -188,6 +188,8 @@ async fn look_ups_that_must_be_fast_use_their_index() {
         ("SELECT * FROM releases WHERE app = 'x' ORDER BY version DESC", "autoindex_releases"),
         ("SELECT * FROM builds WHERE app = 'x' ORDER BY created DESC", "builds_app_created"),
         ("SELECT * FROM releases WHERE state IN ('created', 'deploying') ORDER BY app, version", "releases_pending"),
+        ("SELECT * FROM certs WHERE owner = 'x' ORDER BY name", "certs_owner"),
+        ("SELECT * FROM certs_domains WHERE cert = 'x' ORDER BY domain", "certs_domains_cert"),
         ("SELECT * FROM apps WHERE desired_generation <> observed_generation", "apps_unsettled"),
     ] {
         let mut conn = SqliteConnection::establish(lite.file.as_ref().unwrap().to_str().unwrap()).unwrap();

@@ -1,0 +1,2 @@
+DROP TABLE certs_domains;
+DROP TABLE certs;
