@@ -127,6 +127,11 @@ fn is_in_grammar(name: &str, text: &str) -> bool {
     match name {
         "app" => !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
         "type" => all("-."),
+        "cert" => all("-.*"),
+        "domain" => {
+            let rest = text.trim_start_matches('*');
+            !rest.is_empty() && rest.chars().all(|c| is_word(c) || "-.".contains(c))
+        }
         "user" => all(".@+-"),
         "version" => {
             text.strip_prefix('v').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
@@ -169,6 +174,13 @@ mod tests {
         }
         check("/p/{type}", "/p/we.b-1", Some(&["we.b-1"]));
         check("/p/{ptype}/{pod}", "/p/we.b/x", None);
+        check("/c/{cert}", "/c/a-b.c_*", Some(&["a-b.c_*"]));
+        check("/c/{cert}", "/c/a%20b", None);
+        check("/d/{domain}", "/d/*.example.com", Some(&["*.example.com"]));
+        check("/d/{domain}", "/d/b%C3%BCcher.example", Some(&["bücher.example"]));
+        for bad in ["*", "a*b", "a%2Fb", "a%20b", "%0A"] {
+            check("/d/{domain}", &format!("/d/{bad}"), None);
+        }
         check("/u/{user}", "/u/b.o@b+c", Some(&["b.o@b+c"]));
         check("/u/{user}", "/u/b%40c", Some(&["b@c"]));
         check("/u/{user}", "/u/b%2Fc", None);

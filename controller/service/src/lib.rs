@@ -8,6 +8,8 @@
 mod app;
 mod audit;
 mod build;
+mod certificate;
+mod certificate_pem;
 mod clock;
 mod config;
 mod cx;

@@ -74,24 +74,6 @@ impl Service {
         Ok(())
     }
 
-    /// Gives a release that is being deployed its whole time again.
-    pub(crate) async fn release_deadline_renew(&self, pending: &Deployable, now: DateTime<Utc>) -> Result<()> {
-        let timeout = deploy_timeout(&pending.config, self.config().deploy_timeout);
-        let timeout = TimeDelta::from_std(timeout).unwrap_or(TimeDelta::MAX);
-        let change = store::ReleaseChange {
-            to: ReleaseState::Deploying,
-            exception: "",
-            deadline: Some(now.checked_add_signed(timeout).unwrap_or(now)),
-            now,
-        };
-        let id = pending.release.id;
-        write!(self, |db| {
-            store::release_set_state(db, id, &[ReleaseState::Deploying], &change).await?;
-            Ok::<_, Fail>(())
-        })?;
-        Ok(())
-    }
-
     /// All that is recorded of an app; `None` when it is gone.
     pub(crate) async fn app_state(&self, id: AppId) -> Result<Option<AppState>> {
         let mut db = self.read().await?;
@@ -108,9 +90,11 @@ impl Service {
         let domains = store::domains_list(&mut db, id, Page::ALL).await.stored()?.items;
         let settings = store::settings_by_app(&mut db, id).await.stored()?;
         let tls = store::tls_by_app(&mut db, id).await.stored()?;
+        let certificates = store::certificates_by_app(&mut db, id).await.stored()?;
         let routing = Routing {
             domains: domains.into_iter().map(|domain| domain.domain).collect(),
             settings,
+            certificates,
             is_https_enforced: tls.and_then(|tls| tls.https_enforced).unwrap_or(false),
         };
         Ok(Some(AppState { app, pending, good, routing }))

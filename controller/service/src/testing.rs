@@ -1,5 +1,7 @@
 //! An engine in memory that does as it is told, and a clock that tests turn.
 
+mod certificate;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +20,8 @@ use slipway_engine::{
 use tokio::sync::broadcast;
 
 use crate::Clock;
+
+pub use certificate::{TestCertificate, TestKey};
 
 /// A clock that stands still until it is turned.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 mod account;
 mod bed;
+mod certificate;
 mod deploy;
 mod lifecycle;
 mod reconcile;

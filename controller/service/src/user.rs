@@ -148,7 +148,7 @@ impl Service {
     /// Removes an account: the caller's own, or any for administrators.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`; `Conflict` when the user still owns apps.
+    /// `Forbidden`, `NotFound`; `Conflict` when the user still owns apps or certificates.
     pub async fn user_cancel(&self, cx: &Cx, username: Option<&str>) -> Result<()> {
         let user = self.user_target(cx, username).await?;
         let still_owns = || {
@@ -157,6 +157,10 @@ impl Service {
         write!(self, |db| {
             if store::apps_count_by_owner(db, user.id).await? > 0 {
                 return Err(still_owns().into());
+            }
+            if store::certificates_count_by_owner(db, user.id).await? > 0 {
+                let text = format!("{} still has certificates. Remove them first", user.username);
+                return Err(Error::Conflict(text).into());
             }
             match store::user_delete(db, user.id).await {
                 Err(StoreError::Reference) => {

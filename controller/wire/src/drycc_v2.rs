@@ -278,6 +278,37 @@ pub struct Domain {
     pub domain: String,
 }
 
+/// A certificate. Source: §2.8. Neither it nor its key is ever in an answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cert {
+    /// A number.
+    pub id: i64,
+    /// Whose it is.
+    pub owner: String,
+    /// Its name.
+    pub name: String,
+    /// The subject's common name, possibly null.
+    pub common_name: Option<String>,
+    /// Alternative names.
+    pub san: Vec<String>,
+    /// The domains it is attached to.
+    pub domains: Vec<String>,
+    /// SHA-256, upper-case hex with colons.
+    pub fingerprint: String,
+    /// When it becomes valid.
+    pub starts: String,
+    /// When it ends to be valid.
+    pub expires: String,
+    /// Who issued it, `/C=US/O=…/CN=…`.
+    pub issuer: String,
+    /// Whom it is for, in the same form.
+    pub subject: String,
+    /// When added.
+    pub created: String,
+    /// When last changed.
+    pub updated: String,
+}
+
 /// Answer of `perms/`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Perms {

@@ -30,6 +30,16 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The message for an app's name that is no text. Source: `drycc-v2.md` §1.4.
 const NOT_SLUG: &str = "Enter a valid \"slug\" consisting of letters, numbers, underscores or hyphens.";
 
+/// What `certs/` is sent.
+pub struct NewCert {
+    /// The name.
+    pub name: String,
+    /// The chain in PEM.
+    pub certificate: String,
+    /// The private key in PEM.
+    pub key: SecretString,
+}
+
 /// Ends the reading of a body.
 fn finish<T>(fields: Fields, value: T) -> Result<T, Failure> {
     fields.finish(value).map_err(Failure::Body)
@@ -239,6 +249,24 @@ pub fn key(call: &Call) -> Result<(String, String), Failure> {
     fields.limit("id", &id, KEY_ID_MAX);
     fields.limit("public", &public, KEY_MAX);
     finish(fields, (id, public))
+}
+
+/// Body of `certs/`.
+pub fn cert(call: &Call) -> Result<NewCert, Failure> {
+    let mut fields = call.fields()?;
+    let new = NewCert {
+        name: fields.text("name"),
+        certificate: fields.text("certificate"),
+        key: SecretString::from(fields.secret("key")),
+    };
+    finish(fields, new)
+}
+
+/// The domain that `certs/<name>/domain/` is about: of the body, else of the path; empty when neither names one.
+pub fn cert_domain(call: &Call) -> Result<String, Failure> {
+    let mut fields = call.fields()?;
+    let domain = if fields.is_void("domain") { call.param("domain").to_owned() } else { fields.text("domain") };
+    finish(fields, domain)
 }
 
 /// Query of `logs/`. Nonsense asks for the usual.

@@ -12,6 +12,7 @@ use crate::route::{Access, Generation, Route};
 mod app;
 pub mod auth;
 mod build;
+mod cert;
 mod config;
 mod domain;
 pub mod error;
@@ -40,6 +41,7 @@ const BUILD_LOG_BODY_MAX: usize = 5 * 1024 * 1024;
 #[must_use]
 pub fn routes() -> Vec<Route> {
     let mut routes = account_routes();
+    routes.extend(cert_routes());
     routes.extend(app_routes());
     routes.extend(hook_routes());
     routes
@@ -77,6 +79,28 @@ fn account_routes() -> Vec<Route> {
         route(POST, "/v2/keys", "drycc_v2_key_create", User, handler!(key::key_create)),
         route(GET, "/v2/keys/{key*}", "drycc_v2_key_read", User, handler!(key::key_read)),
         route(DELETE, "/v2/keys/{key*}", "drycc_v2_key_delete", User, handler!(key::key_delete)),
+    ]
+}
+
+fn cert_routes() -> Vec<Route> {
+    use Access::User;
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        route(GET, "/v2/certs", "drycc_v2_certs_list", User, handler!(cert::certs_list)),
+        route(POST, "/v2/certs", "drycc_v2_cert_create", User, handler!(cert::cert_create)),
+        route(GET, "/v2/certs/{cert}", "drycc_v2_cert_read", User, handler!(cert::cert_read)),
+        route(DELETE, "/v2/certs/{cert}", "drycc_v2_cert_delete", User, handler!(cert::cert_delete)),
+        route(POST, "/v2/certs/{cert}/domain", "drycc_v2_cert_attach", User, handler!(cert::cert_attach)),
+        route(
+            POST,
+            "/v2/certs/{cert}/domain/{domain}",
+            "drycc_v2_cert_attach_segment",
+            User,
+            handler!(cert::cert_attach),
+        ),
+        route(DELETE, "/v2/certs/{cert}/domain/{domain}", "drycc_v2_cert_detach", User, handler!(cert::cert_detach)),
     ]
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use slipway_core::app::App;
 use slipway_core::build::Build;
+use slipway_core::certificate::{Certificate, CertificateFacts};
 use slipway_core::config::{Config, SecretText};
 use slipway_core::domain::Domain;
 use slipway_core::key::Key;
@@ -252,6 +253,28 @@ pub fn domain(domain: &Domain, app: &str) -> wire::Domain {
         updated: time(*updated),
         app: app.to_owned(),
         domain: domain.clone(),
+    }
+}
+
+/// A certificate, without itself and its key.
+#[must_use]
+pub fn cert(certificate: &Certificate) -> wire::Cert {
+    let Certificate { id: _, number, owner: _, owner_name, name, facts, domains, created, updated } = certificate;
+    let CertificateFacts { common_name, san, fingerprint, issuer, subject, starts, expires } = facts;
+    wire::Cert {
+        id: *number,
+        owner: owner_name.to_string(),
+        name: name.clone(),
+        common_name: common_name.clone(),
+        san: san.clone(),
+        domains: domains.clone(),
+        fingerprint: fingerprint.clone(),
+        starts: time(*starts),
+        expires: time(*expires),
+        issuer: issuer.clone(),
+        subject: subject.clone(),
+        created: time(*created),
+        updated: time(*updated),
     }
 }
 

@@ -42,6 +42,10 @@ enum Rule {
     AppLeave,
     /// The user whose key it is; others do not learn that it exists.
     OwnKey,
+    /// The user whose certificate it is; others do not learn that it exists.
+    OwnCert,
+    /// As `OwnCert`, and the user must have access to the app whose domain it is about.
+    OwnCertAppUse,
     /// The builder.
     Builder,
     /// The builder, in the name of a user (`owner`) who must have access to the app.
@@ -51,7 +55,9 @@ enum Rule {
 /// The rule and the body of every operation.
 #[expect(clippy::match_same_arms, reason = "a row an operation reads better than groups of equal ones")]
 fn rule(operation: &str) -> Option<(Rule, Value)> {
-    use Rule::{Admins, AppLeave, AppManage, AppUse, Builder, BuilderFor, Everybody, OwnKey, Users};
+    use Rule::{
+        Admins, AppLeave, AppManage, AppUse, Builder, BuilderFor, Everybody, OwnCert, OwnCertAppUse, OwnKey, Users,
+    };
     let build = json!({"image": "example/app:1", "procfile": {"web": "run"}});
     let receive = json!({"receive_user": "owner", "receive_repo": "APP"});
     let found = match operation {
@@ -71,6 +77,11 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         "drycc_v2_admin_revoke" => (Admins, json!(null)),
         "drycc_v2_key_create" => (Users, json!({"id": "NEW", "public": "KEY"})),
         "drycc_v2_key_read" | "drycc_v2_key_delete" => (OwnKey, json!(null)),
+        "drycc_v2_certs_list" => (Users, json!(null)),
+        "drycc_v2_cert_create" => (Users, json!({"name": "NEW", "certificate": "CHAIN", "key": "PRIVATE"})),
+        "drycc_v2_cert_read" | "drycc_v2_cert_delete" | "drycc_v2_cert_detach" => (OwnCert, json!(null)),
+        "drycc_v2_cert_attach" => (OwnCertAppUse, json!({"domain": "APP"})),
+        "drycc_v2_cert_attach_segment" => (OwnCertAppUse, json!(null)),
         "drycc_v2_app_create" => (Users, json!({})),
         "drycc_v2_app_transfer" => (AppManage, json!({"owner": "owner"})),
         "drycc_v2_app_destroy" => (AppManage, json!(null)),
@@ -131,8 +142,15 @@ fn expect(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
         }
         (_, Role::Anonymous | Role::Builder) => Err(401),
         (Rule::Builder | Rule::BuilderFor, _) => Err(403),
-        (Rule::OwnKey, Role::Owner) => Ok(()),
-        (Rule::OwnKey, _) => Err(404),
+        (Rule::OwnKey | Rule::OwnCert, Role::Owner) => Ok(()),
+        (Rule::OwnCertAppUse, Role::Owner) => {
+            if own {
+                Ok(())
+            } else {
+                Err(403)
+            }
+        }
+        (Rule::OwnKey | Rule::OwnCert | Rule::OwnCertAppUse, _) => Err(404),
         (_, Role::Admin) | (Rule::Users, _) => Ok(()),
         (Rule::Admins, _) => Err(403),
         (Rule::AppUse | Rule::AppManage | Rule::AppLeave, Role::Owner) if own => Ok(()),
@@ -161,6 +179,11 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
     });
     let app = app(world, route, whose, shared).await;
     let key = if rule == Rule::OwnKey { world.key("owner", &format!("key-{number}")).await } else { String::new() };
+    let cert = if matches!(rule, Rule::OwnCert | Rule::OwnCertAppUse) {
+        world.cert("owner", &format!("cert-{number}")).await
+    } else {
+        String::new()
+    };
     let victim = if body.to_string().contains("VICTIM") || route.operation == "drycc_v2_admin_revoke" {
         world.user(&format!("victim-{number}")).await
     } else {
@@ -177,6 +200,8 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         .pattern
         .replace("{app}", &app)
         .replace("{key*}", &key)
+        .replace("{cert}", &cert)
+        .replace("{domain}", &app)
         .replace("{fingerprint*}", "00:11")
         .replace("{user}", &user)
         .replace("{version}", "v1")
@@ -190,7 +215,11 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         body => {
             let text = body.to_string();
             let text = text.replace("VICTIM", &victim).replace("APP", &app).replace("NEW", &format!("new-{number}"));
-            Some(text.replace("KEY", &World::public_key(number)))
+            let text = text.replace("KEY", &World::public_key(number));
+            // PEM as it stands inside of JSON.
+            let made = world.certificate();
+            let (chain, key) = (json!(made.certificate).to_string(), json!(made.key).to_string());
+            Some(text.replace("CHAIN", chain.trim_matches('"')).replace("PRIVATE", key.trim_matches('"')))
         }
     };
     let mut request = world.request(route.method.as_str(), &path);

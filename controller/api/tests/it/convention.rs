@@ -90,6 +90,7 @@ async fn both_slashes_answer_alike_and_never_redirect() {
             .pattern
             .replace("{app}", "blog")
             .replace("{key*}", "k")
+            .replace("{cert}", "c")
             .replace("{version}", "v1")
             .replace("{build}", "x")
             .replace("{type}", "web")

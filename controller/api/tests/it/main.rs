@@ -4,6 +4,7 @@
 
 mod access;
 mod bad_input;
+mod certs;
 mod convention;
 mod golden;
 mod serve;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use slipway_api::{Api, Metrics, Platform, State};
 use slipway_core::log::LogLine;
 use slipway_engine::Engine;
-use slipway_service::testing::FakeEngine;
+use slipway_service::testing::{FakeEngine, TestCertificate};
 use slipway_service::{Reconciler, Service, ServiceConfig, SystemClock};
 use slipway_store::testing::{Backend, TestStore};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,7 @@ pub struct World {
     pub shutdown: CancellationToken,
     tokens: HashMap<&'static str, String>,
     apps_made: AtomicUsize,
+    certificate: TestCertificate,
     _store: TestStore,
 }
 
@@ -91,6 +92,7 @@ impl World {
             shutdown,
             tokens: HashMap::new(),
             apps_made: AtomicUsize::new(0),
+            certificate: TestCertificate::new(&["www.example.com"]).unwrap(),
             _store: store,
         };
         for name in USERS {
@@ -121,6 +123,20 @@ impl World {
     pub async fn user(&self, name: &str) -> String {
         let body = json!({"username": name, "password": "pw", "email": format!("{name}@example.com")});
         let reply = self.request("POST", "/v2/auth/register/").json_body(&body).send().await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        name.to_owned()
+    }
+
+    /// A certificate that belongs to nobody yet.
+    pub fn certificate(&self) -> &TestCertificate {
+        &self.certificate
+    }
+
+    /// Adds that certificate under a name, and gives the name back.
+    pub async fn cert(&self, owner: &str, name: &str) -> String {
+        let TestCertificate { certificate, key } = &self.certificate;
+        let body = json!({"name": name, "certificate": certificate, "key": key});
+        let reply = self.request("POST", "/v2/certs/").user(owner).json_body(&body).send().await;
         assert_eq!(reply.status, 201, "{reply:?}");
         name.to_owned()
     }

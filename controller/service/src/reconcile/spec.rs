@@ -7,12 +7,14 @@ use std::time::Duration;
 use slipway_core::ProcessType;
 use slipway_core::app::{App, Structure};
 use slipway_core::build::Build;
+use slipway_core::certificate::AttachedCertificate;
 use slipway_core::config::{Config, SecretText};
 use slipway_core::limit::{cpu_parse, memory_parse};
 use slipway_core::probe::{initial_delay_max, probe_of};
 use slipway_core::release::Release;
 use slipway_core::settings::AppSettings;
 use slipway_core::structure::{routed_type, structure_default};
+use slipway_engine::route::Certificate;
 use slipway_engine::spec::RouteSpec;
 use slipway_engine::{AppSpec, Artifact, ProcessSpec, ReleaseSpec};
 
@@ -38,6 +40,7 @@ pub(crate) struct Deployable {
 pub(crate) struct Routing {
     pub(crate) domains: Vec<String>,
     pub(crate) settings: Option<AppSettings>,
+    pub(crate) certificates: Vec<AttachedCertificate>,
     pub(crate) is_https_enforced: bool,
 }
 
@@ -121,12 +124,7 @@ pub(crate) fn environment(app: &App, deployable: &Deployable) -> BTreeMap<String
 }
 
 fn route_spec(routing: &Routing, platform_domain: &str) -> RouteSpec {
-    let hosts: BTreeSet<String> = routing
-        .domains
-        .iter()
-        .map(|domain| if domain.contains('.') { domain.clone() } else { format!("{domain}.{platform_domain}") })
-        .map(|host| host.to_ascii_lowercase())
-        .collect();
+    let hosts: BTreeSet<String> = routing.domains.iter().map(|domain| domain_host(domain, platform_domain)).collect();
     let settings = routing.settings.as_ref();
     RouteSpec {
         hosts: hosts.into_iter().collect(),
@@ -138,7 +136,22 @@ fn route_spec(routing: &Routing, platform_domain: &str) -> RouteSpec {
             .flat_map(|settings| &settings.allowlist)
             .filter_map(|text| network_parse(text))
             .collect(),
-        certificates: Vec::new(),
+        certificates: routing.certificates.iter().map(|attached| certificate(attached, platform_domain)).collect(),
+    }
+}
+
+/// The full name under which a domain answers: an app's own is below the platform's.
+pub(crate) fn domain_host(domain: &str, platform_domain: &str) -> String {
+    let host = if domain.contains('.') { domain.to_owned() } else { format!("{domain}.{platform_domain}") };
+    host.to_ascii_lowercase()
+}
+
+fn certificate(attached: &AttachedCertificate, platform_domain: &str) -> Certificate {
+    let AttachedCertificate { domains, chain_pem, key_pem } = attached;
+    Certificate {
+        hosts: domains.iter().map(|domain| domain_host(domain, platform_domain)).collect(),
+        chain_pem: chain_pem.clone(),
+        key_pem: key_pem.clone(),
     }
 }
 
@@ -237,6 +250,7 @@ mod tests {
         Routing {
             domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
             settings: None,
+            certificates: Vec::new(),
             is_https_enforced: false,
         }
     }

@@ -45,6 +45,11 @@ fn bodies_are_as_in_the_contract() {
         "uuid": "u", "id": "laptop", "owner": "bob", "public": "ssh-ed25519 AAAA", "fingerprint": "00:11", "created": time,
         "updated": time,
     }));
+    check::<Cert>(&json!({
+        "id": 22, "owner": "bob", "name": "www", "common_name": null, "san": ["example.com"], "domains": [],
+        "fingerprint": "8F:8E", "starts": time, "expires": time, "issuer": "/C=US/CN=x", "subject": "/CN=example.com",
+        "created": time, "updated": time,
+    }));
     check::<hook::ReleaseProgress>(&json!({
         "state": "deploying", "progress": ["web: 1 of 2 ready"], "seen": "1", "reason": "", "urls": ["http://blog.localhost"],
     }));
