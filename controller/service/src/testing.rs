@@ -58,6 +58,8 @@ pub enum Behaviour {
     Hang,
     /// The engine cannot be reached.
     Unavailable,
+    /// The engine cannot run such a thing at all, for this reason.
+    Rejected(String),
 }
 
 /// An engine in memory. Everything applied is ready at once unless a script says otherwise.
@@ -282,8 +284,10 @@ impl Engine for FakeEngine {
         let id = spec.app;
         {
             let mut state = self.state();
-            if state.behaviour(&spec) == Behaviour::Unavailable {
-                return Err(unavailable());
+            match state.behaviour(&spec) {
+                Behaviour::Unavailable => return Err(unavailable()),
+                Behaviour::Rejected(reason) => return Err(EngineError::Rejected(reason)),
+                Behaviour::ReadyAfter(_) | Behaviour::Failing(_) | Behaviour::Hang => {}
             }
             let is_same = state.apps.get(&id).is_some_and(|app| {
                 let without = |spec: &AppSpec| AppSpec { generation: 0, ..spec.clone() };
@@ -331,7 +335,7 @@ impl Engine for FakeEngine {
             Behaviour::Unavailable => return Err(unavailable()),
             Behaviour::ReadyAfter(wanted) if polls > wanted => RolloutState::Ready,
             Behaviour::ReadyAfter(wanted) => RolloutState::Progressing(format!("{polls} of {wanted} polls")),
-            Behaviour::Failing(reason) => RolloutState::Failing(reason),
+            Behaviour::Failing(reason) | Behaviour::Rejected(reason) => RolloutState::Failing(reason),
             Behaviour::Hang => RolloutState::Progressing("hanging".to_owned()),
         };
         let is_ready = rollout_state == RolloutState::Ready;
@@ -421,6 +425,7 @@ impl Engine for FakeEngine {
     async fn artifact_check(&self, artifact: &Artifact) -> Result<(), EngineError> {
         match self.state().by_artifact.get(&artifact.to_string()) {
             Some(Behaviour::Unavailable) => Err(unavailable()),
+            Some(Behaviour::Rejected(reason)) => Err(EngineError::Rejected(reason.clone())),
             _ => Ok(()),
         }
     }
