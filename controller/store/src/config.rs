@@ -50,7 +50,7 @@ impl ConfigRow {
     }
 }
 
-fn seal(
+pub(crate) fn seal(
     key: &SealingKey,
     row: Row<'_>,
     column: &str,

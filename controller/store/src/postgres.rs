@@ -25,8 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the server is, and how it is to be trusted.
 pub(crate) struct Target {
-    config: tokio_postgres::Config,
-    tls: MakeTlsConnector,
+    pub(crate) config: tokio_postgres::Config,
+    pub(crate) tls: MakeTlsConnector,
 }
 
 pub(crate) async fn open(url: &str, pool_size: usize) -> Result<Pool<AsyncPgConnection>, StoreError> {
