@@ -10,6 +10,7 @@ use slipway_slug::SlugStore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::import::ImportArguments;
 use crate::{Config, Controller, telemetry};
 
 /// The Slipway controller.
@@ -25,6 +26,8 @@ enum Command {
     /// Answers the APIs, makes this machine's engine follow the database. Settings are environment variables: `SLIPWAY_LISTEN`,
     /// `DATABASE_URL`, `SLIPWAY_DATA`, `SLIPWAY_DOMAIN` and others.
     Serve,
+    /// Takes over users, apps and their history from Deis Workflow or Drycc. Settings are those of `serve`.
+    Import(ImportArguments),
 }
 
 impl Arguments {
@@ -35,6 +38,7 @@ impl Arguments {
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Serve => serve().await,
+            Command::Import(arguments) => arguments.run().await,
         }
     }
 }

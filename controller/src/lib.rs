@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod config;
+pub mod import;
 pub mod run;
 pub mod secrets;
 pub mod telemetry;

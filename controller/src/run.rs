@@ -81,7 +81,7 @@ impl Controller {
     }
 }
 
-fn service_config(config: &Config) -> ServiceConfig {
+pub(crate) fn service_config(config: &Config) -> ServiceConfig {
     let secrets = &config.secrets;
     let usual = ServiceConfig::new(config.domain.clone(), secrets.builder_key.clone(), secrets.server_key.clone());
     ServiceConfig {
@@ -93,7 +93,7 @@ fn service_config(config: &Config) -> ServiceConfig {
     }
 }
 
-fn sealing_key(text: &str) -> Option<SealingKey> {
+pub(crate) fn sealing_key(text: &str) -> Option<SealingKey> {
     let mut bytes = [0_u8; 32];
     if text.len() != bytes.len() * 2 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
