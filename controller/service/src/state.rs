@@ -74,6 +74,24 @@ impl Service {
         Ok(())
     }
 
+    /// Gives a release that is being deployed its whole time again.
+    pub(crate) async fn release_deadline_renew(&self, pending: &Deployable, now: DateTime<Utc>) -> Result<()> {
+        let timeout = deploy_timeout(&pending.config, self.config().deploy_timeout);
+        let timeout = TimeDelta::from_std(timeout).unwrap_or(TimeDelta::MAX);
+        let change = store::ReleaseChange {
+            to: ReleaseState::Deploying,
+            exception: "",
+            deadline: Some(now.checked_add_signed(timeout).unwrap_or(now)),
+            now,
+        };
+        let id = pending.release.id;
+        write!(self, |db| {
+            store::release_set_state(db, id, &[ReleaseState::Deploying], &change).await?;
+            Ok::<_, Fail>(())
+        })?;
+        Ok(())
+    }
+
     /// All that is recorded of an app; `None` when it is gone.
     pub(crate) async fn app_state(&self, id: AppId) -> Result<Option<AppState>> {
         let mut db = self.read().await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use slipway_core::app::App;
 use slipway_core::release::Release;
 use slipway_core::release::summary::{FailedWith, summary_failed};
@@ -17,6 +17,9 @@ use crate::state::AppState;
 
 /// Pause between two looks at something that is under way and announces nothing.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// How long the release that served before may take to come back after the engine's start before a release that is
+/// being deployed goes first.
+const COME_BACK_MAX: TimeDelta = TimeDelta::seconds(30);
 /// Pause before what the engine refused is tried again.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -43,9 +46,40 @@ impl Reconciler {
         Ok(Outcome::Done)
     }
 
+    /// After the engine's start nothing runs: what served before must serve again while a new release comes up beside
+    /// it, which may take long or fail. Gives what to do until it does; `None` when the new release may be begun.
+    async fn come_back(&self, state: &AppState, pending: &Deployable, now: DateTime<Utc>) -> Result<Option<Outcome>> {
+        let service = &self.service;
+        let Some(good) = &state.good else { return Ok(None) };
+        let status = service.engine().app_status(state.app.id).await.map_err(engine_error)?;
+        if status.applied_generation.is_none() {
+            let running = Some((good, &state.app.structure));
+            let spec = app_spec(&state.app, running, &state.routing, service.platform_domain());
+            let Ok(spec) = spec else { return Ok(None) };
+            return match service.engine().app_apply(spec).await {
+                // The time in which nothing ran is not the new release's.
+                Ok(()) => {
+                    service.release_deadline_renew(pending, now).await?;
+                    Ok(Some(Outcome::Again(LOOK_INTERVAL)))
+                }
+                Err(EngineError::Rejected(_) | EngineError::Missing(_)) => Ok(None),
+                Err(error @ (EngineError::Unavailable { .. } | EngineError::TimedOut(_))) => Err(engine_error(error)),
+            };
+        }
+        let is_coming = status.serving.is_none()
+            && status.rollout.is_some_and(|rollout| {
+                rollout.version == good.release.version && matches!(rollout.state, RolloutState::Progressing(_))
+            });
+        let has_time = now - pending.release.updated < COME_BACK_MAX;
+        Ok((is_coming && has_time).then_some(Outcome::Again(LOOK_INTERVAL)))
+    }
+
     /// Brings up a release that is not running yet.
     async fn deploy(&self, state: &AppState, pending: &Deployable, now: DateTime<Utc>) -> Result<Outcome> {
         let service = &self.service;
+        if let Some(outcome) = self.come_back(state, pending, now).await? {
+            return Ok(outcome);
+        }
         let previous = state.good.as_ref();
         let structure = structure_next(
             &state.app.structure,
