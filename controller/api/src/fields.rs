@@ -19,6 +19,8 @@ pub const NOT_TEXT: &str = "Not a valid string.";
 pub const NUL: &str = "Null characters are not allowed.";
 /// Not a map.
 pub const NOT_MAP: &str = "Expected a dictionary of items.";
+/// Not a list.
+pub const NOT_LIST: &str = "Expected a list of items.";
 /// Not a boolean.
 pub const NOT_BOOLEAN: &str = "Must be a valid boolean.";
 /// The key of messages that belong to no one field.
@@ -180,6 +182,51 @@ impl Fields {
         }
     }
 
+    /// A boolean that may be absent or null, in any spelling that old servers take.
+    pub fn boolean_or_null(&mut self, field: &str) -> Option<bool> {
+        let word = match self.map.remove(field)? {
+            Value::Null => return None,
+            Value::Bool(value) => return Some(value),
+            Value::String(text) => text.trim().to_ascii_lowercase(),
+            Value::Number(number) => number.to_string(),
+            Value::Array(_) | Value::Object(_) => String::new(),
+        };
+        match word.as_str() {
+            "t" | "true" | "y" | "yes" | "on" | "1" | "1.0" => Some(true),
+            "f" | "false" | "n" | "no" | "off" | "0" | "0.0" => Some(false),
+            _ => {
+                self.fail(field, NOT_BOOLEAN);
+                None
+            }
+        }
+    }
+
+    /// A list of texts, none of them empty, without the blanks around them. The field may be absent.
+    pub fn texts(&mut self, field: &str) -> Option<Vec<String>> {
+        let items = match self.map.remove(field)? {
+            Value::Array(items) => items,
+            Value::Null => {
+                self.fail(field, NULL);
+                return None;
+            }
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                self.fail(field, NOT_LIST);
+                return None;
+            }
+        };
+        let text = |item| match text_value(item, true) {
+            Ok(text) if text.is_empty() => Err(BLANK),
+            other => other,
+        };
+        match items.into_iter().map(text).collect() {
+            Ok(texts) => Some(texts),
+            Err(message) => {
+                self.fail(field, message);
+                None
+            }
+        }
+    }
+
     /// Gives `value` if nothing was wrong.
     ///
     /// # Errors
@@ -287,5 +334,49 @@ mod tests {
         assert!(fields.boolean_or("d", true));
         fields.boolean_or("c", true);
         assert_eq!(messages(fields.finish(())), format!("c: {NOT_BOOLEAN}"));
+    }
+
+    #[test]
+    fn booleans_may_be_left_open() {
+        for (value, expect) in [
+            (json!(true), Some(true)),
+            (json!("True"), Some(true)),
+            (json!("on"), Some(true)),
+            (json!(1), Some(true)),
+            (json!(0), Some(false)),
+            (json!("false"), Some(false)),
+            (json!(null), None),
+        ] {
+            let mut fields = Fields::new(json!({ "a": value })).unwrap();
+            assert_eq!(fields.boolean_or_null("a"), expect, "{value}");
+            fields.finish(()).unwrap();
+        }
+        for bad in [json!("maybe"), json!(""), json!(2), json!([]), json!({})] {
+            let mut fields = Fields::new(json!({ "a": bad })).unwrap();
+            assert_eq!(fields.boolean_or_null("a"), None);
+            assert_eq!(messages(fields.finish(())), format!("a: {NOT_BOOLEAN}"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lists_hold_texts() {
+        let mut fields = Fields::new(json!({"a": [" x ", 1], "b": []})).unwrap();
+        assert_eq!(fields.texts("a").unwrap(), ["x", "1"]);
+        assert!(fields.texts("b").unwrap().is_empty());
+        assert!(fields.texts("c").is_none());
+        fields.finish(()).unwrap();
+        for (bad, message) in [
+            (json!("x"), NOT_LIST),
+            (json!({}), NOT_LIST),
+            (json!(null), NULL),
+            (json!([null]), NULL),
+            (json!([" "]), BLANK),
+            (json!([["x"]]), NOT_TEXT),
+            (json!(["a\0"]), NUL),
+        ] {
+            let mut fields = Fields::new(json!({ "a": bad })).unwrap();
+            assert!(fields.texts("a").is_none());
+            assert_eq!(messages(fields.finish(())), format!("a: {message}"));
+        }
     }
 }

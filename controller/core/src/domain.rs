@@ -1,8 +1,12 @@
 //! Host names under which an app answers.
 
+mod name;
+
 use chrono::{DateTime, Utc};
 
 use crate::{AppId, UserId, Username};
+
+pub use name::{RESERVED, TAKEN, domain_parse, is_of_platform};
 
 /// A host name of an app: the app's own name (answering below the platform's domain) or a full name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,6 +17,7 @@ pub mod key;
 pub mod limit;
 pub mod log;
 pub mod name;
+pub mod network;
 pub mod page;
 pub mod probe;
 pub mod procfile;

@@ -1,10 +1,14 @@
 //! Settings of an app that make no release: routing, addresses, automatic scaling, labels, TLS.
 
+mod change;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
 use crate::{AppId, ProcessType, UserId, Username};
+
+pub use change::{ListName, SettingsChange, allowlist_add, allowlist_remove, settings_apply};
 
 /// When and how far a process type is scaled by the platform itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

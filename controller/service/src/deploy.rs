@@ -17,6 +17,9 @@ use crate::stored::Stored;
 /// Time on top of a deploy's own, for the reconciler to record its end.
 const SLACK: Duration = Duration::from_secs(20);
 
+/// Longest that a change of routes is waited for.
+const ROUTES_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What a person waits for.
 pub(crate) enum Settled {
     /// It is as wanted.
@@ -73,6 +76,32 @@ impl Service {
             }
             ReleaseState::Canceled => Err(Error::Rejected(format!("The deploy of {version} was canceled"))),
             ReleaseState::Created | ReleaseState::Deploying | ReleaseState::Succeeded => Ok(release),
+        }
+    }
+
+    /// Tells the reconciler that an app's routes are to change, and waits until they have: until the engine was given
+    /// what is wanted at `generation`. Nothing is waited for when the app is going.
+    ///
+    /// # Errors
+    /// `Unavailable` when the engine was not reached in time; the change is recorded and comes later.
+    pub(crate) async fn routes_wait(&self, app: &App, generation: Option<i64>) -> Result<()> {
+        self.signals().desired(app.id);
+        let Some(generation) = generation else { return Ok(()) };
+        let mut watch = self.signals().watch(app.id, Instant::now() + ROUTES_TIMEOUT);
+        loop {
+            let status = self.engine().app_status(app.id).await.unwrap_or_default();
+            if status.applied_generation.is_some_and(|applied| applied >= generation) {
+                return Ok(());
+            }
+            if self.app_by_id(app.id).await?.is_none_or(|app| app.is_deleting) {
+                return Ok(());
+            }
+            if !watch.next().await {
+                return Err(Error::Unavailable {
+                    public: "The change is recorded, but is not in effect yet".to_owned(),
+                    context: "the engine was not given an app's new routes in time".to_owned(),
+                });
+            }
         }
     }
 

@@ -1,11 +1,16 @@
 //! Domains of apps. Source: `drycc-v2.md` §2.7.
 
-use slipway_core::Result;
+use serde_json::{Value, json};
+use slipway_core::app::App;
 use slipway_core::authz::AppAction;
-use slipway_core::domain::Domain;
+use slipway_core::domain::{Domain, RESERVED, TAKEN, domain_parse, is_of_platform};
+use slipway_core::error::{FieldError, Kind};
+use slipway_core::{AppName, Error, Result};
 use slipway_store as store;
+use slipway_store::{StoreError, UniqueOn};
 
-use crate::stored::Stored;
+use crate::audit::{Subject, event};
+use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Page, PageQuery, Service};
 
 impl Service {
@@ -17,4 +22,83 @@ impl Service {
         let app = self.app_for(cx, app, AppAction::Use).await?;
         store::domains_list(&mut self.read().await?, app.id, page.into()).await.stored().map(Page::from)
     }
+
+    /// Lets an app answer under another host name, and waits until it does.
+    ///
+    /// # Errors
+    /// `NotFound` (app), `Forbidden`, `Invalid` under `domain`; `Unavailable` when the engine does not follow in time.
+    pub async fn domain_create(&self, cx: &Cx, app: &str, text: &str) -> Result<Domain> {
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        let (owner, _, _) = cx.user()?;
+        let name = domain_parse(text).map_err(|message| Error::invalid("domain", message))?;
+        if self.is_reserved(&app, &name) {
+            return Err(Error::invalid("domain", RESERVED));
+        }
+        let new = store::NewDomain { app: app.id, owner, domain: name.clone(), created: cx.now };
+        let (domain, generation) = write!(self, |db| {
+            if store::domain_by_name(db, &name).await?.is_some() {
+                return Err(taken(text, &name).into());
+            }
+            // A name without dots stands for one below the platform's domain, where apps answer by their own names.
+            if let Ok(other) = AppName::new(name.as_str())
+                && other != app.name
+                && store::app_by_name(db, &other).await?.is_some()
+            {
+                return Err(Error::invalid("domain", RESERVED).into());
+            }
+            let domain = match store::domain_insert(db, &new).await {
+                Err(StoreError::Conflict { what: UniqueOn::Domain }) => return Err(taken(text, &name).into()),
+                other => other?,
+            };
+            let generation = store::app_bump_desired(db, app.id, cx.now).await?;
+            let after = json!({"domain": name});
+            store::event_insert(db, &event(cx, "create", domain_subject(&app, &name), Value::Null, after)).await?;
+            Ok::<_, Fail>((domain, generation))
+        })?;
+        self.app_log(app.id, format!("INFO domain {name} added"));
+        self.routes_wait(&app, generation).await?;
+        Ok(domain)
+    }
+
+    /// Takes a host name from an app, and waits until it no longer answers there.
+    ///
+    /// # Errors
+    /// `NotFound` (app, then domain), `Forbidden`; `Unavailable` when the engine does not follow in time.
+    pub async fn domain_delete(&self, cx: &Cx, app: &str, text: &str) -> Result<()> {
+        let app = self.app_for(cx, app, AppAction::Remove).await?;
+        let missing = || Error::not_found(Kind::Domain);
+        let name = domain_parse(text).map_err(|_| missing())?;
+        let generation = write!(self, |db| {
+            if !store::domain_delete(db, app.id, &name).await? {
+                return Err(missing().into());
+            }
+            let generation = store::app_bump_desired(db, app.id, cx.now).await?;
+            let before = json!({"domain": name});
+            store::event_insert(db, &event(cx, "delete", domain_subject(&app, &name), before, Value::Null)).await?;
+            Ok::<_, Fail>(generation)
+        })?;
+        self.app_log(app.id, format!("INFO domain {name} removed"));
+        self.routes_wait(&app, generation).await
+    }
+
+    /// Whether nobody but the platform, or an app by its own name, may answer there.
+    fn is_reserved(&self, app: &App, name: &str) -> bool {
+        let is_own = name == app.name.as_str();
+        is_of_platform(name, self.platform_domain())
+            || (!is_own && self.config().reserved_names.iter().any(|reserved| reserved == name))
+    }
+}
+
+/// A domain as the subject of an entry of the record.
+fn domain_subject(app: &App, name: &str) -> Subject<'static> {
+    Subject { kind: "domain", id: app.id.to_string(), name: name.to_owned() }
+}
+
+/// The refusal of a name that somebody has. Old clients know only the first text.
+fn taken(text: &str, name: &str) -> Error {
+    let mut messages = vec![TAKEN.to_owned()];
+    if text != name {
+        messages.push(format!("The domain {text} is already in use by another app"));
+    }
+    Error::Invalid(vec![FieldError { field: "domain".to_owned(), messages }])
 }

@@ -6,6 +6,7 @@
 //! recorded state, so that dropping one changes nothing.
 
 mod app;
+mod app_settings;
 mod audit;
 mod build;
 mod certificate;

@@ -165,10 +165,16 @@ pub async fn tls_all(db: &mut Db) -> Result<Vec<Tls>, StoreError> {
     rows.into_iter().map(TlsRow::tls).collect()
 }
 
-/// Says whether plain requests are sent to HTTPS; false if the app has no such row.
-pub async fn tls_update(db: &mut Db, app: AppId, https_enforced: bool, now: DateTime<Utc>) -> Result<bool, StoreError> {
+/// Stores the TLS row of `changed.app`; `created` is left alone. False if the app has none.
+pub async fn tls_update(db: &mut Db, changed: &Tls) -> Result<bool, StoreError> {
+    let Tls { app, owner, owner_name, https_enforced, created: _, updated } = changed;
     let n = on!(db, |conn| diesel::update(tls::table.find(app.to_string()))
-        .set((tls::https_enforced.eq(Some(https_enforced)), tls::updated.eq(UtcMicros::from(now))))
+        .set((
+            tls::owner.eq(owner.to_string()),
+            tls::owner_name.eq(owner_name.as_str()),
+            tls::https_enforced.eq(*https_enforced),
+            tls::updated.eq(UtcMicros::from(*updated)),
+        ))
         .execute(conn)
         .await)?;
     Ok(n > 0)

@@ -309,6 +309,69 @@ pub struct Cert {
     pub updated: String,
 }
 
+/// The settings of an app. Source: §2.10.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Settings {
+    /// Identity.
+    pub uuid: String,
+    /// The app's name.
+    pub app: String,
+    /// Who changed them last.
+    pub owner: String,
+    /// Whether requests get a maintenance page.
+    pub maintenance: bool,
+    /// Whether requests reach the app at all.
+    pub routable: bool,
+    /// Addresses and networks that may call; empty allows all.
+    pub whitelist: Vec<String>,
+    /// The same, under its name since 2020.
+    #[serde(default)]
+    pub allowlist: Vec<String>,
+    /// Automatic scaling by process type.
+    pub autoscale: BTreeMap<String, Autoscale>,
+    /// Labels of the user's own.
+    pub label: BTreeMap<String, String>,
+    /// When made.
+    pub created: String,
+    /// When last changed.
+    pub updated: String,
+}
+
+/// When and how far a process type is scaled by itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Autoscale {
+    /// Fewest replicas.
+    pub min: u32,
+    /// Most replicas.
+    pub max: u32,
+    /// Processor use in per cent above which replicas are added.
+    pub cpu_percent: u32,
+}
+
+/// How an app treats plain HTTP. Source: §2.9.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tls {
+    /// Identity.
+    pub uuid: String,
+    /// The app's name.
+    pub app: String,
+    /// Who changed it last.
+    pub owner: String,
+    /// Whether plain requests are sent to HTTPS; null until somebody has said so.
+    pub https_enforced: Option<bool>,
+    /// When made.
+    pub created: String,
+    /// When last changed.
+    pub updated: String,
+}
+
+/// Body and answer of `whitelist/` and `allowlist/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Addresses {
+    /// Addresses and networks.
+    pub addresses: Vec<String>,
+}
+
 /// Answer of `perms/`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Perms {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use slipway_core::log::LogQuery;
+use slipway_core::settings::{ListName, SettingsChange};
 use slipway_service::{BuildLogState, ConfigChange, HookBuildLog, NewBuild, PasswordChange, TokenScope, UserRegister};
 
 use crate::call::{Call, Failure};
@@ -179,6 +180,53 @@ fn has_nul(map: &Map<String, Value>) -> bool {
         }
     }
     map.iter().any(|(name, value)| name.contains('\0') || in_value(value))
+}
+
+/// Body of `domains/`.
+pub fn domain(call: &Call) -> Result<String, Failure> {
+    let mut fields = call.fields()?;
+    let domain = fields.text("domain");
+    finish(fields, domain)
+}
+
+/// Body of `settings/`: any subset. The list of addresses may have its old or its new name; the new one wins.
+pub fn settings_change(call: &Call) -> Result<SettingsChange, Failure> {
+    let mut fields = call.fields()?;
+    let mut list = |name: ListName| fields.texts(name.as_str()).map(|addresses| (name, addresses));
+    let (old, new) = (list(ListName::Whitelist), list(ListName::Allowlist));
+    let mut map = |name: &str| -> BTreeMap<String, Value> {
+        let map = fields.map(name).unwrap_or_default();
+        if has_nul(&map) {
+            fields.fail(name, fields::NUL);
+        }
+        map.into_iter().collect()
+    };
+    let (autoscale, label) = (map("autoscale"), map("label"));
+    let change = SettingsChange {
+        maintenance: fields.boolean_or_null("maintenance"),
+        routable: fields.boolean_or_null("routable"),
+        allowlist: new.or(old),
+        autoscale,
+        label,
+    };
+    finish(fields, change)
+}
+
+/// Body of `tls/`.
+pub fn https_enforced(call: &Call) -> Result<Option<bool>, Failure> {
+    let mut fields = call.fields()?;
+    let https_enforced = fields.boolean_or_null("https_enforced");
+    finish(fields, https_enforced)
+}
+
+/// Body of `whitelist/` and `allowlist/`.
+pub fn addresses(call: &Call) -> Result<Vec<String>, Failure> {
+    let mut fields = call.fields()?;
+    if !fields.has("addresses") {
+        fields.fail("addresses", fields::REQUIRED);
+    }
+    let addresses = fields.texts("addresses").unwrap_or_default();
+    finish(fields, addresses)
 }
 
 /// Body of `builds/`.

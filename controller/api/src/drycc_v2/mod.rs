@@ -23,6 +23,7 @@ mod log;
 mod perm;
 mod pod;
 mod release;
+mod settings;
 mod to_wire;
 mod user;
 
@@ -43,6 +44,7 @@ pub fn routes() -> Vec<Route> {
     let mut routes = account_routes();
     routes.extend(cert_routes());
     routes.extend(app_routes());
+    routes.extend(routing_routes());
     routes.extend(hook_routes());
     routes
 }
@@ -158,6 +160,46 @@ fn app_routes() -> Vec<Route> {
         route(GET, "/v2/apps/{app}/perms", "drycc_v2_perms_list", User, handler!(perm::perms_list)),
         route(POST, "/v2/apps/{app}/perms", "drycc_v2_perm_grant", User, handler!(perm::perm_grant)),
         route(DELETE, "/v2/apps/{app}/perms/{user}", "drycc_v2_perm_revoke", User, handler!(perm::perm_revoke)),
+    ]
+}
+
+/// Where and how apps are reached.
+fn routing_routes() -> Vec<Route> {
+    use Access::User;
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        route(POST, "/v2/apps/{app}/domains", "drycc_v2_domain_create", User, handler!(domain::domain_create)),
+        route(
+            DELETE,
+            "/v2/apps/{app}/domains/{domain}",
+            "drycc_v2_domain_delete",
+            User,
+            handler!(domain::domain_delete),
+        ),
+        route(GET, "/v2/apps/{app}/settings", "drycc_v2_settings_read", User, handler!(settings::settings_read)),
+        route(POST, "/v2/apps/{app}/settings", "drycc_v2_settings_set", User, handler!(settings::settings_set)),
+        route(GET, "/v2/apps/{app}/tls", "drycc_v2_tls_read", User, handler!(settings::tls_read)),
+        route(POST, "/v2/apps/{app}/tls", "drycc_v2_tls_set", User, handler!(settings::tls_set)),
+        route(GET, "/v2/apps/{app}/whitelist", "drycc_v2_whitelist_read", User, handler!(settings::allowlist_read)),
+        route(POST, "/v2/apps/{app}/whitelist", "drycc_v2_whitelist_add", User, handler!(settings::allowlist_add)),
+        route(
+            DELETE,
+            "/v2/apps/{app}/whitelist",
+            "drycc_v2_whitelist_remove",
+            User,
+            handler!(settings::whitelist_remove),
+        ),
+        route(GET, "/v2/apps/{app}/allowlist", "drycc_v2_allowlist_read", User, handler!(settings::allowlist_read)),
+        route(POST, "/v2/apps/{app}/allowlist", "drycc_v2_allowlist_add", User, handler!(settings::allowlist_add)),
+        route(
+            DELETE,
+            "/v2/apps/{app}/allowlist",
+            "drycc_v2_allowlist_remove",
+            User,
+            handler!(settings::allowlist_remove),
+        ),
     ]
 }
 

@@ -11,6 +11,7 @@ use slipway_core::config::{Config, SecretText};
 use slipway_core::domain::Domain;
 use slipway_core::key::Key;
 use slipway_core::release::{Release, ReleaseState};
+use slipway_core::settings::{AppSettings, Autoscale, Tls};
 use slipway_core::user::User;
 use slipway_core::{Username, log};
 use slipway_engine::{PodStatus, RunOutcome};
@@ -276,6 +277,60 @@ pub fn cert(certificate: &Certificate) -> wire::Cert {
         created: time(*created),
         updated: time(*updated),
     }
+}
+
+/// The settings of the app named `app`.
+#[must_use]
+pub fn settings(settings: &AppSettings, app: &str) -> wire::Settings {
+    let AppSettings {
+        app: id,
+        owner: _,
+        owner_name,
+        maintenance,
+        routable,
+        allowlist,
+        autoscale,
+        label,
+        created,
+        updated,
+    } = settings;
+    let rule = |rule: &Autoscale| {
+        let Autoscale { min, max, cpu_percent } = rule;
+        wire::Autoscale { min: *min, max: *max, cpu_percent: *cpu_percent }
+    };
+    wire::Settings {
+        uuid: id.to_string(),
+        app: app.to_owned(),
+        owner: owner_name.to_string(),
+        maintenance: *maintenance,
+        routable: *routable,
+        whitelist: allowlist.clone(),
+        allowlist: allowlist.clone(),
+        autoscale: autoscale.iter().map(|(process_type, found)| (process_type.to_string(), rule(found))).collect(),
+        label: label.clone(),
+        created: time(*created),
+        updated: time(*updated),
+    }
+}
+
+/// How the app named `app` treats plain HTTP.
+#[must_use]
+pub fn tls(tls: &Tls, app: &str) -> wire::Tls {
+    let Tls { app: id, owner: _, owner_name, https_enforced, created, updated } = tls;
+    wire::Tls {
+        uuid: id.to_string(),
+        app: app.to_owned(),
+        owner: owner_name.to_string(),
+        https_enforced: *https_enforced,
+        created: time(*created),
+        updated: time(*updated),
+    }
+}
+
+/// Addresses of an allow list.
+#[must_use]
+pub const fn addresses(addresses: Vec<String>) -> wire::Addresses {
+    wire::Addresses { addresses }
 }
 
 /// Collaborators.

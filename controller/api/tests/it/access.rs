@@ -105,7 +105,17 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         | "drycc_v2_releases_list"
         | "drycc_v2_release_read"
         | "drycc_v2_domains_list"
+        | "drycc_v2_settings_read"
+        | "drycc_v2_tls_read"
+        | "drycc_v2_whitelist_read"
+        | "drycc_v2_allowlist_read"
         | "drycc_v2_perms_list" => (AppUse, json!(null)),
+        "drycc_v2_domain_create" => (AppUse, json!({"domain": "NEW.example.org"})),
+        "drycc_v2_domain_delete" => (AppManage, json!(null)),
+        "drycc_v2_settings_set" => (AppUse, json!({"label": {"a": "NEW"}})),
+        "drycc_v2_tls_set" => (AppUse, json!({"https_enforced": null})),
+        "drycc_v2_whitelist_add" | "drycc_v2_allowlist_add" => (AppUse, json!({"addresses": ["10.0.0.1"]})),
+        "drycc_v2_whitelist_remove" | "drycc_v2_allowlist_remove" => (AppManage, json!({"addresses": ["10.0.0.1"]})),
         "drycc_v2_perm_grant" => (AppManage, json!({"username": "stranger"})),
         "drycc_v2_perm_revoke" => (AppLeave, json!(null)),
         "drycc_v2_hook_key" | "drycc_v2_hook_keys" | "drycc_v2_hook_apps" | "drycc_v2_hook_release_progress" => {
@@ -205,6 +215,7 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         .replace("{fingerprint*}", "00:11")
         .replace("{user}", &user)
         .replace("{version}", "v1")
+        .replace("{domain}", "none.example.org")
         .replace("{build}", "00000000-0000-0000-0000-000000000000")
         .replace("{type}", "web")
         .replace("{ptype}", "web")

@@ -29,7 +29,7 @@ fn nasty() -> Vec<Value> {
 }
 
 /// Every field of every body.
-const FIELDS: [(&str, &[&str]); 17] = [
+const FIELDS: [(&str, &[&str]); 22] = [
     ("/v2/auth/register/", &["username", "password", "email", "first_name", "last_name"]),
     ("/v2/auth/login/", &["username", "password"]),
     ("/v2/auth/passwd/", &["username", "password", "new_password"]),
@@ -44,6 +44,11 @@ const FIELDS: [(&str, &[&str]); 17] = [
     ("/v2/apps/blog/builds/", &["image", "sha", "procfile", "dockerfile", "stack"]),
     ("/v2/apps/blog/releases/rollback/", &["version"]),
     ("/v2/apps/blog/perms/", &["username"]),
+    ("/v2/apps/blog/domains/", &["domain"]),
+    ("/v2/apps/blog/tls/", &["https_enforced"]),
+    ("/v2/apps/blog/settings/", &["maintenance", "routable", "whitelist", "allowlist", "autoscale", "label"]),
+    ("/v2/apps/blog/whitelist/", &["addresses"]),
+    ("/v2/apps/blog/allowlist/", &["addresses"]),
     ("/v2/hooks/config/", &["receive_user", "receive_repo"]),
     ("/v2/hooks/build/", &["receive_user", "receive_repo", "image", "sha", "procfile", "dockerfile", "stack", "wait"]),
     ("/v2/hooks/buildlog/", &["receive_user", "receive_repo", "sha", "state", "log"]),

@@ -7,5 +7,7 @@ mod bad_input;
 mod certs;
 mod convention;
 mod golden;
+mod golden_routing;
+mod routing;
 mod serve;
 mod world;

@@ -1,7 +1,6 @@
 //! From recorded state to what the engine is asked for. Source: `drycc-v2.md` §4.3–4.6.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use slipway_core::ProcessType;
@@ -10,6 +9,7 @@ use slipway_core::build::Build;
 use slipway_core::certificate::AttachedCertificate;
 use slipway_core::config::{Config, SecretText};
 use slipway_core::limit::{cpu_parse, memory_parse};
+use slipway_core::network::network_parse;
 use slipway_core::probe::{initial_delay_max, probe_of};
 use slipway_core::release::Release;
 use slipway_core::settings::AppSettings;
@@ -155,15 +155,6 @@ fn certificate(attached: &AttachedCertificate, platform_domain: &str) -> Certifi
     }
 }
 
-/// Reads `10.0.0.1` or `10.0.0.0/8`.
-fn network_parse(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
-    let address: IpAddr = address.parse().ok()?;
-    let length_max = if address.is_ipv4() { 32 } else { 128 };
-    let length = length.map_or(Some(length_max), |length| length.parse().ok())?;
-    (length <= length_max).then_some((address, length))
-}
-
 /// Time that the deploy of a release may take: what the app says, else `default`, and the longest delay of its
 /// probes on top. Source: `drycc-v2.md` §4.10.
 pub(crate) fn deploy_timeout(config: &Config, default: Duration) -> Duration {
@@ -295,23 +286,6 @@ mod tests {
         deployable.build.image = "slug@sha256:../../etc".to_owned();
         let error = app_spec(&app, Some((&deployable, &Structure::new())), &routing(&[]), "localhost").unwrap_err();
         assert_eq!(error, "a slug is named slug@sha256: and 64 hexadecimal digits");
-    }
-
-    #[test]
-    fn networks() {
-        for (text, expect) in [
-            ("10.0.0.1", Some(("10.0.0.1", 32))),
-            ("10.0.0.0/8", Some(("10.0.0.0", 8))),
-            ("::1", Some(("::1", 128))),
-            ("10.0.0.0/33", None),
-            ("x", None),
-        ] {
-            assert_eq!(
-                network_parse(text),
-                expect.map(|(address, length)| (address.parse().unwrap(), length)),
-                "{text}"
-            );
-        }
     }
 
     #[test]

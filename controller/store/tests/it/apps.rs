@@ -146,9 +146,15 @@ both! {
             assert!(settings_update(db, &settings).await?);
             assert_eq!(settings_by_app(db, blog.id).await?, Some(settings));
             assert_eq!(tls_by_app(db, blog.id).await?.unwrap().https_enforced, None);
-            assert!(tls_update(db, blog.id, false, at(1)).await?);
-            assert_eq!(tls_by_app(db, blog.id).await?.unwrap().https_enforced, Some(false));
-            assert!(!tls_update(db, AppId::generate(), false, at(1)).await?);
+            let mut tls = tls_by_app(db, blog.id).await?.unwrap();
+            (tls.https_enforced, tls.updated) = (Some(false), tls.created);
+            assert!(tls_update(db, &tls).await?);
+            assert_eq!(tls_by_app(db, blog.id).await?, Some(tls.clone()));
+            tls.https_enforced = None;
+            assert!(tls_update(db, &tls).await?);
+            assert_eq!(tls_by_app(db, blog.id).await?.unwrap().https_enforced, None);
+            tls.app = AppId::generate();
+            assert!(!tls_update(db, &tls).await?);
             Ok(())
         }).await.unwrap();
     }

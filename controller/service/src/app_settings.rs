@@ -1,0 +1,154 @@
+//! Settings of apps that make no release: maintenance, routing, allow list, scaling, labels, TLS.
+//! Source: `drycc-v2.md` §2.9 and §2.10.
+
+use serde_json::{Value, json};
+use slipway_core::app::App;
+use slipway_core::authz::AppAction;
+use slipway_core::settings::{
+    AppSettings, Autoscale, ListName, SettingsChange, Tls, allowlist_add, allowlist_remove, settings_apply,
+};
+use slipway_core::{Error, Result};
+use slipway_store as store;
+use slipway_store::Db;
+
+use crate::audit::{app_subject, event};
+use crate::stored::{Fail, write};
+use crate::{Cx, Service};
+
+impl Service {
+    /// The settings of an app.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn settings_get(&self, cx: &Cx, app: &str) -> Result<AppSettings> {
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        settings_of(&mut self.read().await?, &app).await.map_err(Error::from)
+    }
+
+    /// Changes settings, and waits until requests are treated by them.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`; `Invalid` by field, `Rejected`, `Unprocessable` as [`settings_apply`]; `Conflict` when
+    /// nothing changes; `Unavailable` when the engine does not follow in time.
+    pub async fn settings_set(&self, cx: &Cx, app: &str, change: &SettingsChange) -> Result<AppSettings> {
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        self.settings_write(cx, &app, |previous| settings_apply(previous, change)).await
+    }
+
+    /// Adds addresses to the allow list, and gives the whole list.
+    ///
+    /// # Errors
+    /// As [`Service::settings_set`]; `Invalid` under `addresses`.
+    pub async fn allowlist_add(&self, cx: &Cx, app: &str, addresses: &[String]) -> Result<Vec<String>> {
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        let settings = self.settings_write(cx, &app, |previous| {
+            let list = allowlist_add(&previous.allowlist, addresses)?;
+            Ok(AppSettings { allowlist: list.unwrap_or_else(|| previous.allowlist.clone()), ..previous.clone() })
+        });
+        Ok(settings.await?.allowlist)
+    }
+
+    /// Removes addresses from the allow list. `list` is what the caller calls it.
+    ///
+    /// # Errors
+    /// As [`Service::settings_set`]; `Unprocessable` when one is not in the list.
+    pub async fn allowlist_remove(&self, cx: &Cx, app: &str, addresses: &[String], list: ListName) -> Result<()> {
+        let app = self.app_for(cx, app, AppAction::Remove).await?;
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let settings = self.settings_write(cx, &app, |previous| {
+            let allowlist = allowlist_remove(&previous.allowlist, addresses, list)?;
+            Ok(AppSettings { allowlist, ..previous.clone() })
+        });
+        settings.await.map(|_| ())
+    }
+
+    /// How an app treats plain HTTP.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn tls_get(&self, cx: &Cx, app: &str) -> Result<Tls> {
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        tls_of(&mut self.read().await?, &app).await.map_err(Error::from)
+    }
+
+    /// Says whether plain requests are sent to HTTPS, or that nobody has said so, and waits until it is so.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`; `Conflict` when nothing changes, unless it is unset; `Unavailable` when the engine does
+    /// not follow in time.
+    pub async fn tls_set(&self, cx: &Cx, app: &str, https_enforced: Option<bool>) -> Result<Tls> {
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        let (owner, owner_name, _) = cx.user()?;
+        let (tls, generation) = write!(self, |db| {
+            let previous = tls_of(db, &app).await?;
+            if https_enforced.is_some() && previous.https_enforced == https_enforced {
+                return Err(Error::Conflict(format!("{owner_name} changed nothing")).into());
+            }
+            let before = json!({"https_enforced": previous.https_enforced});
+            let tls = Tls { owner, owner_name: owner_name.clone(), https_enforced, updated: cx.now, ..previous };
+            store::tls_update(db, &tls).await?;
+            let generation = store::app_bump_desired(db, app.id, cx.now).await?;
+            let after = json!({"https_enforced": https_enforced});
+            store::event_insert(db, &event(cx, "tls", app_subject(&app), before, after)).await?;
+            Ok::<_, Fail>((tls, generation))
+        })?;
+        self.routes_wait(&app, generation).await?;
+        Ok(tls)
+    }
+
+    /// Stores what `change` makes of an app's settings.
+    async fn settings_write(
+        &self,
+        cx: &Cx,
+        app: &App,
+        change: impl Fn(&AppSettings) -> Result<AppSettings> + Send + Sync,
+    ) -> Result<AppSettings> {
+        let (owner, owner_name, _) = cx.user()?;
+        let (settings, generation) = write!(self, |db| {
+            let previous = settings_of(db, app).await?;
+            let mut next = change(&previous)?;
+            if next == previous {
+                return Err(Error::Conflict(format!("{owner_name} changed nothing")).into());
+            }
+            (next.owner, next.owner_name, next.updated) = (owner, owner_name.clone(), cx.now);
+            store::settings_update(db, &next).await?;
+            let generation = store::app_bump_desired(db, app.id, cx.now).await?;
+            let entry = event(cx, "settings", app_subject(app), shape(&previous), shape(&next));
+            store::event_insert(db, &entry).await?;
+            Ok::<_, Fail>((next, generation))
+        })?;
+        let id: String = app.id.to_string().chars().take(7).collect();
+        self.app_log(app.id, format!("INFO appsettings {}-{id} updated", app.name));
+        self.routes_wait(app, generation).await?;
+        Ok(settings)
+    }
+}
+
+async fn settings_of(db: &mut Db, app: &App) -> Result<AppSettings, Fail> {
+    let settings = store::settings_by_app(db, app.id).await?;
+    settings.ok_or_else(|| Error::internal(format!("app {} has no settings", app.id)).into())
+}
+
+async fn tls_of(db: &mut Db, app: &App) -> Result<Tls, Fail> {
+    store::tls_by_app(db, app.id).await?.ok_or_else(|| Error::internal(format!("app {} has no TLS row", app.id)).into())
+}
+
+/// Settings for the record.
+fn shape(settings: &AppSettings) -> Value {
+    let AppSettings { maintenance, routable, allowlist, autoscale, label, .. } = settings;
+    let autoscale: serde_json::Map<String, Value> = autoscale
+        .iter()
+        .map(|(process_type, Autoscale { min, max, cpu_percent })| {
+            (process_type.to_string(), json!({"min": min, "max": max, "cpu_percent": cpu_percent}))
+        })
+        .collect();
+    json!({
+        "maintenance": maintenance,
+        "routable": routable,
+        "allowlist": allowlist,
+        "autoscale": autoscale,
+        "label": label,
+    })
+}
