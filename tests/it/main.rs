@@ -5,5 +5,6 @@
 mod crash;
 mod hostile;
 mod push;
+mod route;
 mod rule;
 mod walking_path;

@@ -136,7 +136,7 @@ fn is_in_grammar(name: &str, text: &str) -> bool {
         "version" => {
             text.strip_prefix('v').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
         }
-        "key" | "fingerprint" | "domain" => !text.is_empty(),
+        "key" | "fingerprint" => !text.is_empty(),
         _ => all("-"),
     }
 }

@@ -215,7 +215,6 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         .replace("{fingerprint*}", "00:11")
         .replace("{user}", &user)
         .replace("{version}", "v1")
-        .replace("{domain}", "none.example.org")
         .replace("{build}", "00000000-0000-0000-0000-000000000000")
         .replace("{type}", "web")
         .replace("{ptype}", "web")
