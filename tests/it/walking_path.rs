@@ -65,6 +65,25 @@ fn a_static_site_survives_a_move_of_the_platforms_own_program() {
 }
 
 #[test]
+fn logins_leave_no_memory_behind() {
+    let platform = Platform::start();
+    let user = platform.user("ada");
+    let resident_kib = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", platform.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    let before = resident_kib();
+    let api = format!("http://{}", platform.endpoints().api);
+    for _ in 0..8 {
+        user.cli(&["login", &api, "--username", "ada", "--password", slipway_tests::PASSWORD]).ok();
+    }
+    let after = resident_kib();
+    // Each computes with 19 MiB, and the threads that do it change.
+    assert!(after < before + 16 * 1024, "{before} KiB grew to {after} KiB");
+}
+
+#[test]
 fn apps_find_the_tools_that_their_builds_found() {
     let tools = tempfile::tempdir().unwrap();
     let tool = tools.path().join("my-greeter");

@@ -19,7 +19,7 @@ pub mod user;
 pub use platform::Platform;
 pub use repo::Repo;
 pub use run::Run;
-pub use user::User;
+pub use user::{PASSWORD, User};
 
 use std::time::{Duration, Instant};
 

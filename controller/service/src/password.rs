@@ -1,17 +1,18 @@
 //! Password hashes, computed apart from the rest and few at a time.
 
+mod argon;
 mod django;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use secrecy::{ExposeSecret, SecretString};
 use slipway_core::{Error, Result};
 use tokio::sync::Semaphore;
 
+use argon::Hasher;
 pub use django::DjangoHash;
 
 /// Longest password, in bytes.
@@ -44,7 +45,7 @@ impl Passwords {
     /// The PHC string for a password.
     pub(crate) async fn hash(&self, password: SecretString) -> Result<String> {
         self.compute(move || {
-            Argon2::default()
+            Hasher
                 .hash_password(password.expose_secret().as_bytes())
                 .map(|hash| hash.to_string())
                 .map_err(|error| Error::internal(format!("could not hash a password: {error}")))
@@ -60,7 +61,7 @@ impl Passwords {
             if let Some(hash) = hash.as_deref().and_then(DjangoHash::parse) {
                 return hash.verify(password);
             }
-            let fits = |hash: &PasswordHash| Argon2::default().verify_password(password, hash).is_ok();
+            let fits = |hash: &PasswordHash| Hasher.verify_password(password, hash).is_ok();
             if let Some(hash) = hash.as_deref().and_then(|hash| PasswordHash::new(hash).ok()) {
                 return fits(&hash);
             }
