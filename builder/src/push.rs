@@ -145,13 +145,17 @@ impl Pushes {
         if request.has_pack() {
             let taken = pack::receive(input, Arc::clone(&quarantine), self.limits.pack_max_bytes).await;
             let unpacked = match taken {
-                Ok(()) if request.is_shallow => {
-                    Err("a shallow clone cannot be pushed; run 'git fetch --unshallow' first".to_owned())
-                }
+                // A shallow clone is good if what it lacks is here already.
                 Ok(()) => Ok(()),
+                Err(PackError::Incomplete(_)) if request.is_shallow => {
+                    Err("a shallow clone lacks history that is needed here; run 'git fetch --unshallow' first"
+                        .to_owned())
+                }
                 Err(PackError::Stream(error)) => return Err(error.into()),
                 Err(PackError::Store { source }) => return Err(source.into()),
-                Err(error @ (PackError::TooLarge { .. } | PackError::Bad(_))) => Err(error.to_string()),
+                Err(error @ (PackError::TooLarge { .. } | PackError::Bad(_) | PackError::Incomplete(_))) => {
+                    Err(error.to_string())
+                }
             };
             if let Err(reason) = unpacked {
                 tracing::info!(user = %push.user, app.id = %push.app, "pack refused: {reason}");

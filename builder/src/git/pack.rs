@@ -8,7 +8,7 @@ use git2::Indexer;
 use openssl::sha::Sha1;
 use tokio::sync::mpsc;
 
-use super::connectivity;
+use super::connectivity::{self, ConnectivityError};
 use super::quarantine::Quarantine;
 use super::repository::GitError;
 use super::stream::{Input, StreamError};
@@ -33,9 +33,12 @@ pub enum PackError {
         /// The limit.
         limit: u64,
     },
-    /// It is no pack, is damaged, or does not hold all that it needs.
+    /// It is no pack, or is damaged.
     #[error("{0}")]
     Bad(String),
+    /// It does not hold all that it needs.
+    #[error(transparent)]
+    Incomplete(#[from] ConnectivityError),
     /// A fault of ours.
     #[error("cannot store the pack")]
     Store {
@@ -161,7 +164,7 @@ fn index(mut chunks: mpsc::Receiver<Bytes>, quarantine: &Quarantine) -> Result<(
         indexer.write_all(&batch).map_err(|error| PackError::Bad(plain(&error.to_string())))?;
     }
     indexer.commit().map_err(bad)?;
-    connectivity::check(quarantine).map_err(|error| PackError::Bad(error.to_string()))
+    Ok(connectivity::check(quarantine)?)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]

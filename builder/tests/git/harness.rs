@@ -1,9 +1,8 @@
 //! A builder on a free port with everything around it in memory, and repositories of its users.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails its test by panicking")]
-
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,8 +23,13 @@ use tokio_util::sync::CancellationToken;
 pub struct State {
     /// Builds that run now.
     pub running: usize,
+    /// How releases stand; `None`: they succeed when asked about for the second time.
+    pub release: Option<ReleaseState>,
+    /// Builds that were published.
+    pub version: u32,
+    /// Apps whose remains the source builder was told to remove.
+    pub forgotten: Vec<AppId>,
     keys: HashMap<String, Username>,
-    version: u32,
     logs: Vec<String>,
 }
 
@@ -71,7 +75,8 @@ impl Controller for World {
     }
 
     async fn release_follow(&self, _: &AppName, _: u32, seen: &str) -> Result<Progress, ControllerError> {
-        let state = if seen.is_empty() { ReleaseState::Underway } else { ReleaseState::Succeeded };
+        let usual = if seen.is_empty() { ReleaseState::Underway } else { ReleaseState::Succeeded };
+        let state = self.state.lock().unwrap().release.unwrap_or(usual);
         Ok(Progress {
             state,
             lines: vec!["web: 0 of 1 ready".to_owned()],
@@ -126,7 +131,17 @@ impl SourceBuilder for World {
         })
     }
 
-    async fn forget(&self, _: AppId) {}
+    async fn forget(&self, app: AppId) {
+        self.change(|state| state.forgotten.push(app));
+    }
+}
+
+/// The id of the app `blog`.
+pub const APP: &str = "0193a6b2-7c00-7000-8000-000000000001";
+
+/// Limits that make tests quick.
+pub fn limits() -> Limits {
+    Limits { quiet: Duration::from_millis(200), ..Limits::default() }
 }
 
 /// A running builder.
@@ -145,22 +160,51 @@ impl Drop for Platform {
 
 impl Platform {
     pub async fn start() -> Self {
+        Self::start_with(limits(), None, |_| {}).await
+    }
+
+    /// With other limits, over HTTP if there is a `controller`, and `prepare` may fill the data directory before.
+    pub async fn start_with(limits: Limits, controller: Option<&str>, prepare: impl FnOnce(&Path)) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let world = World { state: Arc::default(), changed: Arc::default(), app: AppId::generate() };
+        let world = World { state: Arc::default(), changed: Arc::default(), app: APP.parse().unwrap() };
         let config = BuilderConfig {
             ssh: "127.0.0.1:0".parse().unwrap(),
             data: home.path().join("data"),
-            controller: "http://127.0.0.1:1".parse().unwrap(),
-            builder_key: SecretString::from("key".to_owned()),
-            limits: Limits { quiet: Duration::from_millis(200), ..Limits::default() },
+            controller: controller.unwrap_or("http://127.0.0.1:1").parse().unwrap(),
+            builder_key: SecretString::from("hunter2".to_owned()),
+            limits,
         };
-        let builder = Builder::with_controller(config, Arc::new(world.clone()), Arc::new(world.clone())).await.unwrap();
+        prepare(&config.data);
+        let sources = Arc::new(world.clone());
+        let starting = match controller {
+            Some(_) => Builder::bind(config, sources).await,
+            None => Builder::with_controller(config, Arc::new(world.clone()), sources).await,
+        };
+        let builder = starting.unwrap();
         let port = builder.local_addr().port();
         let known = format!("[127.0.0.1]:{port} {}\n", builder.host_key());
         std::fs::write(home.path().join("known_hosts"), known).unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(builder.run(stop.clone()));
         Self { world, home, port, stop }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// Changes what the controller says.
+    pub fn change(&self, change: impl FnOnce(&mut State)) {
+        self.world.change(change);
+    }
+
+    /// Where the repository of the app `blog` is kept.
+    pub fn repository(&self) -> PathBuf {
+        self.data().join("repos").join(format!("{APP}.git"))
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.home.path().join("data")
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -213,7 +257,7 @@ impl Platform {
 
     /// Checks the app's repository with git itself: whole, and without remains of pushes.
     pub fn check_repository(&self) {
-        let path = self.home.path().join("data/repos").join(format!("{}.git", self.world.app));
+        let path = self.repository();
         let out = std::process::Command::new("git")
             .arg("-C")
             .arg(&path)
@@ -291,10 +335,29 @@ impl Repo {
         assert!(self.command(args).as_std_mut().status().unwrap().success(), "{args:?}");
     }
 
-    /// Runs git, which must succeed.
-    pub async fn run(&self, args: &[&str]) {
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Runs git, which must succeed, and gives what it prints.
+    pub async fn run(&self, args: &[&str]) -> String {
         let out = self.git(args).await;
         assert!(out.is_good, "{args:?}: {}", out.text);
+        out.text.trim().to_owned()
+    }
+
+    /// Runs a git command that reads `input`; gives its output.
+    pub async fn pipe(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let writing = async {
+            stdin.write_all(input).await.unwrap();
+            drop(stdin);
+        };
+        let ((), out) = tokio::join!(writing, child.wait_with_output());
+        let out = out.unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        out.stdout
     }
 
     /// Runs git.
@@ -330,7 +393,8 @@ impl Repo {
             .spawn()
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(input).await.unwrap();
+        // A server that has heard enough may hang up before it has heard all.
+        let _ = stdin.write_all(input).await;
         drop(stdin);
         let waiting = tokio::time::timeout(Duration::from_secs(30), child.wait_with_output());
         outcome(&waiting.await.expect("ssh hangs").unwrap())

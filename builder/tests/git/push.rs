@@ -1,10 +1,8 @@
 //! Pushes with the real `git` and `ssh`, against a builder with a controller and a source builder in memory.
 
-mod harness;
-
 use std::time::Duration;
 
-use harness::Platform;
+use crate::harness::Platform;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_push_deploys_and_a_second_costs_only_what_is_new() {
