@@ -7,7 +7,7 @@ use serde_json::Value;
 use slipway_core::ProcessType;
 use slipway_core::app::REPLICAS_MAX;
 use slipway_core::domain::Domain;
-use slipway_core::settings::{AppSettings, Autoscale};
+use slipway_core::settings::{AppSettings, Autoscale, Tls};
 use slipway_store::{self as store, Db};
 use uuid::Uuid;
 
@@ -150,8 +150,16 @@ pub(crate) async fn tls(
         match read {
             Err(reason) => report.refused(Kind::Tls, home.name.as_str(), reason),
             Ok((enforced, updated)) => {
-                if let Some(enforced) = enforced {
-                    store::tls_update(db, home.id, enforced, updated.unwrap_or(now)).await?;
+                if enforced.is_some() {
+                    let tls = Tls {
+                        app: home.id,
+                        owner: home.owner,
+                        owner_name: home.owner_name.clone(),
+                        https_enforced: enforced,
+                        created: home.created,
+                        updated: updated.unwrap_or(now),
+                    };
+                    store::tls_update(db, &tls).await?;
                 }
                 report.imported(Kind::Tls);
                 if enforced == Some(true) {
