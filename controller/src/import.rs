@@ -5,6 +5,7 @@
 //! a tool of the operator, who has the database and its keys: it asks nobody's leave, and talks to the store itself.
 
 mod apply;
+mod certificates;
 mod config_read;
 mod domain_name;
 mod dump;

@@ -32,7 +32,7 @@ impl Service {
         let mut fail = |field: &str, message: String| {
             fields.push(FieldError { field: field.to_owned(), messages: vec![message] });
         };
-        if let Err(message) = name_check(name) {
+        if let Err(message) = certificate_name_check(name) {
             fail("name", message);
         }
         let parsed = match certificate_parse(chain, key) {
@@ -201,7 +201,11 @@ fn subject(certificate: &Certificate) -> Subject<'static> {
     Subject { kind: "certificate", id: certificate.id.to_string(), name: certificate.name.clone() }
 }
 
-fn name_check(name: &str) -> Result<(), String> {
+/// Checks the name of a certificate.
+///
+/// # Errors
+/// The message for the field.
+pub fn certificate_name_check(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("This field may not be blank.".to_owned());
     }

@@ -31,24 +31,25 @@ const SECURITY_LEVEL: u32 = 1;
 
 /// A certificate and its key that were read.
 #[derive(Debug)]
-pub(crate) struct ParsedCertificate {
-    pub(crate) facts: CertificateFacts,
+pub struct ParsedCertificate {
+    /// What it says of itself.
+    pub facts: CertificateFacts,
     /// The chain in PEM, leaf first.
-    pub(crate) chain_pem: String,
+    pub chain_pem: String,
     /// The key in PEM, PKCS #8.
-    pub(crate) key_pem: SecretText,
+    pub key_pem: SecretText,
     /// What is weak about it, each a predicate: "has an RSA key of …".
-    pub(crate) warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// A field and what is wrong with it.
-type FieldMessage = (&'static str, String);
+pub type FieldMessage = (&'static str, String);
 
 /// Reads a chain and the key of its first certificate, both PEM.
 ///
 /// # Errors
 /// Messages under `certificate` and `key`.
-pub(crate) fn certificate_parse(chain: &str, key: &str) -> Result<ParsedCertificate, Vec<FieldMessage>> {
+pub fn certificate_parse(chain: &str, key: &str) -> Result<ParsedCertificate, Vec<FieldMessage>> {
     let chain = chain_read(chain).map_err(|reason| ("certificate", format!("Could not load certificate: {reason}")));
     let key = key_read(key).map_err(|reason| ("key", format!("Could not load private key: {reason}")));
     let (chain, key) = match (chain, key) {

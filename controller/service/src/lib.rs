@@ -55,6 +55,8 @@ use throttle::Throttle;
 use token::Tokens;
 
 pub use build::{BuildLog, BuildLogState, Deployed, NewBuild};
+pub use certificate::certificate_name_check;
+pub use certificate_pem::{FieldMessage, ParsedCertificate, certificate_parse};
 pub use clock::{Clock, SystemClock};
 pub use config::Configured;
 pub use cx::{Cx, Page, PageQuery};

@@ -7,7 +7,7 @@ use slipway_store::{self as store, Db, NewEvent, Store, StoreError};
 
 use super::report::{Kind, Report};
 use super::table::Tables;
-use super::{homes, people, releases, settings};
+use super::{certificates, homes, people, releases, settings};
 
 /// How an import is done.
 #[derive(Debug, Clone)]
@@ -72,7 +72,9 @@ async fn write_all(
     releases::releases(db, tables, &people, &homes, &built, now, report).await?;
     settings::settings(db, tables, &homes, now, report).await?;
     settings::tls(db, tables, &homes, now, report).await?;
-    settings::domains(db, tables, &people, &homes, &options.platform_domain, now, report).await?;
+    let certificates = certificates::certificates(db, tables, &people, now, report).await?;
+    let attached = settings::Attached { platform_domain: &options.platform_domain, certificates: &certificates };
+    settings::domains(db, tables, &people, &homes, &attached, now, report).await?;
     settings::perms(db, tables, &people, &homes, now, report).await?;
     left_out(tables, report);
     remarks(tables, options, report);
@@ -113,11 +115,6 @@ pub(crate) async fn event(
 /// Kinds of rows that have no place here.
 fn left_out(tables: &Tables, report: &mut Report) {
     for (kind, table, reason) in [
-        (
-            Kind::Certificates,
-            "api_certificate",
-            "certificates and their private keys are not taken over: add them again with `slipway certs:add`",
-        ),
         (Kind::Pushes, "api_push", "the log of old pushes is not kept here"),
         (Kind::Services, "api_service", "further services of an app do not exist here"),
         (Kind::Volumes, "api_volume", "volumes do not exist here; copy what is on them yourself"),
@@ -127,8 +124,8 @@ fn left_out(tables: &Tables, report: &mut Report) {
             "service instances do not exist here; their addresses are in the apps' configs",
         ),
     ] {
-        // The last four came and went between versions; a source without them is not worth a word.
-        if kind == Kind::Certificates || tables.count(table) > 0 {
+        // These came and went between versions; a source without them is not worth a word.
+        if tables.count(table) > 0 {
             report.refused_all(kind, tables.count(table), reason);
         }
     }

@@ -55,8 +55,7 @@ pub(crate) const WANTED: &[Layout] = &[
         &["updated", "summary", "failed", "exception"],
     ),
     layout("api_domain", true, &["domain", "app_id", "owner_id", "created"], &["updated", "certificate_id"]),
-    // Private keys are not read: there is nowhere to put them yet.
-    layout("api_certificate", false, &["id"], &["name", "common_name"]),
+    layout("api_certificate", false, &["id", "owner_id", "certificate", "key"], &["name", "created"]),
     layout(
         "api_appsettings",
         false,

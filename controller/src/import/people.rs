@@ -31,7 +31,7 @@ pub(crate) struct Person {
     pub(crate) id: UserId,
     pub(crate) name: Username,
     /// Whether an earlier import brought the account: what was removed here since must not come back.
-    was_imported_before: bool,
+    pub(crate) was_imported_before: bool,
 }
 
 /// The users of the source by their number there.

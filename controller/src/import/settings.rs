@@ -12,6 +12,7 @@ use slipway_store::{self as store, Db};
 use uuid::Uuid;
 
 use super::apply::Failure;
+use super::certificates::Certificates;
 use super::domain_name::{domain_read, is_network};
 use super::homes::{Home, Homes, NOT_MERGED, OTHER_DOER, doer};
 use super::people::People;
@@ -166,7 +167,7 @@ pub(crate) async fn tls(
                     report.changed(
                         Kind::Tls,
                         home.name.as_str(),
-                        "HTTPS is enforced, and its certificates have to be added again",
+                        "HTTPS is enforced: see that all its domains have certificates",
                     );
                 }
                 if row.flag("certs_auto_enabled") == Ok(Some(true)) {
@@ -178,13 +179,21 @@ pub(crate) async fn tls(
     Ok(())
 }
 
+/// What host names are checked against and attached to.
+pub(crate) struct Attached<'a> {
+    /// Domain under which this platform's apps answer.
+    pub(crate) platform_domain: &'a str,
+    /// The certificates that came over.
+    pub(crate) certificates: &'a Certificates,
+}
+
 /// Takes over host names.
 pub(crate) async fn domains(
     db: &mut Db,
     tables: &Tables,
     people: &People,
     homes: &Homes,
-    platform_domain: &str,
+    attached: &Attached<'_>,
     now: DateTime<Utc>,
     report: &mut Report,
 ) -> Result<(), Failure> {
@@ -194,7 +203,7 @@ pub(crate) async fn domains(
     rows.sort_by_key(|row| !homes.of(*row).is_ok_and(|home| row.get("domain") == Some(home.name.as_str())));
     for row in rows {
         let shown = row.get("domain").unwrap_or("(no name)");
-        let (home, name) = match domain_of(row, homes, platform_domain) {
+        let (home, name) = match domain_of(row, homes, attached.platform_domain) {
             Err(reason) => {
                 report.refused(Kind::Domains, shown, reason);
                 continue;
@@ -229,7 +238,11 @@ pub(crate) async fn domains(
                     report.changed(Kind::Domains, shown, OTHER_DOER);
                 }
                 if row.get("certificate_id").is_some() {
-                    report.changed(Kind::Domains, shown, "its certificate has to be added and attached again");
+                    let number = row.number("certificate_id").ok();
+                    match number.and_then(|number| attached.certificates.get(&number)) {
+                        Some(id) => store::certificate_attach(db, *id, &domain.domain).await?,
+                        None => report.changed(Kind::Domains, shown, "its certificate was not imported: not attached"),
+                    }
                 }
             }
         }

@@ -12,10 +12,11 @@ use slipway_core::domain::Domain;
 use slipway_core::key::Key;
 use slipway_core::release::Release;
 use slipway_core::user::User;
+use slipway_core::{CertificateId, UserId};
 
 use crate::config::seal;
 use crate::db::on;
-use crate::schema::{apps, builds, configs, domains, keys, releases, users};
+use crate::schema::{apps, builds, certs, configs, domains, keys, releases, users};
 use crate::types::{Row, UtcMicros, can_be_stored, text, to_json, to_json_map};
 use crate::{Db, StoreError};
 use diesel::prelude::*;
@@ -66,6 +67,27 @@ pub async fn key_restore(db: &mut Db, key: &Key) -> Result<(), StoreError> {
         .execute(conn)
         .await)?;
     Ok(())
+}
+
+/// Whose certificate has this name, its identity and its fingerprint.
+pub async fn certificate_of_anybody(
+    db: &mut Db,
+    name: &str,
+) -> Result<Option<(CertificateId, UserId, String)>, StoreError> {
+    if !can_be_stored(name) {
+        return Ok(None);
+    }
+    let row: Option<(String, String, String)> = on!(db, |conn| certs::table
+        .filter(certs::name.eq(name))
+        .select((certs::id, certs::owner, certs::fingerprint))
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(|(id, owner, fingerprint)| {
+        let row = Row { table: "certs", id: &id };
+        Ok((row.parse("id", &id)?, row.parse("owner", &owner)?, fingerprint))
+    })
+    .transpose()
 }
 
 /// Adds an app.

@@ -39,7 +39,7 @@ async fn every_row_is_accounted_for() {
             (Kind::Builds, [5, 3, 0, 2]),
             (Kind::Releases, [11, 9, 0, 2]),
             (Kind::Domains, [8, 5, 0, 3]),
-            (Kind::Certificates, [1, 0, 0, 1]),
+            (Kind::Certificates, [3, 1, 0, 2]),
             (Kind::Settings, [4, 3, 0, 1]),
             (Kind::Tls, [3, 2, 0, 1]),
             (Kind::Perms, [6, 2, 0, 4]),
@@ -155,7 +155,12 @@ async fn what_belongs_to_apps_comes_too() {
         assert_eq!(granted(store::perms_list(&mut db, shop.id).await.unwrap()), ["ana"]);
         let record = store::events_by_subject(&mut db, "app", &blog.id.to_string(), all()).await.unwrap();
         assert_eq!(record.items[0].action, "import");
-        assert!(tally(&report, Kind::Domains).changed.keys().any(|what| what.contains("certificate")));
+        let certificates = store::certificates_by_app(&mut db, blog.id).await.unwrap();
+        assert_eq!(certificates.len(), 1);
+        assert_eq!(certificates[0].domains, ["www.example.com"]);
+        assert!(certificates[0].key_pem.expose().contains("PRIVATE KEY"));
+        let not_attached = &tally(&report, Kind::Domains).changed["its certificate was not imported: not attached"];
+        assert_eq!(not_attached.rows, ["*.shop.example.com"]);
     }
 }
 
@@ -287,7 +292,7 @@ async fn no_secret_is_in_the_report() {
     let (_test, report) = imported(Backend::Sqlite).await;
     let json = serde_json::to_string(&report).unwrap();
     for text in [json, report.to_string()] {
-        for secret in ["made-up", "MADE UP", "pbkdf2", "0123456789abcdef", "AAAAnonsense"] {
+        for secret in ["made-up", "MADE UP", "PRIVATE KEY", "pbkdf2", "0123456789abcdef", "AAAAnonsense"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }
