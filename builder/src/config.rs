@@ -35,6 +35,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Connections at once from one address that have not proven a key yet; beyond, the oldest makes room. Default 16.
     pub unproven_max_per_address: usize,
+    /// Packs that are made for fetches at once; further fetches wait. Default 8.
+    pub packs_max: usize,
     /// How long a connection may take to prove a key. Default 30 s, after OpenSSH's `LoginGraceTime`.
     pub login_grace: Duration,
     /// How long a client may neither send nor take anything that is awaited. Default 10 min.
@@ -55,6 +57,7 @@ impl Default for Limits {
             source_max_files: 200_000,
             connections_max: 512,
             unproven_max_per_address: 16,
+            packs_max: 8,
             login_grace: Duration::from_secs(30),
             idle: Duration::from_mins(10),
             quiet: Duration::from_secs(10),

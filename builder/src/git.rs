@@ -11,3 +11,4 @@ pub mod quarantine;
 pub mod receive;
 pub mod repository;
 pub mod stream;
+pub mod upload;

@@ -12,6 +12,7 @@ pub mod push;
 pub mod ssh;
 
 mod errors;
+mod fetch;
 mod lock;
 mod sweep;
 
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use slipway_client::hooks::HookError;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use build::{BuildError, BuildOutput, BuildRequest, Built, SourceBuilder};
@@ -105,7 +107,8 @@ impl Builder {
         let host_key = key.public_key().to_openssh().map_err(|error| StartError::Data(io::Error::other(error)))?;
         let session = Arc::new(ssh::listener::session_config(key, &config.limits));
         let locks = PushLocks::default();
-        let pushes = Pushes { controller, builder, repositories, locks, limits: config.limits, work, logs };
+        let packing = Arc::new(Semaphore::new(config.limits.packs_max));
+        let pushes = Pushes { controller, builder, repositories, locks, packing, limits: config.limits, work, logs };
         Ok(Self { listener, address, session, host_key, pushes })
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use slipway_core::{AppId, AppName, Username};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::config::Limits;
 use crate::git::command::PushRequest;
@@ -38,6 +38,8 @@ pub struct Pushes {
     pub(crate) builder: Arc<dyn SourceBuilder>,
     pub(crate) repositories: Repositories,
     pub(crate) locks: PushLocks,
+    /// Places for fetches whose pack is being made.
+    pub(crate) packing: Arc<Semaphore>,
     pub(crate) limits: Limits,
     /// Where checkouts are made.
     pub(crate) work: PathBuf,

@@ -12,7 +12,6 @@ use slipway_core::Username;
 use tokio::sync::mpsc;
 
 use super::exec::{self, Exec};
-use crate::git::receive;
 use crate::git::stream::{Input, Output, StreamError};
 use crate::push::Pushes;
 
@@ -132,12 +131,7 @@ async fn run(
             drop(input);
             status
         }
-        Ok(Exec::UploadPack(_)) => {
-            let _ = output
-                .data(receive::refusal("fetching is not supported; the app's source is where you push from"))
-                .await;
-            1
-        }
+        Ok(Exec::UploadPack(path)) => pushes.upload_pack(user, &path, &mut input, output).await,
         Err(error) => {
             tracing::info!(user = %user, "command refused: {error}");
             let _ = output.error(Bytes::from(format!("{error}\n"))).await;

@@ -4,6 +4,7 @@
 
 mod connection;
 mod controller;
+mod fetch;
 mod harness;
 mod push;
 mod release;
