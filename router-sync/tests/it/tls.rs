@@ -9,7 +9,8 @@ use openssl::asn1::Asn1Time;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::PKey;
+use openssl::pkey::{Id, PKey, Private};
+use openssl::rsa::Rsa;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::{X509, X509NameBuilder};
 use slipway_core::config::SecretText;
@@ -28,7 +29,10 @@ async fn rig() -> Rig {
 /// A certificate for `hosts` whose subject is `subject`.
 fn certificate(subject: &str, hosts: &[&str]) -> Certificate {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+    certificate_of(&PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap(), subject, hosts)
+}
+
+fn certificate_of(key: &PKey<Private>, subject: &str, hosts: &[&str]) -> Certificate {
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_nid(Nid::COMMONNAME, subject).unwrap();
     let name = name.build();
@@ -36,10 +40,11 @@ fn certificate(subject: &str, hosts: &[&str]) -> Certificate {
     builder.set_version(2).unwrap();
     builder.set_subject_name(&name).unwrap();
     builder.set_issuer_name(&name).unwrap();
-    builder.set_pubkey(&key).unwrap();
+    builder.set_pubkey(key).unwrap();
     builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
     builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    let digest = if key.id() == Id::ED25519 { MessageDigest::null() } else { MessageDigest::sha256() };
+    builder.sign(key, digest).unwrap();
     Certificate {
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
         chain_pem: String::from_utf8(builder.build().to_pem().unwrap()).unwrap(),
@@ -50,6 +55,8 @@ fn certificate(subject: &str, hosts: &[&str]) -> Certificate {
 async fn connect(addr: SocketAddr, name: &str, alpn: &[u8]) -> SslStream<TcpStream> {
     let mut connector = SslConnector::builder(SslMethod::tls()).unwrap();
     connector.set_verify(SslVerifyMode::NONE);
+    // Clients that take weak certificates are served them.
+    connector.set_security_level(1);
     if !alpn.is_empty() {
         connector.set_alpn_protos(alpn).unwrap();
     }
@@ -121,6 +128,23 @@ async fn certificates_change_without_cutting_connections() {
     wire.send("GET /2 HTTP/1.1\r\nHost: app.localhost\r\n\r\n").await;
     assert!(wire.answer().await.body.starts_with("GET /2 "));
     assert!(rig.log.texts(2).await[0].ends_with(" protocol=https"));
+}
+
+#[tokio::test]
+async fn keys_of_all_kinds_serve_and_weak_ones_too() {
+    let rig = rig().await;
+    let addr = rig.tls_addr.unwrap();
+    let kinds = [
+        ("ed25519", PKey::generate_ed25519().unwrap()),
+        ("rsa", PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()),
+        ("weak", PKey::from_rsa(Rsa::generate(1024).unwrap()).unwrap()),
+    ];
+    let host = |kind: &str| format!("{kind}.example.com");
+    let certificates = kinds.iter().map(|(kind, key)| certificate_of(key, kind, &[&host(kind)])).collect();
+    rig.publish(route("app", vec![mirror("web.1").await]), certificates);
+    for (kind, _) in &kinds {
+        served(addr, &host(kind), kind).await;
+    }
 }
 
 #[tokio::test]
