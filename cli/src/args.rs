@@ -3,6 +3,7 @@
 pub mod app;
 pub mod auth;
 pub mod build;
+pub mod cert;
 pub mod config;
 pub mod git;
 pub mod key;
@@ -88,6 +89,9 @@ pub enum Command {
     /// Builds: what was pushed, and the logs of pushes
     #[command(subcommand)]
     Builds(build::BuildCommand),
+    /// Certificates: add, look at, attach to domains
+    #[command(subcommand)]
+    Certs(cert::CertCommand),
     /// Environment variables of an app
     #[command(subcommand)]
     Config(config::ConfigCommand),

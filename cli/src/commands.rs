@@ -3,6 +3,7 @@
 pub mod app;
 pub mod auth;
 pub mod build;
+pub mod cert;
 pub mod config;
 pub mod git;
 pub mod key;
@@ -18,6 +19,7 @@ pub mod version;
 use crate::args::app::AppCommand;
 use crate::args::auth::AuthCommand;
 use crate::args::build::BuildCommand;
+use crate::args::cert::CertCommand;
 use crate::args::config::ConfigCommand;
 use crate::args::git::GitCommand;
 use crate::args::key::KeyCommand;
@@ -75,6 +77,14 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             BuildCommand::List(limit) => build::list(cx, limit.limit).await,
             BuildCommand::Create { image, procfile } => build::create(cx, &image, procfile.as_deref()).await,
             BuildCommand::Log { sha } => build::log(cx, sha.as_deref()).await,
+        },
+        Command::Certs(command) => match command {
+            CertCommand::List(limit) => cert::list(cx, limit.limit).await,
+            CertCommand::Add { name, certificate, key } => cert::add(cx, &name, &certificate, &key).await,
+            CertCommand::Info { name } => cert::info(cx, &name).await,
+            CertCommand::Remove { name } => cert::remove(cx, &name).await,
+            CertCommand::Attach { name, domain } => cert::attach(cx, &name, &domain).await,
+            CertCommand::Detach { name, domain } => cert::detach(cx, &name, &domain).await,
         },
         Command::Config(command) => match command {
             ConfigCommand::List { oneline, diff } => config::list(cx, oneline, diff).await,

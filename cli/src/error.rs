@@ -168,7 +168,8 @@ fn bad_request(api: &ApiError) -> (String, String) {
         return (format!("Unknown Error ({}){body}", api.status.as_u16()), String::new());
     }
     // A name in front of the message only where the message does not make sense without.
-    let spoken = ["id", "username", "password", "public", "key", "email", "non_field_errors", "domain", "name"];
+    let spoken =
+        ["id", "username", "password", "public", "key", "email", "non_field_errors", "domain", "name", "certificate"];
     let mut lines: Vec<String> = detail.lines().map(str::to_owned).collect();
     for (field, messages) in &api.fields {
         for message in messages {

@@ -36,10 +36,11 @@ pub const SHORTCUTS: [(&str, &[&str]); 25] = [
 ];
 
 /// What a group by itself means.
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: [(&str, &str); 10] = [
     ("apps", "list"),
     ("auth", "whoami"),
     ("builds", "list"),
+    ("certs", "list"),
     ("config", "list"),
     ("keys", "list"),
     ("perms", "list"),
@@ -182,6 +183,8 @@ mod tests {
         check("config -a list", "config list -a list");
         check("config -a foo set A=1", "config -a foo set A=1");
         check("config --oneline", "config list --oneline");
+        check("certs", "certs list");
+        check("certs:attach foo a.b", "certs attach foo a.b");
         check("releases -l 5", "releases list -l 5");
         check("config frobnicate", "config frobnicate");
         check("config --help", "config --help");

@@ -337,6 +337,81 @@ fn access() {
     person.run("perms:delete ann --admin").ok("Removing ann from system administrators... done\n");
 }
 
+fn cert(name: &str, common_name: Option<&str>, domains: &[&str]) -> Value {
+    json!({
+        "id": 22, "owner": "bob", "name": name, "common_name": common_name, "san": ["a.b", "*.a.b"], "domains": domains,
+        "fingerprint": "8F:8E:1A:2B:3C:4D:5E:CD:EB", "starts": TIME, "expires": TIME, "issuer": "/C=US/CN=x",
+        "subject": "/CN=a.b", "created": TIME, "updated": TIME,
+    })
+}
+
+#[test]
+fn certificates() {
+    let person = Person::new();
+    person.server.on("GET /v2/certs/?limit=100", 200, &page(&[], 0));
+    person.run("certs").ok("No certs\n");
+    let both = [cert("foo", Some("a.b"), &["a.b", "www.a.b"]), cert("x", None, &[])];
+    person.server.on("GET /v2/certs/?limit=2", 200, &page(&both, 2));
+    person.run("certs:list -l 2").ok(&format!(
+        "Name\tCommon Name\tSubjectAltName\tExpires\tFingerprint\tDomains\tUpdated\tCreated\n\
+         foo\ta.b\ta.b,*.a.b\t{TIME}\t8F:8E[...]CD:EB\ta.b,www.a.b\t{TIME}\t{TIME}\n\
+         x\t\ta.b,*.a.b\t{TIME}\t8F:8E[...]CD:EB\t\t{TIME}\t{TIME}\n"
+    ));
+    assert!(person.run("certs --json").stdout.contains("\"results\": []"));
+    person.server.on("GET /v2/certs/foo", 200, &both[0].to_string());
+    person.run("certs:info foo").ok(&format!(
+        "=== foo Certificate\nCommon Name:            a.b\nExpires At:             {TIME}\nStarts At:              {TIME}\n\
+         Fingerprint:            8F:8E:1A:2B:3C:4D:5E:CD:EB\nSubject Alt Name:       a.b,*.a.b\n\
+         Issuer:                 /C=US/CN=x\nSubject:                /CN=a.b\nConnected Domains:      a.b,www.a.b\n\
+         Owner:                  bob\nCreated:                {TIME}\nUpdated:                {TIME}\n"
+    ));
+    assert!(person.run("--json certs:info foo").stdout.contains("\"issuer\": \"/C=US/CN=x\""));
+
+    let (chain, key) = ("-----BEGIN CERTIFICATE-----\nAA\n", "-----BEGIN PRIVATE KEY-----\nBB\n");
+    std::fs::write(person.work().join("a.pem"), chain).unwrap();
+    std::fs::write(person.work().join("a.key"), key).unwrap();
+    std::fs::write(person.work().join("a.der"), [0x30, 0x82, 0xff]).unwrap();
+    person.server.on("POST /v2/certs/", 201, &both[0].to_string());
+    person.asked();
+    person.run("certs:add foo a.pem a.key").ok("Adding SSL endpoint... done\n");
+    let body: Value = serde_json::from_str(person.asked()[0].strip_prefix("POST /v2/certs/ ").unwrap()).unwrap();
+    assert_eq!(body, json!({"name": "foo", "certificate": chain, "key": key}));
+    person.run("certs:add foo a.key a.pem").fails(
+        "Error: a.key holds a private key\n\n\
+         hint: give the certificate first, then the key: `slipway certs:add NAME CERTIFICATE KEY`\n",
+    );
+    let run = person.run("certs:add foo a.der a.key");
+    assert!(run.code == 1 && run.stderr.starts_with("Error: a.der is not in PEM form\n"), "{run:?}");
+    let run = person.run("certs:add foo none a.key");
+    assert!(run.code == 1 && run.stderr.starts_with("Error: cannot read none: "), "{run:?}");
+    assert_eq!(person.asked(), [""; 0], "nothing was sent");
+    person.server.on(
+        "POST /v2/certs/",
+        400,
+        r#"{"certificate":["Could not load certificate: certificate 1 is damaged"]}"#,
+    );
+    person.run("certs:add foo a.pem a.key").fails("Error: Could not load certificate: certificate 1 is damaged\n");
+
+    person.server.on("POST /v2/certs/foo/domain/", 201, "");
+    person.server.on("DELETE /v2/certs/foo/domain/%2A.a.b", 204, "");
+    person.server.on("DELETE /v2/certs/foo", 204, "");
+    person.asked();
+    person.run("certs:attach foo *.a.b").ok("Attaching certificate foo to domain *.a.b... done\n");
+    person.run("certs detach foo *.a.b").ok("Detaching certificate foo from domain *.a.b... done\n");
+    person.run("certs:remove foo").ok("Removing foo... done\n");
+    assert_eq!(
+        person.asked(),
+        [
+            r#"POST /v2/certs/foo/domain/ {"domain":"*.a.b"}"#,
+            "DELETE /v2/certs/foo/domain/%2A.a.b",
+            "DELETE /v2/certs/foo"
+        ]
+    );
+    person.server.on("POST /v2/certs/foo/domain/", 404, r#""No Domain matches the given query.""#);
+    let run = person.run("certs:attach foo none");
+    assert!(run.stderr.contains("No Domain matches the given query."), "{run:?}");
+}
+
 #[test]
 fn versions() {
     let person = Person::new();

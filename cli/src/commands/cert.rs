@@ -1,0 +1,138 @@
+//! `certs`. Source of calls and texts: drycc-v2.md §2.8 and §6.2.
+
+use std::fs;
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use slipway_client::segment;
+use slipway_wire::drycc_v2::{Cert, Page};
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::print;
+
+/// No certificate or key is longer; what is longer is another file.
+const FILE_MAX_BYTES: u64 = 1024 * 1024;
+
+const LIST_HINT: &str = "`slipway certs` lists your certificates";
+
+fn path(name: &str) -> String {
+    format!("/v2/certs/{}", segment(name))
+}
+
+/// Lists certificates.
+pub async fn list(cx: &Context, limit: Option<u32>) -> Result {
+    let answer = cx.api()?.get(&format!("/v2/certs/?limit={}", cx.limit(limit))).await?;
+    cx.show(&answer, || {
+        let page: Page<Cert> = answer.json()?;
+        if page.results.is_empty() {
+            return print::line("No certs");
+        }
+        let head = ["Name", "Common Name", "SubjectAltName", "Expires", "Fingerprint", "Domains", "Updated", "Created"];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        rows.extend(page.results.into_iter().map(|cert| {
+            vec![
+                cert.name,
+                cert.common_name.unwrap_or_default(),
+                cert.san.join(","),
+                cert.expires,
+                short(&cert.fingerprint),
+                cert.domains.join(","),
+                cert.updated,
+                cert.created,
+            ]
+        }));
+        print::table::rows(&rows)?;
+        let shown = rows.len() - 1;
+        if page.count > shown as u64 {
+            print::note(format_args!("{shown} of {} are shown; --limit shows more", page.count));
+        }
+        Ok(())
+    })
+}
+
+/// The first and last bytes of a fingerprint, as upstream's client shows it.
+fn short(fingerprint: &str) -> String {
+    match (fingerprint.get(..5), fingerprint.len().checked_sub(5).and_then(|from| fingerprint.get(from..))) {
+        (Some(first), Some(last)) if fingerprint.len() > 15 => format!("{first}[...]{last}"),
+        _ => fingerprint.to_owned(),
+    }
+}
+
+/// Adds a certificate.
+pub async fn add(cx: &Context, name: &str, certificate: &Path, key: &Path) -> Result {
+    let api = cx.api()?;
+    let (chain, key) = (read(certificate)?, SecretString::from(read(key)?));
+    if chain.contains("PRIVATE KEY") {
+        // Never sent in a field that is not kept secret.
+        return Err(Error::new(format!("{} holds a private key", certificate.display()))
+            .hint("give the certificate first, then the key: `slipway certs:add NAME CERTIFICATE KEY`"));
+    }
+    let progress = cx.progress("Adding SSL endpoint...")?;
+    let body = json!({"name": name, "certificate": chain, "key": key.expose_secret()});
+    let answer = api.post("/v2/certs/", &body).await?;
+    progress.done("done")?;
+    cx.show(&answer, || Ok(()))
+}
+
+fn read(file: &Path) -> Result<String> {
+    let cannot = |error: std::io::Error| Error::caused(format!("cannot read {}", file.display()), &error);
+    let size = fs::metadata(file).map_err(cannot)?.len();
+    let not_pem = || {
+        Error::new(format!("{} is not in PEM form", file.display()))
+            .hint("a PEM file is text that begins with -----BEGIN; `openssl x509 -inform der -in FILE` makes one of a DER file")
+    };
+    if size > FILE_MAX_BYTES {
+        return Err(not_pem());
+    }
+    let text = String::from_utf8(fs::read(file).map_err(cannot)?).map_err(|_| not_pem())?;
+    if text.contains("-----BEGIN ") { Ok(text) } else { Err(not_pem()) }
+}
+
+/// Shows a certificate.
+pub async fn info(cx: &Context, name: &str) -> Result {
+    let answer = cx.api()?.get(&path(name)).await.map_err(|error| error.hint(LIST_HINT))?;
+    cx.show(&answer, || {
+        let cert: Cert = answer.json()?;
+        let or_none = |text: String, none: &str| if text.is_empty() { none.to_owned() } else { text };
+        print::line(format_args!("=== {} Certificate", cert.name))?;
+        print::table::pairs([
+            ("Common Name:", or_none(cert.common_name.unwrap_or_default(), "none")),
+            ("Expires At:", cert.expires),
+            ("Starts At:", cert.starts),
+            ("Fingerprint:", cert.fingerprint),
+            ("Subject Alt Name:", or_none(cert.san.join(","), "none")),
+            ("Issuer:", cert.issuer),
+            ("Subject:", cert.subject),
+            ("Connected Domains:", or_none(cert.domains.join(","), "No connected domains")),
+            ("Owner:", cert.owner),
+            ("Created:", cert.created),
+            ("Updated:", cert.updated),
+        ])
+    })
+}
+
+/// Removes a certificate.
+pub async fn remove(cx: &Context, name: &str) -> Result {
+    let api = cx.api()?;
+    let progress = cx.progress(&format!("Removing {name}..."))?;
+    api.delete(&path(name)).await.map_err(|error| error.hint(LIST_HINT))?;
+    progress.done("done")
+}
+
+/// Has a certificate served for a domain.
+pub async fn attach(cx: &Context, name: &str, domain: &str) -> Result {
+    let api = cx.api()?;
+    let progress = cx.progress(&format!("Attaching certificate {name} to domain {domain}..."))?;
+    api.post(&format!("{}/domain/", path(name)), &json!({"domain": domain})).await?;
+    progress.done("done")
+}
+
+/// Stops to have a certificate served for a domain.
+pub async fn detach(cx: &Context, name: &str, domain: &str) -> Result {
+    let api = cx.api()?;
+    let progress = cx.progress(&format!("Detaching certificate {name} from domain {domain}..."))?;
+    api.delete(&format!("{}/domain/{}", path(name), segment(domain))).await?;
+    progress.done("done")
+}
