@@ -1,7 +1,7 @@
 //! `git`: remotes of the repository around the working directory.
 
 use super::remote;
-use crate::context::Context;
+use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
 use crate::{git, print};
 
@@ -11,7 +11,10 @@ pub async fn remote(cx: &Context, name: &str, force: bool) -> Result {
         return Err(Error::new("this folder is in no git repository").hint("make one with `git init`"));
     }
     let app = cx.app()?;
-    let url = remote::repository(&cx.api()?, &app).await?;
+    let api = cx.api()?;
+    // A remote for an app that is not there would only fail at the push; and the name may just be this folder's.
+    api.get(&app_path(&app, "")).await?;
+    let url = remote::repository(&api, &app).await?;
     match git::remotes().into_iter().find(|known| known.name == name) {
         None => git::remote_add(name, &url)?,
         Some(known) if known.url == url => {

@@ -167,6 +167,14 @@ fn git_remotes() {
         .run("git:remote -a foo")
         .fails("Error: this folder is in no git repository\n\nhint: make one with `git init`\n");
     person.git_init();
+    for name in ["foo", "bar"] {
+        person.server.on(&format!("GET /v2/apps/{name}/"), 200, &app(name).to_string());
+    }
+    let unknown = r#"{"detail":"No App matches the given query."}"#;
+    person.server.on("GET /v2/apps/typo/", 404, unknown);
+    let run = person.run("git:remote -a typo");
+    assert!(run.code == 1 && run.stderr.contains("No App matches the given query."), "{run:?}");
+    assert_eq!(person.git(&["remote"]), "");
     person.run("git:remote -a foo").ok("Git remote slipway successfully created for app foo.\n");
     person.run("git:remote").ok("Remote slipway already exists and is correctly configured for app foo.\n");
     let run = person.run("git:remote -a bar");
