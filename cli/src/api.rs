@@ -46,6 +46,11 @@ impl Api {
         self.call(Method::DELETE, path, NO_BODY).await
     }
 
+    /// `DELETE path` with a body.
+    pub async fn delete_with(&self, path: &str, body: &impl Serialize) -> Result<Answer> {
+        self.call(Method::DELETE, path, Some(body)).await
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Answer> {
         let answer = self.client.send(method, path, body).await;
         let headers = match &answer {

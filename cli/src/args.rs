@@ -10,6 +10,8 @@ pub mod key;
 pub mod perm;
 pub mod ps;
 pub mod release;
+pub mod route;
+pub mod runtime;
 #[cfg(feature = "up")]
 pub mod up;
 pub mod user;
@@ -110,6 +112,39 @@ pub enum Command {
     /// Releases of an app: list, look at, roll back
     #[command(subcommand)]
     Releases(release::ReleaseCommand),
+    /// Domains under which an app answers
+    #[command(subcommand)]
+    Domains(route::DomainCommand),
+    /// Whether plain requests are sent to HTTPS
+    #[command(subcommand)]
+    Tls(route::TlsCommand),
+    /// Whether visitors get the maintenance page
+    #[command(subcommand)]
+    Maintenance(route::MaintenanceCommand),
+    /// Whether requests reach an app
+    #[command(subcommand)]
+    Routing(route::RoutingCommand),
+    /// Addresses that may call an app
+    #[command(subcommand, alias = "allowlist")]
+    Whitelist(route::AllowlistCommand),
+    /// Labels of an app
+    #[command(subcommand)]
+    Labels(route::LabelCommand),
+    /// Automatic scaling
+    #[command(subcommand)]
+    Autoscale(route::AutoscaleCommand),
+    /// Limits of memory and processor
+    #[command(subcommand)]
+    Limits(runtime::LimitCommand),
+    /// Tags of the machines that an app may run on
+    #[command(subcommand)]
+    Tags(runtime::PairCommand),
+    /// Credentials of a private registry
+    #[command(subcommand)]
+    Registry(runtime::PairCommand),
+    /// Health checks of processes
+    #[command(subcommand)]
+    Healthchecks(runtime::HealthcheckCommand),
     /// All users, for administrators
     #[command(subcommand)]
     Users(user::UserCommand),

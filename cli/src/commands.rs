@@ -5,12 +5,15 @@ pub mod auth;
 pub mod build;
 pub mod cert;
 pub mod config;
+pub mod domain;
 pub mod git;
 pub mod key;
 pub mod perm;
 pub mod ps;
 pub mod release;
 pub mod remote;
+pub mod runtime;
+pub mod setting;
 #[cfg(feature = "up")]
 pub mod up;
 pub mod user;
@@ -26,11 +29,16 @@ use crate::args::key::KeyCommand;
 use crate::args::perm::PermCommand;
 use crate::args::ps::PsCommand;
 use crate::args::release::ReleaseCommand;
+use crate::args::route::{
+    AllowlistCommand, AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, TlsCommand,
+};
+use crate::args::runtime::{HealthcheckCommand, LimitCommand, PairCommand};
 use crate::args::user::UserCommand;
 use crate::args::{Cli, Command};
 use crate::completions;
 use crate::context::Context;
 use crate::error::Result;
+use runtime::Part;
 
 /// Runs the command that was asked for.
 pub async fn run(cli: Cli) -> Result {
@@ -119,10 +127,72 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             ReleaseCommand::Info { version } => release::info(cx, &version).await,
             ReleaseCommand::Rollback { version } => release::rollback(cx, version.as_deref()).await,
         },
+        Command::Domains(command) => match command {
+            DomainCommand::List(limit) => domain::list(cx, limit.limit).await,
+            DomainCommand::Add { domain } => domain::add(cx, &domain).await,
+            DomainCommand::Remove { domain } => domain::remove(cx, &domain).await,
+        },
+        Command::Tls(command) => match command {
+            TlsCommand::Info => setting::tls_info(cx).await,
+            TlsCommand::Enable => setting::tls_set(cx, true).await,
+            TlsCommand::Disable => setting::tls_set(cx, false).await,
+        },
+        Command::Maintenance(command) => match command {
+            MaintenanceCommand::Info => setting::maintenance_info(cx).await,
+            MaintenanceCommand::On => setting::maintenance_set(cx, true).await,
+            MaintenanceCommand::Off => setting::maintenance_set(cx, false).await,
+        },
+        Command::Routing(command) => match command {
+            RoutingCommand::Info => setting::routing_info(cx).await,
+            RoutingCommand::Enable => setting::routing_set(cx, true).await,
+            RoutingCommand::Disable => setting::routing_set(cx, false).await,
+        },
+        Command::Whitelist(command) => match command {
+            AllowlistCommand::List => setting::allowlist_list(cx).await,
+            AllowlistCommand::Add { addresses } => setting::allowlist_add(cx, &addresses).await,
+            AllowlistCommand::Remove { addresses } => setting::allowlist_remove(cx, &addresses).await,
+        },
+        Command::Labels(command) => match command {
+            LabelCommand::List => setting::label_list(cx).await,
+            LabelCommand::Set { labels } => setting::label_set(cx, &labels).await,
+            LabelCommand::Unset { keys } => setting::label_unset(cx, &keys).await,
+        },
+        Command::Autoscale(command) => match command {
+            AutoscaleCommand::List => setting::autoscale_list(cx).await,
+            AutoscaleCommand::Set { process_type, rule } => setting::autoscale_set(cx, &process_type, &rule).await,
+            AutoscaleCommand::Unset { process_type } => setting::autoscale_unset(cx, &process_type).await,
+        },
+        Command::Limits(command) => limits(cx, command).await,
+        Command::Tags(command) => part(cx, Part::Tags, command).await,
+        Command::Registry(command) => part(cx, Part::Registry, command).await,
+        Command::Healthchecks(command) => match command {
+            HealthcheckCommand::List { process_type } => runtime::healthchecks_list(cx, process_type.as_deref()).await,
+            HealthcheckCommand::Set(args) => runtime::healthcheck_set(cx, &args).await,
+            HealthcheckCommand::Unset { probes, process_type } => {
+                runtime::healthcheck_unset(cx, &probes, &process_type).await
+            }
+        },
         Command::Users(UserCommand::List(limit)) => user::list(cx, limit.limit).await,
         Command::Completions { shell } => completions::print(shell),
         Command::Shortcuts => version::shortcuts(cx),
         Command::Version { all } => version::version(cx, all).await,
+    }
+}
+
+async fn limits(cx: &Context, command: LimitCommand) -> Result {
+    let kind = |cpu: bool| if cpu { Part::Cpu } else { Part::Memory };
+    match command {
+        LimitCommand::List => runtime::list(cx, Part::Memory).await,
+        LimitCommand::Set { limits, cpu, memory: _ } => runtime::set(cx, kind(cpu), &limits).await,
+        LimitCommand::Unset { types, cpu, memory: _ } => runtime::unset(cx, kind(cpu), &types).await,
+    }
+}
+
+async fn part(cx: &Context, part: Part, command: PairCommand) -> Result {
+    match command {
+        PairCommand::List => runtime::list(cx, part).await,
+        PairCommand::Set { pairs } => runtime::set(cx, part, &pairs).await,
+        PairCommand::Unset { keys } => runtime::unset(cx, part, &keys).await,
     }
 }
 

@@ -36,17 +36,29 @@ pub const SHORTCUTS: [(&str, &[&str]); 25] = [
 ];
 
 /// What a group by itself means.
-const DEFAULTS: [(&str, &str); 10] = [
+const DEFAULTS: [(&str, &str); 22] = [
+    ("allowlist", "list"),
     ("apps", "list"),
     ("auth", "whoami"),
+    ("autoscale", "list"),
     ("builds", "list"),
     ("certs", "list"),
     ("config", "list"),
+    ("domains", "list"),
+    ("healthchecks", "list"),
     ("keys", "list"),
+    ("labels", "list"),
+    ("limits", "list"),
+    ("maintenance", "info"),
     ("perms", "list"),
     ("ps", "list"),
+    ("registry", "list"),
     ("releases", "list"),
+    ("routing", "info"),
+    ("tags", "list"),
+    ("tls", "info"),
     ("users", "list"),
+    ("whitelist", "list"),
 ];
 
 /// Global options that take a value in the next argument.

@@ -7,6 +7,7 @@ mod files;
 mod person;
 mod refusals;
 mod server;
+mod setting;
 mod spelling;
 #[cfg(feature = "up")]
 mod up;

@@ -1,0 +1,179 @@
+//! `tls`, `maintenance`, `routing`, `whitelist`, `labels`, `autoscale`. Source of calls and texts: drycc-v2.md §2.9,
+//! §2.10 and §6.2.
+
+use serde_json::{Map, Value, json};
+use slipway_client::Answer;
+use slipway_wire::drycc_v2::{Addresses, Settings, Tls};
+
+use crate::args::route::AutoscaleRule;
+use crate::context::{Context, app_path};
+use crate::error::{Error, Result};
+use crate::print;
+
+/// Shows whether plain requests are sent to HTTPS.
+pub async fn tls_info(cx: &Context) -> Result {
+    let app = cx.app()?;
+    let answer = cx.api()?.get(&app_path(&app, "tls/")).await?;
+    cx.show(&answer, || {
+        let tls: Tls = answer.json()?;
+        let said = tls.https_enforced.map_or_else(|| "not set".to_owned(), |enforced| enforced.to_string());
+        print::line(format_args!("=== {app} TLS"))?;
+        print::line(format_args!("HTTPS Enforced: {said}"))
+    })
+}
+
+/// Says whether plain requests are sent to HTTPS.
+pub async fn tls_set(cx: &Context, is_enforced: bool) -> Result {
+    let app = cx.app()?;
+    let text = format!("{} https-only requests for {app}...", if is_enforced { "Enabling" } else { "Disabling" });
+    change(cx, &app, "tls/", &text, &json!({"https_enforced": is_enforced})).await
+}
+
+/// Shows whether the app is in maintenance.
+pub async fn maintenance_info(cx: &Context) -> Result {
+    let (answer, settings) = settings(cx, &cx.app()?).await?;
+    let state = if settings.maintenance { "on" } else { "off" };
+    cx.show(&answer, || print::line(format_args!("Maintenance mode is {state}.")))
+}
+
+/// Puts the app in maintenance or takes it out.
+pub async fn maintenance_set(cx: &Context, is_on: bool) -> Result {
+    let app = cx.app()?;
+    let text = format!("{} maintenance mode for {app}...", if is_on { "Enabling" } else { "Disabling" });
+    change(cx, &app, "settings/", &text, &json!({"maintenance": is_on})).await
+}
+
+/// Shows whether requests reach the app.
+pub async fn routing_info(cx: &Context) -> Result {
+    let (answer, settings) = settings(cx, &cx.app()?).await?;
+    let state = if settings.routable { "enabled" } else { "disabled" };
+    cx.show(&answer, || print::line(format_args!("Routing is {state}.")))
+}
+
+/// Says whether requests reach the app.
+pub async fn routing_set(cx: &Context, is_routable: bool) -> Result {
+    let app = cx.app()?;
+    let text = format!("{} routing for {app}...", if is_routable { "Enabling" } else { "Disabling" });
+    change(cx, &app, "settings/", &text, &json!({"routable": is_routable})).await
+}
+
+/// Lists the addresses that may call.
+pub async fn allowlist_list(cx: &Context) -> Result {
+    let app = cx.app()?;
+    let answer = cx.api()?.get(&app_path(&app, "whitelist/")).await?;
+    cx.show(&answer, || {
+        let list: Addresses = answer.json()?;
+        print::line(format_args!("=== {app} Whitelisted Addresses"))?;
+        list.addresses.iter().try_for_each(print::line)
+    })
+}
+
+/// Adds addresses that may call.
+pub async fn allowlist_add(cx: &Context, addresses: &str) -> Result {
+    let app = cx.app()?;
+    let text = format!("Adding {addresses} to {app} whitelist...");
+    change(cx, &app, "whitelist/", &text, &json!({"addresses": addresses_of(addresses)?})).await
+}
+
+/// Removes addresses that may call.
+pub async fn allowlist_remove(cx: &Context, addresses: &str) -> Result {
+    let (api, app) = (cx.api()?, cx.app()?);
+    let body = json!({"addresses": addresses_of(addresses)?});
+    let progress = cx.progress(&format!("Removing {addresses} from {app} whitelist..."))?;
+    api.delete_with(&app_path(&app, "whitelist/"), &body).await?;
+    progress.done("done")
+}
+
+fn addresses_of(text: &str) -> Result<Vec<&str>> {
+    let addresses: Vec<&str> = text.split(',').map(str::trim).filter(|address| !address.is_empty()).collect();
+    if addresses.is_empty() { Err(Error::new("no address was given")) } else { Ok(addresses) }
+}
+
+/// Lists labels.
+pub async fn label_list(cx: &Context) -> Result {
+    let app = cx.app()?;
+    let (answer, settings) = settings(cx, &app).await?;
+    cx.show(&answer, || {
+        print::line(format_args!("=== {app} Label"))?;
+        if settings.label.is_empty() {
+            return print::line("No labels found.");
+        }
+        print::table::pairs(settings.label.iter().map(|(key, value)| (key.as_str(), value.clone())))
+    })
+}
+
+/// Sets labels.
+pub async fn label_set(cx: &Context, words: &[String]) -> Result {
+    let app = cx.app()?;
+    let body = json!({"label": pairs(words)?});
+    change(cx, &app, "settings/", &format!("Applying labels on {app}..."), &body).await
+}
+
+/// Removes labels.
+pub async fn label_unset(cx: &Context, keys: &[String]) -> Result {
+    let app = cx.app()?;
+    let body = json!({"label": nulls(keys)});
+    change(cx, &app, "settings/", &format!("Removing labels on {app}..."), &body).await
+}
+
+/// Lists rules of automatic scaling.
+pub async fn autoscale_list(cx: &Context) -> Result {
+    let app = cx.app()?;
+    let (answer, settings) = settings(cx, &app).await?;
+    cx.show(&answer, || {
+        print::line(format_args!("=== {app} Autoscale"))?;
+        if settings.autoscale.is_empty() {
+            return print::line("No autoscale rules found.");
+        }
+        for (process_type, rule) in &settings.autoscale {
+            print::line(format_args!("\n--- {process_type}:"))?;
+            print::line(format_args!("Min Replicas: {}", rule.min))?;
+            print::line(format_args!("Max Replicas: {}", rule.max))?;
+            print::line(format_args!("CPU: {}%", rule.cpu_percent))?;
+        }
+        Ok(())
+    })
+}
+
+/// Sets a rule of automatic scaling.
+pub async fn autoscale_set(cx: &Context, process_type: &str, rule: &AutoscaleRule) -> Result {
+    let app = cx.app()?;
+    let rule = json!({"min": rule.min, "max": rule.max, "cpu_percent": rule.cpu_percent});
+    let text = format!("Applying autoscale settings for process type {process_type} on {app}...");
+    change(cx, &app, "settings/", &text, &json!({"autoscale": {(process_type): rule}})).await
+}
+
+/// Removes a rule of automatic scaling.
+pub async fn autoscale_unset(cx: &Context, process_type: &str) -> Result {
+    let app = cx.app()?;
+    let text = format!("Removing autoscale settings for process type {process_type} on {app}...");
+    change(cx, &app, "settings/", &text, &json!({"autoscale": {(process_type): null}})).await
+}
+
+async fn settings(cx: &Context, app: &str) -> Result<(Answer, Settings)> {
+    let answer = cx.api()?.get(&app_path(app, "settings/")).await?;
+    let settings = answer.json()?;
+    Ok((answer, settings))
+}
+
+async fn change(cx: &Context, app: &str, path: &str, text: &str, body: &Value) -> Result {
+    let api = cx.api()?;
+    let progress = cx.progress(text)?;
+    let answer = api.post(&app_path(app, path), body).await?;
+    progress.done("done")?;
+    cx.show(&answer, || Ok(()))
+}
+
+/// `KEY=VALUE` words as a map.
+pub fn pairs(words: &[String]) -> Result<Map<String, Value>> {
+    let pair = |word: &String| match word.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.into())),
+        _ => Err(Error::new(format!("'{word}' does not match the pattern 'key=value', ex: team=web"))),
+    };
+    words.iter().map(pair).collect()
+}
+
+/// Keys to be removed as a map.
+pub fn nulls(keys: &[String]) -> Map<String, Value> {
+    keys.iter().map(|key| (key.clone(), Value::Null)).collect()
+}
