@@ -118,6 +118,16 @@ fn a_certificate_is_served_for_the_domain_it_is_attached_to() {
     user.cli(&["certs:remove", "wild"]).ok().says("Removing wild... done");
     distrusts(&platform, &host, &theirs.root());
     user.cli(&["certs"]).ok().says("exact").never_says("wild");
+
+    // A domain of the user's own, for every name below it; it takes its certificate with it when it goes.
+    let body = br#"{"domain":"*.shop.example.test"}"#;
+    assert_eq!(user.api("POST", "/v2/apps/shop/domains/", Some(body)).0, 201);
+    ours.add(&user, "star", "rsa:2048", "DNS:*.shop.example.test");
+    user.cli(&["certs:attach", "star", "*.Shop.example.test"]).ok();
+    assert!(trusts(&platform, "any.shop.example.test", &ours.root()).contains("text=one"));
+    assert_eq!(user.api("DELETE", "/v2/apps/shop/domains/*.shop.example.test", None).0, 204);
+    distrusts(&platform, "any.shop.example.test", &ours.root());
+    user.cli(&["certs:info", "star"]).ok().says("No connected domains");
 }
 
 #[test]

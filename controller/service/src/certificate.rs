@@ -1,9 +1,10 @@
 //! Certificates and the domains they are served for. Source: `drycc-v2.md` §2.8.
 
 use serde_json::{Value, json};
+use slipway_core::app::App;
 use slipway_core::authz::{Actor, AppAction, app_allow};
 use slipway_core::certificate::Certificate;
-use slipway_core::domain::Domain;
+use slipway_core::domain::{Domain, domain_parse};
 use slipway_core::error::{FieldError, Kind};
 use slipway_core::{Error, Result};
 use slipway_store as store;
@@ -89,37 +90,44 @@ impl Service {
         found.ok_or_else(|| Error::not_found(Kind::Certificate))
     }
 
-    /// Removes a certificate of the caller, and takes it from its domains.
+    /// Removes a certificate of the caller, takes it from its domains, and waits until it is served no more.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; `Unavailable` when the engine does not follow in time.
     pub async fn certificate_delete(&self, cx: &Cx, name: &str) -> Result<()> {
         let certificate = self.certificate_get(cx, name).await?;
-        let apps = write!(self, |db| {
+        let changed = write!(self, |db| {
             let apps = store::certificate_apps(db, certificate.id).await?;
             if !store::certificate_delete(db, certificate.id).await? {
                 return Err(Error::not_found(Kind::Certificate).into());
             }
-            for app in &apps {
-                store::app_bump_desired(db, *app, cx.now).await?;
+            let mut changed = Vec::with_capacity(apps.len());
+            for app in apps {
+                changed.push((app, store::app_bump_desired(db, app, cx.now).await?));
             }
             let before = json!({"fingerprint": certificate.facts.fingerprint, "domains": certificate.domains});
             store::event_insert(db, &event(cx, "delete", subject(&certificate), before, Value::Null)).await?;
-            Ok::<_, Fail>(apps)
+            Ok::<_, Fail>(changed)
         })?;
-        for app in apps {
-            self.signals().desired(app);
-            self.app_log(app, format!("INFO certificate {} removed", certificate.name));
+        for (app, _) in &changed {
+            // All at once, before the first is waited for.
+            self.signals().desired(*app);
+            self.app_log(*app, format!("INFO certificate {} removed", certificate.name));
+        }
+        for (app, generation) in changed {
+            if let Some(app) = self.app_by_id(app).await? {
+                self.routes_wait(&app, generation).await?;
+            }
         }
         Ok(())
     }
 
-    /// Has a certificate of the caller served for a domain of an app that the caller may use. That it is made out to
-    /// the domain, and valid, is not asked for: the app's log warns.
+    /// Has a certificate of the caller served for a domain of an app that the caller may use, and waits until it is.
+    /// That it is made out to the domain, and valid, is not asked for: the app's log warns.
     ///
     /// # Errors
     /// `Rejected` without a domain; `NotFound` (certificate, then domain); `Forbidden` for a domain of others;
-    /// `Conflict` when the domain has a certificate.
+    /// `Conflict` when the domain has a certificate; `Unavailable` when the engine does not follow in time.
     pub async fn certificate_attach(&self, cx: &Cx, name: &str, domain: &str) -> Result<()> {
         if domain.trim().is_empty() {
             cx.user()?;
@@ -127,8 +135,8 @@ impl Service {
         }
         let certificate = self.certificate_get(cx, name).await?;
         let domain = self.domain_find(domain).await?;
-        self.domain_allow(cx, &domain).await?;
-        write!(self, |db| {
+        let app = self.domain_allow(cx, &domain).await?;
+        let generation = write!(self, |db| {
             if store::domain_has_certificate(db, &domain.domain).await? {
                 return Err(Error::Conflict(OCCUPIED.to_owned()).into());
             }
@@ -137,55 +145,55 @@ impl Service {
                 Err(StoreError::Reference) => return Err(Error::not_found(Kind::Domain).into()),
                 other => other?,
             }
-            store::app_bump_desired(db, domain.app, cx.now).await?;
+            let generation = store::app_bump_desired(db, app.id, cx.now).await?;
             let after = json!({"domain": domain.domain});
             store::event_insert(db, &event(cx, "attach", subject(&certificate), Value::Null, after)).await?;
-            Ok::<_, Fail>(())
+            Ok::<_, Fail>(generation)
         })?;
-        self.signals().desired(domain.app);
         let (name, host) = (&certificate.name, domain_host(&domain.domain, self.platform_domain()));
         self.app_log(domain.app, format!("INFO certificate {name} added to domain {}", domain.domain));
         for warning in certificate.facts.warnings(&host, cx.now) {
             tracing::warn!(app.id = %domain.app, certificate.name = name, "certificate {name} {warning}");
             self.app_log(domain.app, format!("WARN certificate {name} {warning}"));
         }
-        Ok(())
+        self.routes_wait(&app, generation).await
     }
 
-    /// Takes a certificate of the caller from a domain, whosever the domain is.
+    /// Takes a certificate of the caller from a domain, whosever the domain is, and waits until it is served no more.
     ///
     /// # Errors
-    /// `NotFound` (certificate, then a domain that has it).
+    /// `NotFound` (certificate, then a domain that has it); `Unavailable` when the engine does not follow in time.
     pub async fn certificate_detach(&self, cx: &Cx, name: &str, domain: &str) -> Result<()> {
         let certificate = self.certificate_get(cx, name).await?;
         let domain = self.domain_find(domain).await?;
-        write!(self, |db| {
+        let generation = write!(self, |db| {
             if !store::certificate_detach(db, certificate.id, &domain.domain).await? {
                 return Err(Error::not_found(Kind::Domain).into());
             }
-            store::app_bump_desired(db, domain.app, cx.now).await?;
+            let generation = store::app_bump_desired(db, domain.app, cx.now).await?;
             let before = json!({"domain": domain.domain});
             store::event_insert(db, &event(cx, "detach", subject(&certificate), before, Value::Null)).await?;
-            Ok::<_, Fail>(())
+            Ok::<_, Fail>(generation)
         })?;
-        self.signals().desired(domain.app);
         self.app_log(
             domain.app,
             format!("INFO certificate {} removed from domain {}", certificate.name, domain.domain),
         );
-        Ok(())
+        match self.app_by_id(domain.app).await? {
+            Some(app) => self.routes_wait(&app, generation).await,
+            None => Ok(()),
+        }
     }
 
-    /// The domain of this name, in any case.
-    async fn domain_find(&self, domain: &str) -> Result<Domain> {
-        let domain = domain.trim();
-        let domain = domain.strip_suffix('.').unwrap_or(domain).to_lowercase();
-        let found = store::domain_by_name(&mut self.read().await?, &domain).await.stored()?;
-        found.ok_or_else(|| Error::not_found(Kind::Domain))
+    /// The domain of this name, as a person writes it.
+    async fn domain_find(&self, text: &str) -> Result<Domain> {
+        let missing = || Error::not_found(Kind::Domain);
+        let name = domain_parse(text.trim()).map_err(|_| missing())?;
+        store::domain_by_name(&mut self.read().await?, &name).await.stored()?.ok_or_else(missing)
     }
 
-    /// Whether the caller may use the app that a domain is of.
-    async fn domain_allow(&self, cx: &Cx, domain: &Domain) -> Result<()> {
+    /// The app that a domain is of, if the caller may use it.
+    async fn domain_allow(&self, cx: &Cx, domain: &Domain) -> Result<App> {
         let app = self.app_by_id(domain.app).await?.ok_or_else(|| Error::not_found(Kind::Domain))?;
         let is_collaborator = match &cx.actor {
             Actor::User { id, .. } => {
@@ -193,7 +201,8 @@ impl Service {
             }
             Actor::Anonymous | Actor::Builder | Actor::System => false,
         };
-        app_allow(&cx.actor, AppAction::Use, &app, is_collaborator)
+        app_allow(&cx.actor, AppAction::Use, &app, is_collaborator)?;
+        Ok(app)
     }
 }
 

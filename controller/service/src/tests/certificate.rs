@@ -27,14 +27,11 @@ async fn log(bed: &Bed, cx: &Cx, app: &str) -> String {
 async fn certificates_reach_the_engine(backend: Backend) {
     let bed = Bed::on(backend).await;
     let bob = bed.user_after_admin("bob").await;
+    let _running = bed.start();
     bed.service.app_create(&bob, Some("blog")).await.unwrap();
     let app = bed.app_id(&bob, "blog").await;
     let made = add(&bed, &bob, "web", &["blog.example.com"]).await;
-    bed.settle(app).await;
-    assert_eq!(bed.engine.applied(app).unwrap().route.certificates, []);
-
-    bed.service.certificate_attach(&bob, "web", "Blog").await.unwrap();
-    bed.settle(app).await;
+    bed.service.certificate_attach(&bob, "web", "Blog.").await.unwrap();
     let served = bed.engine.applied(app).unwrap().route.certificates;
     assert_eq!(served.len(), 1);
     assert_eq!(served[0].hosts, ["blog.example.com"], "the app's own name is below the platform's");
@@ -43,12 +40,10 @@ async fn certificates_reach_the_engine(backend: Backend) {
     assert!(log(&bed, &bob, "blog").await.contains("INFO certificate web added to domain blog\n"));
 
     bed.service.certificate_detach(&bob, "web", "blog").await.unwrap();
-    bed.settle(app).await;
     assert_eq!(bed.engine.applied(app).unwrap().route.certificates, []);
 
     bed.service.certificate_attach(&bob, "web", "blog").await.unwrap();
     bed.service.certificate_delete(&bob, "web").await.unwrap();
-    bed.settle(app).await;
     assert_eq!(bed.engine.applied(app).unwrap().route.certificates, []);
     assert!(log(&bed, &bob, "blog").await.contains("INFO certificate web removed\n"));
 }
@@ -85,6 +80,7 @@ async fn only_the_owner_sees_a_certificate() {
 async fn a_domain_takes_one_certificate_from_somebody_who_may_use_its_app() {
     let bed = Bed::new().await;
     let bob = bed.user_after_admin("bob").await;
+    let _running = bed.start();
     let eve = bed.user("eve").await;
     bed.service.app_create(&bob, Some("blog")).await.unwrap();
     add(&bed, &eve, "evil", &["blog.example.com"]).await;
@@ -116,6 +112,7 @@ async fn a_domain_takes_one_certificate_from_somebody_who_may_use_its_app() {
 async fn the_apps_log_warns_of_what_clients_will_refuse() {
     let bed = Bed::new().await;
     let bob = bed.user_after_admin("bob").await;
+    let _running = bed.start();
     bed.service.app_create(&bob, Some("blog")).await.unwrap();
     let made = TestCertificate::with(TestKey::Ec, &["shop.example.com"], -30, -1).unwrap();
     bed.service.certificate_create(&bob, "old", &made.certificate, &made.key).await.unwrap();
@@ -132,6 +129,7 @@ async fn the_apps_log_warns_of_what_clients_will_refuse() {
 async fn names_are_checked_and_taken_once() {
     let bed = Bed::new().await;
     let bob = bed.user_after_admin("bob").await;
+    let _running = bed.start();
     let eve = bed.user("eve").await;
     let made = add(&bed, &bob, "web", &["a.example.com"]).await;
     let create = async |cx: &Cx, name: &str| -> Vec<(String, String)> {
@@ -156,6 +154,7 @@ async fn names_are_checked_and_taken_once() {
 async fn whoever_has_certificates_cannot_go() {
     let bed = Bed::new().await;
     let bob = bed.user_after_admin("bob").await;
+    let _running = bed.start();
     add(&bed, &bob, "web", &["a.example.com"]).await;
     let error = bed.service.user_cancel(&bob, None).await.unwrap_err();
     assert!(matches!(&error, Error::Conflict(text) if text == "bob still has certificates. Remove them first"));
