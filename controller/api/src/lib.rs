@@ -13,6 +13,7 @@ pub mod drycc_v2;
 pub mod fields;
 pub mod health;
 pub mod metrics;
+pub mod openapi;
 pub mod page;
 pub mod path;
 pub mod route;
@@ -40,7 +41,14 @@ pub struct State {
 /// The controller's whole HTTP interface.
 #[must_use]
 pub fn api(state: State) -> Api {
+    Api::new(route::RouteTable::new(routes()), state)
+}
+
+/// Every route there is.
+#[must_use]
+pub fn routes() -> Vec<route::Route> {
     let mut routes = health::routes();
+    routes.extend(openapi::routes());
     routes.extend(drycc_v2::routes());
-    Api::new(route::RouteTable::new(routes), state)
+    routes
 }

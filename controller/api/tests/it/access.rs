@@ -61,7 +61,13 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
     let build = json!({"image": "example/app:1", "procfile": {"web": "run"}});
     let receive = json!({"receive_user": "owner", "receive_repo": "APP"});
     let found = match operation {
-        "platform_health_check" | "platform_readiness_check" | "platform_metrics_read" => (Everybody, json!(null)),
+        "platform_health_check"
+        | "platform_readiness_check"
+        | "platform_metrics_read"
+        | "platform_openapi_read"
+        | "platform_docs_read"
+        | "platform_docs_script"
+        | "platform_docs_style" => (Everybody, json!(null)),
         "drycc_v2_user_register" => (Everybody, json!({"username": "NEW", "password": "pw", "email": "a@b.cc"})),
         "drycc_v2_user_login" => (Everybody, json!({"username": "owner", "password": "pw"})),
         "drycc_v2_root_read"

@@ -8,6 +8,7 @@ mod certs;
 mod convention;
 mod golden;
 mod golden_routing;
+mod openapi;
 mod routing;
 mod serve;
 mod world;

@@ -256,7 +256,10 @@ impl Call<'_> {
 
     pub async fn send(self) -> Reply {
         let api = self.world.api.clone();
-        self.send_to(&api).await
+        let (method, path) = (self.request.method().clone(), self.request.uri().path().to_owned());
+        let reply = self.send_to(&api).await;
+        crate::openapi::check(api.table(), &method, &path, &reply);
+        reply
     }
 
     pub async fn send_to(self, api: &Api) -> Reply {
