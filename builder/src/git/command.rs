@@ -156,7 +156,8 @@ pub fn parse(line: &[u8]) -> Result<(Command, BTreeSet<String>), &'static str> {
     Ok((command, capabilities))
 }
 
-fn oid(digits: &[u8]) -> Option<Oid> {
+/// An object's id from its 40 hexadecimal digits, as they stand in commands and wants.
+pub(super) fn oid(digits: &[u8]) -> Option<Oid> {
     if digits.len() != 40 {
         return None;
     }

@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use git2::{ObjectType, Odb, OdbLookupFlags, Oid, Repository};
 use tokio::sync::mpsc;
 
+use super::command::oid;
 use super::packet::{self, Packet};
 use super::repository::{self, GitError};
 use super::stream::{Input, StreamError};
@@ -259,13 +260,6 @@ pub fn pack(
     // Nobody there to take the rest is not our fault.
     let _ = chunks.blocking_send(batch.freeze());
     Ok(())
-}
-
-fn oid(digits: &[u8]) -> Option<Oid> {
-    if digits.len() != 40 {
-        return None;
-    }
-    std::str::from_utf8(digits).ok().and_then(|digits| Oid::from_str(digits).ok())
 }
 
 #[cfg(test)]
