@@ -1,7 +1,5 @@
 //! Apps. Source: `drycc-v2.md` §2.2.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use slipway_core::app::{App, Structure};
 use slipway_core::authz::{Actor, AppAction, app_allow};
@@ -57,17 +55,7 @@ impl Service {
                 Err(StoreError::Conflict { what: UniqueOn::AppName }) => return Err(taken().into()),
                 other => other?,
             };
-            let config = store::NewConfig {
-                app: app.id,
-                owner,
-                values: BTreeMap::new(),
-                memory: BTreeMap::new(),
-                cpu: BTreeMap::new(),
-                tags: BTreeMap::new(),
-                registry: BTreeMap::new(),
-                healthcheck: BTreeMap::new(),
-                created: cx.now,
-            };
+            let config = store::NewConfig::empty(app.id, owner, cx.now);
             let config = store::config_insert(db, &config).await?;
             let release = store::NewRelease {
                 app: app.id,

@@ -1,6 +1,6 @@
 //! Configurations, builds, and the releases that join them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use slipway_core::build::{Build, Procfile};
@@ -260,17 +260,7 @@ fn release_read(
 
 /// Gives an app a configuration and a release to begin with: every app has both.
 async fn first_release(db: &mut Db, home: &Home, now: DateTime<Utc>) -> Result<(), Failure> {
-    let config = NewConfig {
-        app: home.id,
-        owner: home.owner,
-        values: BTreeMap::new(),
-        memory: BTreeMap::new(),
-        cpu: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        registry: BTreeMap::new(),
-        healthcheck: BTreeMap::new(),
-        created: now,
-    };
+    let config = NewConfig::empty(home.id, home.owner, now);
     let config = store::config_insert(db, &config).await?;
     let release = NewRelease {
         app: home.id,

@@ -88,6 +88,24 @@ pub struct NewConfig {
     pub created: DateTime<Utc>,
 }
 
+impl NewConfig {
+    /// A configuration in which nothing is set: every app begins with one.
+    #[must_use]
+    pub const fn empty(app: AppId, owner: UserId, created: DateTime<Utc>) -> Self {
+        Self {
+            app,
+            owner,
+            values: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            cpu: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            registry: BTreeMap::new(),
+            healthcheck: BTreeMap::new(),
+            created,
+        }
+    }
+}
+
 /// Adds a configuration.
 pub async fn config_insert(db: &mut Db, new: &NewConfig) -> Result<Config, StoreError> {
     let id = ConfigId::generate().to_string();
