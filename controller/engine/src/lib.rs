@@ -22,7 +22,7 @@ use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName};
 use tokio::sync::broadcast;
 
-pub use spec::{AppSpec, Artifact, ProcessSpec, ReleaseSpec, RunSpec};
+pub use spec::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec};
 pub use status::{AppStatus, PodState, PodStatus, RolloutState};
 
 /// Why an engine could not do or tell something.

@@ -5,9 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
 pub use slipway_core::limit::Limit;
 pub use slipway_core::probe::{Check, Probe};
+pub use slipway_core::settings::Autoscale;
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 
 use crate::route::Certificate;
@@ -32,8 +34,16 @@ pub struct AppSpec {
 pub struct ReleaseSpec {
     /// The release's number.
     pub version: ReleaseVersion,
+    /// What made it, for people: `bob deployed abcdef1`.
+    pub summary: String,
     /// What is run.
     pub artifact: Artifact,
+    /// Where the artifact came from; decides what a command is handed to.
+    pub kind: BuildKind,
+    /// What the artifact is fetched with, when its registry is private.
+    pub registry: Option<RegistryLogin>,
+    /// Labels that a machine must have to run processes of this release; empty for any machine.
+    pub placement: BTreeMap<String, String>,
     /// The whole environment: the platform's variables with the user's over them. An engine that chooses the port
     /// itself sets `PORT` over all.
     pub env: BTreeMap<String, SecretText>,
@@ -50,6 +60,8 @@ pub struct ProcessSpec {
     pub command: Option<String>,
     /// How many are wanted.
     pub replicas: u32,
+    /// How far the engine may scale by itself; `None`: `replicas` holds.
+    pub autoscale: Option<Autoscale>,
     /// Whether requests go to processes of this type. At most one type of a release.
     pub is_routed: bool,
     /// Changes when processes of this type shall be replaced by new ones without a new release.
@@ -82,6 +94,17 @@ pub struct RouteSpec {
     pub allow_list: Vec<(std::net::IpAddr, u8)>,
     /// Certificates for its hosts.
     pub certificates: Vec<Certificate>,
+}
+
+/// Credentials of a private registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryLogin {
+    /// The registry's host, with port; `None` for the one that the image names.
+    pub hostname: Option<String>,
+    /// The user.
+    pub username: String,
+    /// That user's password or token.
+    pub password: SecretText,
 }
 
 /// What a process is started from.
@@ -142,6 +165,12 @@ pub struct RunSpec {
     pub version: ReleaseVersion,
     /// What it is started from.
     pub artifact: Artifact,
+    /// Where the artifact came from; decides what the command is handed to.
+    pub kind: BuildKind,
+    /// What the artifact is fetched with, when its registry is private.
+    pub registry: Option<RegistryLogin>,
+    /// Labels that a machine must have to run it; empty for any machine.
+    pub placement: BTreeMap<String, String>,
     /// The whole environment.
     pub env: BTreeMap<String, SecretText>,
     /// A line for the app's shell.

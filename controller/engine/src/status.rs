@@ -55,6 +55,10 @@ pub struct PodStatus {
     pub started: DateTime<Utc>,
     /// How often it was restarted after it ended by itself.
     pub restarts: u32,
+    /// Identity given by the engine, where it gives one (the UID of a pod); else one derived from the name.
+    pub uid: Option<String>,
+    /// Processor use over the last measured seconds, in thousandths of a core; `None` when it is not known.
+    pub cpu_millis: Option<u32>,
     /// Its process id, where that means something.
     pub pid: Option<u32>,
 }

@@ -9,7 +9,7 @@ use slipway_engine::{EngineError, RunOutcome, RunSpec};
 use slipway_store as store;
 
 use crate::audit::{app_subject, event};
-use crate::reconcile::spec::environment;
+use crate::reconcile::spec::{environment, registry_login};
 use crate::state::deployable;
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
@@ -52,6 +52,9 @@ impl Service {
             name: app.name.clone(),
             version: current.release.version,
             artifact,
+            kind: current.build.kind(),
+            registry: registry_login(&current.config.registry),
+            placement: current.config.tags.clone(),
             env: environment(&app, &current),
             command: command.to_owned(),
             process_name: format!("run.{suffix}"),

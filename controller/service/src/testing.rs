@@ -256,6 +256,8 @@ fn pod_make(
         state: PodState::Up,
         started: now,
         restarts: 0,
+        uid: None,
+        cpu_millis: None,
         pid: None,
     }
 }

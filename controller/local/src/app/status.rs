@@ -30,6 +30,8 @@ pub(crate) fn pod(member: &Member, state: &State) -> PodStatus {
         state: shown,
         started: state.started,
         restarts: state.restarts,
+        uid: None,
+        cpu_millis: None,
         pid: state.pid,
     }
 }

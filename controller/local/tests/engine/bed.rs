@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
 use slipway_core::log::LogQuery;
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
@@ -191,6 +192,7 @@ pub(crate) fn process(kind: &str, command: &str) -> ProcessSpec {
         process_type: ProcessType::new(kind).unwrap(),
         command: Some(command.to_owned()),
         replicas: 1,
+        autoscale: None,
         is_routed: kind == "web",
         restart_token: 0,
         memory: None,
@@ -206,7 +208,16 @@ pub(crate) fn app(artifact: Artifact, processes: Vec<ProcessSpec>) -> AppSpec {
         app: AppId::generate(),
         name: AppName::new("blog").unwrap(),
         generation: 1,
-        release: Some(ReleaseSpec { version: ReleaseVersion(1), artifact, env: BTreeMap::new(), processes }),
+        release: Some(ReleaseSpec {
+            version: ReleaseVersion(1),
+            summary: String::new(),
+            artifact,
+            kind: BuildKind::Buildpack,
+            registry: None,
+            placement: BTreeMap::new(),
+            env: BTreeMap::new(),
+            processes,
+        }),
         route: RouteSpec { hosts: vec!["blog.localhost".to_owned()], is_routable: true, ..RouteSpec::default() },
     }
 }
@@ -217,6 +228,9 @@ pub(crate) fn run_spec(artifact: Artifact, command: &str) -> RunSpec {
         name: AppName::new("blog").unwrap(),
         version: ReleaseVersion(1),
         artifact,
+        kind: BuildKind::Buildpack,
+        registry: None,
+        placement: BTreeMap::new(),
         env: BTreeMap::new(),
         command: command.to_owned(),
         process_name: "run.abcde".to_owned(),

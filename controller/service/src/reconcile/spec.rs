@@ -12,11 +12,11 @@ use slipway_core::limit::{cpu_parse, memory_parse};
 use slipway_core::network::network_parse;
 use slipway_core::probe::{initial_delay_max, probe_of};
 use slipway_core::release::Release;
-use slipway_core::settings::AppSettings;
+use slipway_core::settings::{AppSettings, Autoscale};
 use slipway_core::structure::{routed_type, structure_default};
 use slipway_engine::route::Certificate;
 use slipway_engine::spec::RouteSpec;
-use slipway_engine::{AppSpec, Artifact, ProcessSpec, ReleaseSpec};
+use slipway_engine::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec};
 
 /// The port of buildpack apps, and of probes that name none.
 const PORT_DEFAULT: u16 = 5000;
@@ -54,7 +54,9 @@ pub(crate) fn app_spec(
     routing: &Routing,
     platform_domain: &str,
 ) -> Result<AppSpec, String> {
-    let release = deployable.map(|(deployable, structure)| release_spec(app, deployable, structure)).transpose()?;
+    let autoscale = routing.settings.as_ref().map(|settings| &settings.autoscale);
+    let release =
+        deployable.map(|(deployable, structure)| release_spec(app, deployable, structure, autoscale)).transpose()?;
     Ok(AppSpec {
         app: app.id,
         name: app.name.clone(),
@@ -64,7 +66,12 @@ pub(crate) fn app_spec(
     })
 }
 
-fn release_spec(app: &App, deployable: &Deployable, structure: &Structure) -> Result<ReleaseSpec, String> {
+fn release_spec(
+    app: &App,
+    deployable: &Deployable,
+    structure: &Structure,
+    autoscale: Option<&BTreeMap<ProcessType, Autoscale>>,
+) -> Result<ReleaseSpec, String> {
     let Deployable { release, build, config } = deployable;
     let wanted = structure.iter().filter(|(_, replicas)| **replicas > 0).map(|(process_type, _)| process_type.clone());
     let types: BTreeSet<ProcessType> =
@@ -82,6 +89,7 @@ fn release_spec(app: &App, deployable: &Deployable, structure: &Structure) -> Re
         .map(|process_type| ProcessSpec {
             command: build.procfile.get(&process_type).cloned(),
             replicas: structure.get(&process_type).copied().unwrap_or(0),
+            autoscale: autoscale.and_then(|by_type| by_type.get(&process_type)).copied(),
             is_routed: routed.as_ref() == Some(&process_type),
             restart_token: restarts("") + restarts(process_type.as_str()),
             memory: config.memory.get(&process_type).and_then(|text| memory_parse(text)),
@@ -94,9 +102,22 @@ fn release_spec(app: &App, deployable: &Deployable, structure: &Structure) -> Re
         .collect();
     Ok(ReleaseSpec {
         version: release.version,
+        summary: release.summary.clone(),
         artifact: build.image.parse::<Artifact>()?,
+        kind: build.kind(),
+        registry: registry_login(&config.registry),
+        placement: config.tags.clone(),
         env: environment(app, deployable),
         processes,
+    })
+}
+
+/// The credentials in an app's `registry` map, once both halves are there. Source: `drycc-v2.md` §4.6.
+pub(crate) fn registry_login(registry: &BTreeMap<String, SecretText>) -> Option<RegistryLogin> {
+    Some(RegistryLogin {
+        hostname: registry.get("hostname").map(|text| text.expose().to_owned()),
+        username: registry.get("username")?.expose().to_owned(),
+        password: registry.get("password")?.clone(),
     })
 }
 

@@ -1,0 +1,11 @@
+//! The engine for Kubernetes.
+//!
+//! Desired apps become Deployments, Services and Secrets in a namespace of the app's own, written by server-side apply
+//! under one field manager; what is comes from watches. Pure functions make the objects; everything that
+//! talks to the API server stands beside them.
+//!
+//! Source of names, labels and states: `drycc-v2.md` §4.
+
+pub mod settings;
+
+pub use settings::ClusterSettings;
