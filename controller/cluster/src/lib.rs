@@ -6,6 +6,8 @@
 //!
 //! Source of names, labels and states: `drycc-v2.md` §4.
 
+pub mod labels;
+pub mod route;
 pub mod settings;
 
 pub use settings::ClusterSettings;
