@@ -9,6 +9,7 @@
 //! any number of times with the same value, and returns before the work is done.
 
 pub mod route;
+pub mod route_annotation;
 pub mod spec;
 pub mod status;
 

@@ -1,0 +1,29 @@
+//! How an app's route is written on its Service in a cluster, for whatever program carries the traffic.
+//!
+//! The contract between the cluster engine, which writes, and router-sync, which reads: the names are here, and
+//! nowhere else. The Service of an app `blog` is `blog` in the namespace `blog`. It carries the labels
+//! `heritage=slipway` and `app=blog`, and [`LABEL_ROUTABLE`] while it shall be routed. Its one port is named
+//! [`PORT_NAME`] and has the number [`PORT`].
+//!
+//! Source of the idea: `drycc-v2.md` §4.7, with a prefix of our own.
+
+/// Label: `true` on Services that shall be routed; absent on others.
+pub const LABEL_ROUTABLE: &str = "router.slipway.io/routable";
+/// Annotation: full ASCII host names with commas between them; `*.example.com` covers one label. Absent when there is
+/// none.
+pub const ANNOTATION_DOMAINS: &str = "router.slipway.io/domains";
+/// Annotation: `host:secret-name` with commas between them; each names a Secret of type `kubernetes.io/tls` in the
+/// same namespace. Absent when there is none.
+pub const ANNOTATION_CERTIFICATES: &str = "router.slipway.io/certificates";
+/// Annotation: `true` or `false`, whether plain HTTP is redirected to HTTPS.
+pub const ANNOTATION_SSL_ENFORCE: &str = "router.slipway.io/ssl.enforce";
+/// Annotation: `true` or `false`, whether every request gets a maintenance page.
+pub const ANNOTATION_MAINTENANCE: &str = "router.slipway.io/maintenance";
+/// Annotation: networks (`10.0.0.0/8`) that may send requests, with commas between them. Absent for all.
+pub const ANNOTATION_WHITELIST: &str = "router.slipway.io/whitelist";
+/// Annotation: generation of the app when its route was last written.
+pub const ANNOTATION_GENERATION: &str = "router.slipway.io/generation";
+/// Name of the port of the Service, and of the container port that it leads to.
+pub const PORT_NAME: &str = "http";
+/// Number of the port of the Service.
+pub const PORT: u16 = 80;
