@@ -29,28 +29,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use slipway_engine::route_annotation::{
+    ANNOTATION_CERTIFICATES, ANNOTATION_DOMAINS, ANNOTATION_GENERATION, ANNOTATION_MAINTENANCE, ANNOTATION_SSL_ENFORCE,
+    ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT, PORT_NAME,
+};
 use slipway_engine::spec::RouteSpec;
 
 use crate::labels::cert_secret_name;
-
-/// Label: `true` on Services that shall be routed.
-pub const LABEL_ROUTABLE: &str = "router.slipway.io/routable";
-/// Annotation: host names.
-pub const ANNOTATION_DOMAINS: &str = "router.slipway.io/domains";
-/// Annotation: which Secret holds the certificate of a host.
-pub const ANNOTATION_CERTIFICATES: &str = "router.slipway.io/certificates";
-/// Annotation: whether plain HTTP is redirected.
-pub const ANNOTATION_SSL_ENFORCE: &str = "router.slipway.io/ssl.enforce";
-/// Annotation: whether every request gets the maintenance page.
-pub const ANNOTATION_MAINTENANCE: &str = "router.slipway.io/maintenance";
-/// Annotation: networks that may send requests.
-pub const ANNOTATION_WHITELIST: &str = "router.slipway.io/whitelist";
-/// Annotation: generation of the app when its route was last written.
-pub const ANNOTATION_GENERATION: &str = "router.slipway.io/generation";
-/// Name of the port of the Service, and of the container port that it leads to.
-pub const PORT_NAME: &str = "http";
-/// Number of the port of the Service.
-pub const PORT: u16 = 80;
 
 /// The labels that a route puts on its Service.
 #[must_use]
