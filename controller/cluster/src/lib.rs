@@ -6,8 +6,12 @@
 //!
 //! Source of names, labels and states: `drycc-v2.md` §4.
 
+pub mod index;
 pub mod labels;
+pub mod pod;
 pub mod route;
 pub mod settings;
+mod watch;
 
+pub use index::{AppObjects, Index};
 pub use settings::ClusterSettings;
