@@ -4,11 +4,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
 DEMO_DIR ?= .demo
+PROFILE ?= release
+REGISTRY ?= 127.0.0.1:5000
 
-.PHONY: help setup demo test lint fmt bench clean
+.PHONY: help setup demo test lint fmt bench images clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: ## Install the system packages that building and testing need
 	@.ci/setup build test lint
@@ -38,6 +40,11 @@ bench: ## Measure what the project promises, against git, OpenSSH and nginx on t
 	@.ci/setup build bench
 	$(CARGO) build --release --bins
 	@tests/bench/run
+
+images: ## Build all images from Debian's packages with buildah and push them (PROFILE=release REGISTRY=127.0.0.1:5000)
+	@.ci/setup build images
+	$(CARGO) build --profile $(PROFILE) --bins
+	@REGISTRY=$(REGISTRY) charts/images/build $(PROFILE)
 
 clean: ## Remove what was built, and the demo's data
 	$(CARGO) clean

@@ -14,6 +14,9 @@ pub struct BuilderConfig {
     pub ssh: SocketAddr,
     /// Data directory: `repos/`, `builds/`, `work/` and the host key are made below it.
     pub data: PathBuf,
+    /// File with the host key, as OpenSSH or as PKCS #8 PEM. Default: `ssh_host_ed25519_key` in the data directory, which
+    /// is made at the first start.
+    pub host_key: Option<PathBuf>,
     /// Base URL of the controller.
     pub controller: Url,
     /// The key that the controller knows the builder by.

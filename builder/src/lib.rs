@@ -84,7 +84,7 @@ impl Builder {
         controller: Arc<dyn Controller>,
         builder: Arc<dyn SourceBuilder>,
     ) -> Result<Self, StartError> {
-        let data = config.data.clone();
+        let (data, host_key) = (config.data.clone(), config.host_key.clone());
         let prepared = tokio::task::spawn_blocking(move || {
             let (work, logs) = (data.join("work"), data.join("builds"));
             // The host key lies here, and the source of everybody's apps.
@@ -95,7 +95,10 @@ impl Builder {
             }
             fs::create_dir_all(&logs)?;
             let repositories = Repositories::open(data.join("repos"))?;
-            let key = ssh::host_key::load_or_create(&data.join("ssh_host_ed25519_key"))?;
+            let key = match host_key {
+                Some(path) => ssh::host_key::load(&path)?,
+                None => ssh::host_key::load_or_create(&data.join("ssh_host_ed25519_key"))?,
+            };
             Ok((work, logs, repositories, key))
         })
         .await

@@ -22,6 +22,9 @@ struct Settings {
     /// The data directory.
     #[arg(long, env = "SLIPWAY_DATA")]
     data: PathBuf,
+    /// File with the host key, as OpenSSH or as PKCS #8 PEM. Without it one is made in the data directory.
+    #[arg(long, env = "SLIPWAY_HOST_KEY_FILE")]
+    host_key: Option<PathBuf>,
     /// Base URL of the controller.
     #[arg(long, env = "SLIPWAY_CONTROLLER_URL")]
     controller: url::Url,
@@ -46,6 +49,7 @@ async fn main() -> anyhow::Result<()> {
     let config = BuilderConfig {
         ssh: settings.ssh,
         data: settings.data,
+        host_key: settings.host_key,
         controller: settings.controller,
         builder_key: SecretString::from(key),
         limits: Limits {

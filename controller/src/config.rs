@@ -26,6 +26,9 @@ pub struct Config {
     /// `SLIPWAY_ROUTER_URL`: how users reach the router, `http://…:8080`; its scheme and port are used in the URLs of
     /// apps. Default `http` on port 80.
     pub router: RouterEndpoint,
+    /// `SLIPWAY_SSH_ADDRESS`: where users reach the builder, `HOST:PORT`, or `:PORT` when it is the API's host; told to
+    /// clients that ask. Default: not told.
+    pub ssh: Option<String>,
     /// `SLIPWAY_REGISTRATION`: `open`, `first-user` or `off`. Default `first-user`; `open` for `slipway up`.
     pub registration: Registration,
     /// `SLIPWAY_RESERVED_NAMES`: names that no app may have, with commas between them. Default: the platform's own.
@@ -125,6 +128,7 @@ impl Config {
             database_url: SecretString::from(database_url),
             domain: up.domain,
             router: up.router,
+            ssh: ssh(var)?,
             registration: registration(var)?.unwrap_or(registration_default),
             reserved_names: var("SLIPWAY_RESERVED_NAMES").map(|names| {
                 names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
@@ -185,6 +189,21 @@ fn router(var: &dyn Fn(&str) -> Option<String>) -> Result<RouterEndpoint, Config
     Ok(RouterEndpoint { scheme, port: uri.port_u16().unwrap_or(usual) })
 }
 
+fn ssh(var: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, ConfigError> {
+    let Some(text) = var("SLIPWAY_SSH_ADDRESS") else { return Ok(None) };
+    let text = text.trim();
+    let is_host = |host: &str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+    match text.rsplit_once(':') {
+        Some((host, port)) if is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0) => {
+            Ok(Some(text.to_owned()))
+        }
+        _ => Err(ConfigError::Malformed {
+            name: "SLIPWAY_SSH_ADDRESS",
+            expected: "a host and a port, such as git.example.com:2222, or a port alone, such as :2222",
+        }),
+    }
+}
+
 fn secrets(var: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secrets>, ConfigError> {
     const NAMES: [&str; 3] = ["SLIPWAY_SERVER_KEY", "SLIPWAY_SEALING_KEY", "SLIPWAY_BUILDER_KEY"];
     let keys = NAMES.map(|name| var(name).map(|key| key.trim().to_owned()));
@@ -236,6 +255,7 @@ mod tests {
                 ("SLIPWAY_DATA", data),
                 ("SLIPWAY_DOMAIN", "apps.example.com"),
                 ("SLIPWAY_ROUTER_URL", "https://example.com:8443"),
+                ("SLIPWAY_SSH_ADDRESS", "git.example.com:2222"),
                 ("SLIPWAY_REGISTRATION", "off"),
                 ("SLIPWAY_RESERVED_NAMES", "a, b,"),
                 ("SLIPWAY_DEPLOY_TIMEOUT", "7"),
@@ -254,6 +274,7 @@ mod tests {
         assert_eq!(config.database_url.expose_secret(), "postgres://u:p@h/d");
         assert_eq!(config.domain, "apps.example.com");
         assert_eq!(config.router, RouterEndpoint { scheme: "https".to_owned(), port: 8443 });
+        assert_eq!(config.ssh.as_deref(), Some("git.example.com:2222"));
         assert_eq!(config.registration, Registration::Off);
         assert_eq!(config.reserved_names, Some(vec!["a".to_owned(), "b".to_owned()]));
         let timeouts = [config.deploy_timeout, config.run_timeout, config.drain_timeout];
@@ -289,6 +310,9 @@ mod tests {
             ("SLIPWAY_LISTEN", "here"),
             ("SLIPWAY_DOMAIN", "EXAMPLE.com"),
             ("SLIPWAY_ROUTER_URL", "ftp://x"),
+            ("SLIPWAY_SSH_ADDRESS", "git.example.com"),
+            ("SLIPWAY_SSH_ADDRESS", "ssh://git.example.com:2222"),
+            ("SLIPWAY_SSH_ADDRESS", ":0"),
             ("SLIPWAY_REGISTRATION", "yes"),
             ("SLIPWAY_DEPLOY_TIMEOUT", "-1"),
             ("SLIPWAY_SERVER_KEY", "hunter2"),

@@ -57,8 +57,11 @@ impl Controller {
         let fail = |source| StartError::Listen { addr: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
         let api_addr = listener.local_addr().map_err(fail)?;
-        let platform =
-            Platform { ssh: None, domain: config.domain.clone(), router: Some(format!(":{}", config.router.port)) };
+        let platform = Platform {
+            ssh: config.ssh.clone(),
+            domain: config.domain.clone(),
+            router: Some(format!(":{}", config.router.port)),
+        };
         Ok(Self { api_addr, service, platform, config, listener })
     }
 

@@ -170,6 +170,7 @@ impl Platform {
         let config = BuilderConfig {
             ssh: "127.0.0.1:0".parse().unwrap(),
             data: home.path().join("data"),
+            host_key: None,
             controller: controller.unwrap_or("http://127.0.0.1:1").parse().unwrap(),
             builder_key: SecretString::from("hunter2".to_owned()),
             limits,

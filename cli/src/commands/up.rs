@@ -88,6 +88,7 @@ pub async fn up(args: UpArgs) -> Result {
         BuilderConfig {
             ssh: args.ssh,
             data: dir.join("builder"),
+            host_key: None,
             controller: ready::http_url(api_addr)?,
             builder_key,
             limits: slipway_builder::Limits::default(),
