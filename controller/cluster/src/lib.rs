@@ -8,10 +8,13 @@
 
 pub mod index;
 pub mod labels;
+pub mod observe;
 pub mod pod;
 pub mod route;
 pub mod settings;
+pub mod status;
 mod watch;
 
 pub use index::{AppObjects, Index};
+pub use observe::Observer;
 pub use settings::ClusterSettings;

@@ -21,6 +21,8 @@ pub struct Pod {
     pub process_type: Option<ProcessType>,
     /// Label `version`.
     pub version: Option<ReleaseVersion>,
+    /// The ReplicaSet or Job that owns it.
+    pub owner: Option<Box<str>>,
     /// The Job that made it, if one did.
     pub job: Option<Box<str>>,
     /// The container that is looked at: `<app>-<type>`, else the first.
@@ -181,6 +183,12 @@ impl Pod {
             uid: meta.uid.as_deref().unwrap_or_default().into(),
             process_type: own.get(labels::LABEL_TYPE).and_then(|text| ProcessType::new(text.as_str()).ok()),
             version: own.get(labels::LABEL_VERSION).and_then(|text| version(text)),
+            owner: meta
+                .owner_references
+                .iter()
+                .flatten()
+                .find(|owner| owner.controller == Some(true))
+                .map(|owner| owner.name.as_str().into()),
             job: own.get("job-name").map(|name| name.as_str().into()),
             container: container_name.into(),
             created: meta.creation_timestamp.as_ref().map(time).unwrap_or_default(),
@@ -197,6 +205,19 @@ impl Pod {
                 .and_then(|state| state.terminated.as_ref())
                 .map(ended),
         })
+    }
+
+    /// Who wrote its log lines: `web.x7k2q`, the type and the end of its name.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let end = self.name.rsplit('-').next().unwrap_or_default();
+        format!("{}.{end}", self.process_type.as_ref().map_or("app", ProcessType::as_str))
+    }
+
+    /// Whether it is of a one-off process.
+    #[must_use]
+    pub fn is_one_off(&self) -> bool {
+        self.job.is_some() || self.process_type.as_ref().is_some_and(|one| *one == ProcessType::run())
     }
 
     /// Whether it can still do something.
