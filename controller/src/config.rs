@@ -37,6 +37,12 @@ pub struct Config {
     pub deploy_timeout: Duration,
     /// `SLIPWAY_RUN_TIMEOUT`: seconds that a one-off process may take. Default 1200.
     pub run_timeout: Duration,
+    /// `SLIPWAY_AUTOSCALE_INTERVAL`: seconds between two looks at apps that are scaled by their use of the processor; at
+    /// least 1. Default 15.
+    pub autoscale_interval: Duration,
+    /// `SLIPWAY_AUTOSCALE_DOWN_WINDOW`: seconds for which fewer processes must have been enough before some are taken
+    /// away. Default 300.
+    pub autoscale_down_window: Duration,
     /// `SLIPWAY_DRAIN_TIMEOUT`: seconds that requests in flight may still take when the controller stops. Default 10.
     pub drain_timeout: Duration,
     /// `SLIPWAY_SERVER_KEY`, `SLIPWAY_SEALING_KEY`, `SLIPWAY_BUILDER_KEY`: 64 hexadecimal digits each. Without any of
@@ -135,6 +141,8 @@ impl Config {
             }),
             deploy_timeout: secs("SLIPWAY_DEPLOY_TIMEOUT", 120)?,
             run_timeout: secs("SLIPWAY_RUN_TIMEOUT", 20 * 60)?,
+            autoscale_interval: secs("SLIPWAY_AUTOSCALE_INTERVAL", 15)?.max(Duration::from_secs(1)),
+            autoscale_down_window: secs("SLIPWAY_AUTOSCALE_DOWN_WINDOW", 300)?,
             drain_timeout: secs("SLIPWAY_DRAIN_TIMEOUT", 10)?,
             secrets: match secrets(var)? {
                 Some(secrets) => secrets,
@@ -261,6 +269,8 @@ mod tests {
                 ("SLIPWAY_DEPLOY_TIMEOUT", "7"),
                 ("SLIPWAY_RUN_TIMEOUT", "8"),
                 ("SLIPWAY_DRAIN_TIMEOUT", "9"),
+                ("SLIPWAY_AUTOSCALE_INTERVAL", "0"),
+                ("SLIPWAY_AUTOSCALE_DOWN_WINDOW", "11"),
                 ("SLIPWAY_SERVER_KEY", &keys[0]),
                 ("SLIPWAY_SEALING_KEY", &keys[1]),
                 ("SLIPWAY_BUILDER_KEY", &keys[2]),
@@ -279,6 +289,8 @@ mod tests {
         assert_eq!(config.reserved_names, Some(vec!["a".to_owned(), "b".to_owned()]));
         let timeouts = [config.deploy_timeout, config.run_timeout, config.drain_timeout];
         assert_eq!(timeouts.map(|timeout| timeout.as_secs()), [7, 8, 9]);
+        let autoscale = [config.autoscale_interval, config.autoscale_down_window];
+        assert_eq!(autoscale.map(|timeout| timeout.as_secs()), [1, 11]);
         assert_eq!(config.secrets.builder_key.expose_secret(), keys[2]);
         assert_eq!(config.telemetry, Telemetry { filter: "debug".to_owned(), is_json: true });
         assert!(!format!("{config:?}").contains("u:p"), "no secret is printed");

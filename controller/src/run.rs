@@ -92,6 +92,8 @@ pub(crate) fn service_config(config: &Config) -> ServiceConfig {
         reserved_names: config.reserved_names.clone().unwrap_or_else(|| usual.reserved_names.clone()),
         deploy_timeout: config.deploy_timeout,
         run_timeout: config.run_timeout,
+        autoscale_interval: config.autoscale_interval,
+        autoscale_down_window: config.autoscale_down_window,
         ..usual
     }
 }

@@ -8,4 +8,5 @@ mod hostile;
 mod push;
 mod route;
 mod rule;
+mod scale;
 mod walking_path;

@@ -56,9 +56,10 @@ pub async fn up(args: UpArgs) -> Result {
         .map_err(|error| failed("cannot set up logging", &error))?;
 
     let slugs = SlugStore::open(dir.join("slugs")).map_err(|error| failed("cannot open the slug store", &error))?;
-    let engine = LocalEngine::start(local_engine(&dir, slugs.clone())?)
-        .await
-        .map_err(|error| failed("cannot start the engine", &error))?;
+    let mut engine = local_engine(&dir, slugs.clone())?;
+    // What is decided by use should see what came of the decision before.
+    engine.usage_interval = engine.usage_interval.min(config.autoscale_interval);
+    let engine = LocalEngine::start(engine).await.map_err(|error| failed("cannot start the engine", &error))?;
 
     let router_config = {
         let mut config = RouterConfig::new(args.router, Some(args.router_tls), args.domain.clone());

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod authz;
+pub mod autoscale;
 pub mod build;
 pub mod certificate;
 pub mod config;

@@ -121,6 +121,12 @@ pub trait Engine: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// Whether the engine itself keeps to [`ProcessSpec::autoscale`]. One that does not tells the use of each process
+    /// ([`PodStatus::cpu_millis`]), and is given the replicas that come of it.
+    fn is_autoscaling(&self) -> bool {
+        false
+    }
+
     /// Frees artifacts that none of `keep` names. Those made in the last hour stay: a push may not have told yet.
     async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError>;
 }

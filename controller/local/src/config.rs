@@ -37,6 +37,8 @@ pub struct LocalConfig {
     pub log_bytes_per_sec: u64,
     /// Most open files of a process, where the system permits. Default 65,536.
     pub open_files: u64,
+    /// Time between two looks at how much of the processor apps use. Default 10 s.
+    pub usage_interval: Duration,
     /// A cgroup v2 directory in which the engine may make groups for apps, with the controllers `memory` and `cpu`
     /// enabled for them. Default: the platform's own, when it was delegated to it; without one, limits are set for each
     /// process alone by rlimit, as far as that goes.
@@ -61,6 +63,7 @@ impl LocalConfig {
             log_bytes_max: 10 * 1024 * 1024,
             log_bytes_per_sec: 16 * 1024 * 1024,
             open_files: 65_536,
+            usage_interval: Duration::from_secs(10),
             cgroup: None,
         }
     }

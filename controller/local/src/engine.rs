@@ -29,6 +29,7 @@ use crate::journal::{Journals, Sink, wants};
 use crate::port::Ports;
 use crate::record::Records;
 use crate::registry::Registry;
+use crate::usage::Usage;
 use crate::workdir::{make_dir, remove_tree};
 
 /// Changes that a slow listener may be behind.
@@ -130,14 +131,12 @@ impl LocalEngine {
         let sink = journals.sink();
         let ports = Ports::new(config.listen);
         let (changes, _) = broadcast::channel(CHANGES);
-        let shared = Arc::new(Shared { config, records, ports, journals, registry: Registry::new(), http, changes });
-        Ok(Arc::new(Self {
-            shared,
-            apps: Mutex::default(),
-            sink,
-            runs: TaskTracker::new(),
-            ending: CancellationToken::new(),
-        }))
+        let usage = Arc::new(Usage::default());
+        let ending = CancellationToken::new();
+        tokio::spawn(Arc::clone(&usage).watch(config.usage_interval, ending.clone()));
+        let shared =
+            Arc::new(Shared { config, records, ports, journals, registry: Registry::new(), usage, http, changes });
+        Ok(Arc::new(Self { shared, apps: Mutex::default(), sink, runs: TaskTracker::new(), ending }))
     }
 
     /// The routes of all apps, for the built-in router: read the newest for each request.
@@ -299,7 +298,12 @@ impl Engine for LocalEngine {
 
     async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError> {
         let status = self.lock().live.get(&app).map(|handle| Arc::clone(&handle.status));
-        Ok(status.map(|status| status.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default())
+        let Some(status) = status else { return Ok(AppStatus::default()) };
+        let mut status = status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for pod in &mut status.pods {
+            pod.cpu_millis = pod.pid.and_then(|pid| self.shared.usage.of(pid));
+        }
+        Ok(status)
     }
 
     async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError> {

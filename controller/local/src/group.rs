@@ -1,5 +1,6 @@
 //! Process groups and `/proc`.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -16,6 +17,17 @@ pub(crate) struct Stat {
     pub(crate) group: i32,
     /// When it was started, in clock ticks since boot: with the pid it names a process for good.
     pub(crate) start: u64,
+    /// Clock ticks of processor time that it and the children it waited for have used.
+    pub(crate) used: u64,
+}
+
+/// The processor time of a process group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Ticks {
+    /// When the process that leads it was started.
+    pub(crate) start: u64,
+    /// Clock ticks that all of it has used.
+    pub(crate) used: u64,
 }
 
 /// Reads `/proc/PID/stat`; `None` when there is no such process.
@@ -27,10 +39,13 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
 fn parse_stat(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+    let used = [11, 12, 13, 14].into_iter().try_fold(0_u64, |sum, field| Some(sum.saturating_add(ticks(field)?)))?;
     Some(Stat {
         state: fields.first()?.bytes().next()?,
         group: fields.get(2)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
+        used,
     })
 }
 
@@ -38,6 +53,22 @@ fn parse_stat(text: &str) -> Option<Stat> {
 fn pids() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The processor time of every process group whose leader is there. Blocks.
+pub(crate) fn ticks() -> HashMap<i32, Ticks> {
+    let mut groups: HashMap<i32, Ticks> = HashMap::new();
+    let mut led = HashSet::new();
+    for (pid, stat) in pids().into_iter().filter_map(|pid| Some((pid, stat(pid)?))) {
+        let group = groups.entry(stat.group).or_default();
+        group.used = group.used.saturating_add(stat.used);
+        if pid == stat.group {
+            group.start = stat.start;
+            led.insert(pid);
+        }
+    }
+    groups.retain(|group, _| led.contains(group));
+    groups
 }
 
 /// Sends `signal` to the whole group; a group that is gone is fine.
@@ -71,7 +102,7 @@ pub(crate) async fn wait_gone(group: i32, deadline: Instant) {
 pub(crate) fn kill_marked(name: &str, prefix: &str) -> io::Result<usize> {
     let needle = format!("{name}={prefix}").into_bytes();
     let own = i32::try_from(std::process::id()).unwrap_or(0);
-    let mut killed = std::collections::HashSet::new();
+    let mut killed = HashSet::new();
     // A process may fork while it is being looked for: look again until a look finds none.
     for _ in 0..200 {
         let mut found = false;
@@ -104,9 +135,9 @@ mod tests {
 
     #[test]
     fn stat_lines_with_odd_names_are_read() {
-        let tail = "S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 777 1 1 0";
+        let tail = "S 1 42 42 0 -1 4194560 1 0 0 0 7 20 300 4000 20 0 1 0 777 1 1 0";
         for name in ["sh", "a b", "a) Z 1 2 (", "((", ""] {
-            let expect = Stat { state: b'S', group: 42, start: 777 };
+            let expect = Stat { state: b'S', group: 42, start: 777, used: 4327 };
             assert_eq!(parse_stat(&format!("9 ({name}) {tail}")), Some(expect), "{name}");
         }
         for bad in ["", "1 (sh", "1 (sh) S", "1 (sh) S 1 x"] {

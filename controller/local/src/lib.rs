@@ -7,7 +7,7 @@
 //! - [`engine`]: the port itself, one supervisor per app behind it.
 //! - `app`: the supervisor (what should run), its members (one process each, restarted for ever), their checks.
 //! - `child`, `group`, `limits`, `cgroup`, `port`, `workdir`: one operating-system process and what it stands on.
-//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`.
+//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`: use of the processor.
 //!
 //! # Invariants
 //! - A process of an app is in its own process group, and no group outlives its member.
@@ -26,6 +26,7 @@ mod oneoff;
 mod port;
 mod record;
 mod registry;
+mod usage;
 mod workdir;
 
 pub use config::LocalConfig;

@@ -5,6 +5,7 @@
 //! in this process or in another, goes on from what is recorded.
 
 mod app;
+pub(crate) mod autoscale;
 mod collect;
 pub(crate) mod spec;
 
@@ -17,6 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Service;
 
@@ -120,6 +122,7 @@ impl Reconciler {
         let mut agenda = Agenda::default();
         let mut passes: JoinSet<(AppId, Result<Outcome>)> = JoinSet::new();
         let mut upkeep: JoinSet<()> = JoinSet::new();
+        let _beside = this.beside(&shutdown);
         let mut changes = this.service.engine().changes();
         let mut timer = tokio::time::interval(this.service.config().reconcile_interval);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -176,6 +179,14 @@ impl Reconciler {
         }
     }
 
+    /// What goes on beside the passes over apps; ends when dropped.
+    fn beside(self: &Arc<Self>, shutdown: &CancellationToken) -> JoinSet<()> {
+        let mut beside = JoinSet::new();
+        let (this, token) = (Arc::clone(self), shutdown.clone());
+        beside.spawn(kept("scaling by use", move || Arc::clone(&this).autoscale_run(token.clone())));
+        beside
+    }
+
     async fn all_add(&self, agenda: &mut Agenda) {
         match self.service.app_ids().await {
             Ok(apps) => {
@@ -185,6 +196,14 @@ impl Reconciler {
             }
             Err(error) => tracing::warn!("could not list apps to reconcile: {error}"),
         }
+    }
+}
+
+/// Runs a loop to its end, and anew should it panic.
+async fn kept<F: Future<Output = ()> + Send + 'static>(what: &'static str, make: impl Fn() -> F) {
+    while let Err(error) = AbortOnDropHandle::new(tokio::spawn(make())).await {
+        tracing::error!("{what} ended early: {error}");
+        tokio::time::sleep(RETRY_MAX).await;
     }
 }
 

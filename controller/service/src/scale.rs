@@ -80,7 +80,8 @@ impl Service {
     }
 }
 
-fn shape(structure: &Structure) -> Value {
+/// A structure for the record.
+pub(crate) fn shape(structure: &Structure) -> Value {
     json!({"structure": structure.iter().map(|(key, value)| (key.to_string(), Value::from(*value))).collect::<serde_json::Map<_, _>>()})
 }
 

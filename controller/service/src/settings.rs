@@ -52,6 +52,10 @@ pub struct ServiceConfig {
     pub reconcile_concurrency: usize,
     /// Time between two passes over all apps. Default 30 s.
     pub reconcile_interval: Duration,
+    /// Time between two looks at apps that are scaled by use. Default 15 s.
+    pub autoscale_interval: Duration,
+    /// Time for which fewer processes must have been enough before some are taken away. Default 5 min.
+    pub autoscale_down_window: Duration,
     /// Whether a process type that a build's Procfile lacks is removed. Default true.
     pub is_missing_procfile_type_removed: bool,
 }
@@ -75,6 +79,8 @@ impl ServiceConfig {
             password_queue_max: 256,
             reconcile_concurrency: 16,
             reconcile_interval: Duration::from_secs(30),
+            autoscale_interval: Duration::from_secs(15),
+            autoscale_down_window: Duration::from_mins(5),
             is_missing_procfile_type_removed: true,
         }
     }

@@ -81,6 +81,8 @@ struct State {
     removed: Vec<AppName>,
     kept: Vec<Artifact>,
     is_removal_stuck: bool,
+    is_autoscaling: bool,
+    cpu_millis: HashMap<ProcessType, u32>,
     pods_made: u64,
 }
 
@@ -164,6 +166,16 @@ impl FakeEngine {
     pub fn script_removal_stuck(&self, is_stuck: bool) {
         self.state().is_removal_stuck = is_stuck;
         self.announce();
+    }
+
+    /// Whether it scales by itself.
+    pub fn script_autoscaling(&self, is_autoscaling: bool) {
+        self.state().is_autoscaling = is_autoscaling;
+    }
+
+    /// What each process of a type uses, in thousandths of a core.
+    pub fn script_cpu(&self, process_type: ProcessType, millis: u32) {
+        self.state().cpu_millis.insert(process_type, millis);
     }
 
     /// Every spec whose application changed something, in order.
@@ -346,8 +358,14 @@ impl Engine for FakeEngine {
         } else if will_be_ready {
             drop(self.changes.send(id));
         }
+        let cpu_millis = state.cpu_millis.clone();
         let Some(app) = state.apps.get_mut(&id) else { return Ok(AppStatus::default()) };
         app.polls = polls;
+        let pods = app
+            .pods
+            .iter()
+            .map(|(pod, _)| PodStatus { cpu_millis: cpu_millis.get(&pod.process_type).copied(), ..pod.clone() });
+        let pods = pods.collect();
         Ok(AppStatus {
             applied_generation: Some(app.spec.generation),
             rollout: app
@@ -357,8 +375,12 @@ impl Engine for FakeEngine {
                 .map(|release| Rollout { version: release.version, state: rollout_state }),
             serving: app.serving,
             is_settled: is_ready,
-            pods: app.pods.iter().map(|(pod, _)| pod.clone()).collect(),
+            pods,
         })
+    }
+
+    fn is_autoscaling(&self) -> bool {
+        self.state().is_autoscaling
     }
 
     async fn rollout_output(&self, _app: AppId) -> Result<Vec<String>, EngineError> {

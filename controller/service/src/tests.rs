@@ -1,6 +1,7 @@
 //! The use cases and the reconciler together, over a real database and an engine in memory.
 
 mod account;
+mod autoscale;
 mod bed;
 mod certificate;
 mod deploy;

@@ -5,7 +5,7 @@ use slipway_core::settings::{AppSettings, Tls};
 use slipway_core::{AppId, UserId};
 
 use crate::db::on;
-use crate::schema::{settings, tls};
+use crate::schema::{apps, settings, tls};
 use crate::types::{Row, UtcMicros, to_json, to_json_map};
 use crate::user::user_name;
 use crate::{Db, StoreError};
@@ -123,6 +123,18 @@ pub async fn settings_by_app(db: &mut Db, app: AppId) -> Result<Option<AppSettin
 /// The settings of all apps.
 pub async fn settings_all(db: &mut Db) -> Result<Vec<AppSettings>, StoreError> {
     let rows: Vec<SettingsRow> = on!(db, |conn| settings::table.order(settings::app).load(conn).await)?;
+    rows.into_iter().map(SettingsRow::settings).collect()
+}
+
+/// The settings of apps of which a process type is scaled by the platform, but those being removed.
+pub async fn settings_autoscaled(db: &mut Db) -> Result<Vec<AppSettings>, StoreError> {
+    let living = apps::table.filter(apps::is_deleting.eq(false)).select(apps::id);
+    let rows: Vec<SettingsRow> = on!(db, |conn| settings::table
+        .filter(settings::autoscale.ne("{}"))
+        .filter(settings::app.eq_any(living))
+        .order(settings::app)
+        .load(conn)
+        .await)?;
     rows.into_iter().map(SettingsRow::settings).collect()
 }
 

@@ -16,6 +16,7 @@ use crate::journal::Journals;
 use crate::port::Ports;
 use crate::record::Records;
 use crate::registry::Registry;
+use crate::usage::Usage;
 use std::sync::Arc;
 
 /// What all apps of an engine share.
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) journals: Arc<Journals>,
     pub(crate) registry: Registry,
+    pub(crate) usage: Arc<Usage>,
     pub(crate) http: reqwest::Client,
     pub(crate) changes: broadcast::Sender<AppId>,
 }

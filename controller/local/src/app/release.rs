@@ -34,7 +34,7 @@ pub(crate) struct Prepared {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) release: Arc<Release>,
-    /// With `replicas` set to zero: how many there are changes nothing for each.
+    /// Without `replicas` and `autoscale`: how many there are changes nothing for each.
     pub(crate) process: ProcessSpec,
 }
 

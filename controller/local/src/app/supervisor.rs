@@ -157,7 +157,8 @@ impl Supervisor {
             for process in &release.processes {
                 let replicas = process.replicas as usize;
                 let mut process = process.clone();
-                process.replicas = 0;
+                // How many there are, and who decides that, makes no process another one.
+                (process.replicas, process.autoscale) = (0, None);
                 let kind = process.process_type.clone();
                 let plan = Arc::new(Plan { release: Arc::clone(&shared), process });
                 wanted.insert(kind, Wanted { plan, replicas });
