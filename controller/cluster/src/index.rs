@@ -274,6 +274,7 @@ struct Inner {
 impl Index {
     /// Begins to watch everything of ours until `shutdown`.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "it keeps watching for as long as both live")]
     pub fn start(client: Client, shutdown: CancellationToken) -> Self {
         let index = Self::empty();
         for source in SOURCES {

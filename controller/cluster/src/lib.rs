@@ -8,6 +8,7 @@
 
 pub mod index;
 pub mod labels;
+pub mod log;
 pub mod observe;
 pub mod pod;
 pub mod route;
@@ -16,5 +17,6 @@ pub mod status;
 mod watch;
 
 pub use index::{AppObjects, Index};
+pub use log::Logs;
 pub use observe::Observer;
 pub use settings::ClusterSettings;

@@ -27,12 +27,15 @@ const OUTPUT_LINES: i64 = 20;
 /// Most bytes of them.
 const OUTPUT_BYTES: i64 = 16 * 1024;
 
+/// Events of apps, and when they were asked for.
+type EventsByApp = HashMap<AppName, (Instant, Arc<Vec<Event>>)>;
+
 /// Tells statuses of apps. Cheap to clone.
 #[derive(Clone)]
 pub struct Observer {
     client: Client,
     index: Index,
-    events: Arc<Mutex<HashMap<AppName, (Instant, Arc<Vec<Event>>)>>>,
+    events: Arc<Mutex<EventsByApp>>,
 }
 
 impl Observer {
@@ -114,7 +117,8 @@ impl Observer {
                 return text.lines().map(|line| cut(line).into()).collect();
             }
         }
-        Vec::new()
+        // The kubelet keeps the end of it for longer than the container.
+        pod.ended.iter().flat_map(|ended| ended.message.lines()).map(str::to_owned).collect()
     }
 }
 

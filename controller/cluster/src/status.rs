@@ -257,8 +257,8 @@ fn failure(pod: &Pod, now: DateTime<Utc>) -> Option<(String, bool)> {
 fn end_text(ended: &Ended) -> String {
     match &*ended.reason {
         "OOMKilled" => "was ended for using more memory than its limit (OOMKilled)".to_owned(),
-        _ if ended.message.is_empty() => format!("ended with exit code {}", ended.exit_code),
-        _ => format!("ended with exit code {}: {}", ended.exit_code, ended.message),
+        // The message repeats the end of the output, which is told as such.
+        _ => format!("ended with exit code {}", ended.exit_code),
     }
 }
 
@@ -316,7 +316,7 @@ fn pod_status(pod: &Pod, events: &[Event]) -> Option<PodStatus> {
 #[must_use]
 pub fn pod_state(pod: &Pod, events: &[Event]) -> PodState {
     match pod.phase {
-        Phase::Pending if pod.is_deleting => PodState::Terminating,
+        Phase::Pending | Phase::Running if pod.is_deleting => PodState::Terminating,
         Phase::Pending => match &pod.state {
             Container::Waiting { reason, .. } if &**reason == "ContainerCreating" => {
                 let about = events.iter().filter(|event| *event.object == *pod.name);
@@ -327,7 +327,6 @@ pub fn pod_state(pod: &Pod, events: &[Event]) -> PodState {
             Container::Waiting { reason, .. } if !reason.is_empty() => PodState::Other(reason.to_string()),
             _ => PodState::Initializing,
         },
-        Phase::Running if pod.is_deleting => PodState::Terminating,
         Phase::Running => match &pod.state {
             Container::Waiting { reason, .. } if reason.is_empty() => PodState::Error,
             Container::Waiting { reason, .. } => PodState::Other(reason.to_string()),

@@ -129,13 +129,15 @@ where
     }
 }
 
+/// Whether the version that the watch goes on from is too old, or newer than what the API server has.
 fn is_gone(error: &watcher::Error) -> bool {
-    match error {
+    let code = match error {
         watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == 410 || status.code == 504,
-        watcher::Error::WatchError(status) => status.code == 410 || status.code == 504,
-        _ => false,
-    }
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
+        watcher::Error::WatchError(status) => status.code,
+        _ => return false,
+    };
+    code == 410 || code == 504
 }
 
 /// Namespace and name; a Namespace is in itself.

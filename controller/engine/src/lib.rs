@@ -8,6 +8,7 @@
 //! Engines are level-triggered: [`Engine::app_apply`] is given the whole desired state of one app, may be called
 //! any number of times with the same value, and returns before the work is done.
 
+pub mod keep;
 pub mod route;
 pub mod route_annotation;
 pub mod spec;
@@ -23,6 +24,7 @@ use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName};
 use tokio::sync::broadcast;
 
+pub use keep::LogKeep;
 pub use spec::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec};
 pub use status::{AppStatus, PodState, PodStatus, RolloutState};
 
