@@ -131,13 +131,13 @@ where
 
 /// Whether the version that the watch goes on from is too old, or newer than what the API server has.
 fn is_gone(error: &watcher::Error) -> bool {
-    let code = match error {
+    let status = match error {
+        watcher::Error::WatchError(status) => &**status,
         watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
-        watcher::Error::WatchError(status) => status.code,
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status,
         _ => return false,
     };
-    code == 410 || code == 504
+    matches!(status.code, 410 | 504)
 }
 
 /// Namespace and name; a Namespace is in itself.
