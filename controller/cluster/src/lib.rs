@@ -6,12 +6,14 @@
 //!
 //! Source of names, labels and states: `drycc-v2.md` §4.
 
+pub mod exec;
 pub mod index;
 pub mod labels;
 pub mod log;
 pub mod observe;
 pub mod pod;
 pub mod route;
+pub mod run;
 pub mod settings;
 pub mod status;
 mod watch;
@@ -19,4 +21,5 @@ mod watch;
 pub use index::{AppObjects, Index};
 pub use log::Logs;
 pub use observe::Observer;
+pub use run::Runner;
 pub use settings::ClusterSettings;

@@ -210,7 +210,8 @@ impl Pod {
     /// Who wrote its log lines: `web.x7k2q`, the type and the end of its name.
     #[must_use]
     pub fn source(&self) -> String {
-        let end = self.name.rsplit('-').next().unwrap_or_default();
+        // A Job's pods add letters of their own to the name that the user was told.
+        let end = self.job.as_deref().unwrap_or(&self.name).rsplit('-').next().unwrap_or_default();
         format!("{}.{end}", self.process_type.as_ref().map_or("app", ProcessType::as_str))
     }
 

@@ -217,7 +217,7 @@ fn progress(
 }
 
 /// Why a pod will not become ready as things are, and whether its container ended by itself.
-fn failure(pod: &Pod, now: DateTime<Utc>) -> Option<(String, bool)> {
+pub(crate) fn failure(pod: &Pod, now: DateTime<Utc>) -> Option<(String, bool)> {
     if let Some((since, message)) = &pod.unschedulable
         && now - since >= UNSCHEDULABLE_MAX
     {

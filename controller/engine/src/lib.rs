@@ -11,6 +11,7 @@
 pub mod keep;
 pub mod route;
 pub mod route_annotation;
+pub mod session;
 pub mod spec;
 pub mod status;
 
@@ -25,6 +26,7 @@ use slipway_core::{AppId, AppName};
 use tokio::sync::broadcast;
 
 pub use keep::LogKeep;
+pub use session::{Attach, ExecSpec, Session};
 pub use spec::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec};
 pub use status::{AppStatus, PodState, PodStatus, RolloutState};
 
@@ -105,6 +107,16 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Runs a one-off process to its end. Dropping the future ends the process (SIGTERM, then SIGKILL).
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, EngineError>;
+
+    /// Runs a one-off process that somebody talks to. Dropping the session ends the process.
+    async fn run_session(&self, _spec: RunSpec, _attach: Attach) -> Result<Session, EngineError> {
+        Err(EngineError::Rejected("interactive processes are not supported by this engine".to_owned()))
+    }
+
+    /// Runs a command inside of a process (pod) that is there.
+    async fn exec_session(&self, _spec: ExecSpec) -> Result<Session, EngineError> {
+        Err(EngineError::Rejected("commands inside of processes are not supported by this engine".to_owned()))
+    }
 
     /// The newest lines of the app's log, oldest first.
     async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError>;
