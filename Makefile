@@ -4,10 +4,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
 DEMO_DIR ?= .demo
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+# helm of the system, or the one that .ci/setup built.
+HELM ?= $(or $(shell command -v helm 2>/dev/null),$(wildcard $(abspath $(TARGET)/tools/helm)))
 PROFILE ?= release
 REGISTRY ?= 127.0.0.1:5000
 
-.PHONY: help setup demo test lint fmt bench images clean
+.PHONY: help setup demo test lint fmt bench images chart clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -32,6 +35,11 @@ lint: ## Formatting, clippy, documentation, and our own rules
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
 	 else echo "cargo-deny is not installed: deny.toml was not checked (cargo install cargo-deny)"; fi
+
+chart: ## Lint the Helm chart, compare what it renders, check that against Kubernetes' schemas
+	@.ci/setup chart
+	@helm="$(HELM)"; helm=$${helm:-$(abspath $(TARGET)/tools/helm)}; \
+	 if [ -x "$$helm" ]; then HELM=$$helm charts/test; else echo "helm is not installed: the chart was not tested"; fi
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
