@@ -92,5 +92,5 @@ storageClassName: {{ . }}
 {{- end }}
 
 {{- define "slipway.pdbVersion" -}}
-{{- if .Capabilities.APIVersions.Has "policy/v1" }}policy/v1{{ else }}policy/v1beta1{{ end -}}
+{{- if semverCompare "<1.21-0" .Capabilities.KubeVersion.Version }}policy/v1beta1{{ else }}policy/v1{{ end -}}
 {{- end }}
