@@ -9,8 +9,9 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 HELM ?= $(or $(shell command -v helm 2>/dev/null),$(wildcard $(abspath $(TARGET)/tools/helm)))
 PROFILE ?= release
 REGISTRY ?= 127.0.0.1:5000
+FUZZ_SECONDS ?= 600
 
-.PHONY: help setup demo test lint fmt bench images chart clean
+.PHONY: help setup demo test lint fmt bench fuzz images chart clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -53,6 +54,10 @@ images: ## Build all images from Debian's packages with buildah and push them (P
 	@.ci/setup build images
 	$(CARGO) build --profile $(PROFILE) --bins
 	@REGISTRY=$(REGISTRY) charts/images/build $(PROFILE)
+
+fuzz: ## Try hostile configurations, Procfiles, certificates and host names (FUZZ_SECONDS each)
+	@.ci/setup build
+	@fuzz/run $(FUZZ_SECONDS)
 
 clean: ## Remove what was built, and the demo's data
 	$(CARGO) clean
