@@ -77,12 +77,15 @@ impl Service {
             let admins = store::admin_count(db).await?;
             registration_allow(registration, admins, is_admin)?;
             row.is_superuser = admins == 0;
-            let user = match store::user_insert(db, &row).await {
+            let mut user = match store::user_insert(db, &row).await {
                 Err(StoreError::Conflict { what: UniqueOn::Username }) => return Err(username_taken().into()),
                 other => other?,
             };
             let token = tokens.derive(user.id, user.key_generation)?;
             store::user_set_key_hash(db, user.id, &Tokens::hash(&token)).await?;
+            // Who registers has been here: the documents show a time. Source: `drycc-v2.md` §2.1.
+            store::user_touch_login(db, user.id, cx.now).await?;
+            user.last_login = Some(cx.now);
             let after = json!({"username": user.username.as_str(), "is_superuser": user.is_superuser});
             store::event_insert(db, &event(cx, "create", user_subject(&user), Value::Null, after)).await?;
             Ok::<_, Fail>(user)

@@ -245,13 +245,13 @@ pub async fn user_delete(db: &mut Db, id: UserId) -> Result<bool, StoreError> {
     Ok(n > 0)
 }
 
-/// The administrators by name.
+/// The administrators in the order in which they registered, as [`users_list`].
 pub async fn admins_list(db: &mut Db, page: Page) -> Result<Paged<User>, StoreError> {
     paged!(
         db,
         page,
         users::table.filter(users::is_superuser),
-        users::username,
+        users::number,
         UserRow::as_select(),
         UserRow,
         UserRow::user

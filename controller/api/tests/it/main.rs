@@ -6,6 +6,7 @@ mod access;
 mod bad_input;
 mod certs;
 mod convention;
+mod examples;
 mod golden;
 mod golden_routing;
 mod openapi;

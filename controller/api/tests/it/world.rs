@@ -41,8 +41,8 @@ pub(crate) use both;
 /// Users there are from the beginning; the first is the administrator. All have the password `pw`.
 const USERS: [&str; 5] = ["admin", "owner", "collaborator", "stranger", "other"];
 
-fn platform() -> Platform {
-    Platform { ssh: Some(":2222".to_owned()), domain: "example.com".to_owned(), router: None }
+fn platform(domain: &str) -> Platform {
+    Platform { ssh: Some(":2222".to_owned()), domain: domain.to_owned(), router: None }
 }
 
 /// A controller in this process.
@@ -66,10 +66,24 @@ impl Drop for World {
 impl World {
     pub const BUILDER_KEY: &str = "the-builders-key";
 
+    /// With the usual users, and `example.com` as the platform's domain.
     pub async fn new(database: Database) -> Self {
+        let mut world = Self::bare(database, "example.com").await;
+        for name in USERS {
+            world.user(name).await;
+            let body = json!({"username": name, "password": "pw"});
+            let reply = world.request("POST", "/v2/auth/login/").json_body(&body).send().await;
+            let token = reply.json()["token"].as_str().expect("a token").to_owned();
+            world.tokens.insert(name, token);
+        }
+        world
+    }
+
+    /// With no users.
+    pub async fn bare(database: Database, domain: &str) -> Self {
         let store = TestStore::open(database).await;
         let config = ServiceConfig::new(
-            "example.com",
+            domain,
             SecretString::from(Self::BUILDER_KEY),
             SecretString::from("0123456789abcdef".repeat(4)),
         );
@@ -82,10 +96,10 @@ impl World {
         let state = State {
             service: service.clone(),
             metrics: Metrics::default(),
-            platform: platform(),
+            platform: platform(domain),
             shutdown: shutdown.clone(),
         };
-        let mut world = Self {
+        Self {
             api: slipway_api::api(state),
             service,
             engine,
@@ -94,15 +108,7 @@ impl World {
             apps_made: AtomicUsize::new(0),
             certificate: TestCertificate::new(&["www.example.com"]).unwrap(),
             _store: store,
-        };
-        for name in USERS {
-            world.user(name).await;
-            let body = json!({"username": name, "password": "pw"});
-            let reply = world.request("POST", "/v2/auth/login/").json_body(&body).send().await;
-            let token = reply.json()["token"].as_str().expect("a token").to_owned();
-            world.tokens.insert(name, token);
         }
-        world
     }
 
     /// What another [`Api`] over the same service needs.
@@ -110,7 +116,7 @@ impl World {
         State {
             service: self.service.clone(),
             metrics: Metrics::default(),
-            platform: platform(),
+            platform: platform("example.com"),
             shutdown: self.shutdown.clone(),
         }
     }
