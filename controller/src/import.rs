@@ -7,7 +7,6 @@
 mod apply;
 mod certificates;
 mod config_read;
-mod domain_name;
 mod dump;
 mod homes;
 mod layout;

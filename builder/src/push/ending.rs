@@ -138,7 +138,10 @@ impl Ending {
         for url in &progress.urls {
             text = text + url + "\n";
         }
-        say(lines, text + "Use 'slipway open' to view this application in your browser\n").await;
+        if !progress.urls.is_empty() {
+            text += "Use 'slipway open' to view this application in your browser\n";
+        }
+        say(lines, text).await;
         true
     }
 

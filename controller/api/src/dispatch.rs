@@ -135,8 +135,8 @@ impl Api {
         let app = group.pattern.has_variable("app").then(|| (call.cx.clone(), call.param("app").to_owned()));
         match (run(route, call).await, app) {
             (Err(failure), Some((cx, app))) if failure.is_about_body() => {
-                // Whether the app exists, and whether the caller may use it, comes before what the body says.
-                self.state.service.app_get(&cx, &app).await?;
+                // Whether the app exists, and whether the caller may do this with it, comes before what the body says.
+                self.state.service.app_authorize(&cx, &app, route.action).await?;
                 Err(failure)
             }
             (answer, _) => answer,

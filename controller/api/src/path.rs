@@ -130,7 +130,8 @@ fn is_in_grammar(name: &str, text: &str) -> bool {
         "cert" => all("-.*"),
         "domain" => {
             let rest = text.trim_start_matches('*');
-            !rest.is_empty() && rest.chars().all(|c| is_word(c) || "-.".contains(c))
+            // Beyond ASCII it may be written in any form that adding a domain takes, combining marks included.
+            !rest.is_empty() && rest.chars().all(|c| is_word(c) || "-.".contains(c) || !c.is_ascii())
         }
         "user" => all(".@+-"),
         "version" => {

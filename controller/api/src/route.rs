@@ -4,6 +4,7 @@
 //! does not exist.
 
 use http::Method;
+use slipway_core::authz::AppAction;
 
 use crate::call::Handler;
 use crate::path::{Params, Pattern, Segments};
@@ -54,6 +55,8 @@ pub struct Route {
     pub generation: Generation,
     /// Largest body, in bytes.
     pub body_max: usize,
+    /// What the caller must be allowed to do with the app of the path, if there is one.
+    pub action: AppAction,
     /// What becomes of it without its client.
     pub abandoned: Abandoned,
     /// What does the work.
@@ -81,6 +84,7 @@ impl Route {
             access,
             generation,
             body_max: BODY_MAX,
+            action: AppAction::Use,
             abandoned: Abandoned::Finish,
             handler,
         }
@@ -90,6 +94,12 @@ impl Route {
     #[must_use]
     pub fn body_max(self, body_max: usize) -> Self {
         Self { body_max, ..self }
+    }
+
+    /// For those only who may do this with the app. The use case decides; this is for requests that do not get there.
+    #[must_use]
+    pub fn action(self, action: AppAction) -> Self {
+        Self { action, ..self }
     }
 
     /// Dropped when its client goes away.

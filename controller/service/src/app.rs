@@ -112,6 +112,14 @@ impl Service {
         self.app_for(cx, app, AppAction::Use).await
     }
 
+    /// Whether the caller may do something with an app.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn app_authorize(&self, cx: &Cx, app: &str, action: AppAction) -> Result<()> {
+        self.app_for(cx, app, action).await.map(drop)
+    }
+
     /// Gives an app to another owner; without one nothing happens.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What the builder asks and tells. Source: `drycc-v2.md` §5.3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use slipway_core::app::App;
@@ -8,7 +8,8 @@ use slipway_core::authz::{Actor, AppAction};
 use slipway_core::config::Config;
 use slipway_core::error::Kind;
 use slipway_core::release::ReleaseState;
-use slipway_core::{AppId, AppName, Error, ReleaseVersion, Result, Username};
+use slipway_core::structure::{routed_type, structure_default};
+use slipway_core::{AppId, AppName, BuildId, Error, ReleaseVersion, Result, Username};
 use slipway_engine::RolloutState;
 use slipway_store as store;
 use tokio::time::Instant;
@@ -202,7 +203,10 @@ impl Service {
         let mut db = self.read().await?;
         let release = store::release_by_version(&mut db, app.id, version).await.stored()?;
         let release = release.ok_or_else(|| Error::not_found(Kind::Release))?;
-        let domains = store::domains_list(&mut db, app.id, slipway_core::Page::ALL).await.stored()?.items;
+        let urls = match release.build {
+            Some(build) => self.urls(&mut db, app, build).await?,
+            None => Vec::new(),
+        };
         drop(db);
         let mut progress = Vec::new();
         if !release.state.is_final() {
@@ -221,8 +225,19 @@ impl Service {
         }
         let mut seen = hex(&hasher.finish());
         seen.truncate(16);
-        let urls = domains.iter().filter_map(|domain| self.domain_url(&domain.domain)).collect();
         Ok(ReleaseProgress { state: release.state, progress, seen, reason: release.exception, urls })
+    }
+
+    /// Where an app answers with this build: nowhere if nothing of it is routed, as with workers alone.
+    async fn urls(&self, db: &mut store::Db, app: &App, build: BuildId) -> Result<Vec<String>> {
+        let build = store::build_by_id(db, build).await.stored()?;
+        let types =
+            build.iter().flat_map(|build| build.procfile.keys().cloned().chain(structure_default(build).into_keys()));
+        if routed_type(&types.collect::<BTreeSet<_>>()).is_none() {
+            return Ok(Vec::new());
+        }
+        let domains = store::domains_list(db, app.id, slipway_core::Page::ALL).await.stored()?.items;
+        Ok(domains.iter().filter_map(|domain| self.domain_url(&domain.domain)).collect())
     }
 
     /// Where a domain answers; `None` for wildcards, and while nobody knows how the router is reached.

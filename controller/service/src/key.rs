@@ -5,7 +5,6 @@ use slipway_core::error::{FieldError, Kind};
 use slipway_core::key::Key;
 use slipway_core::{Error, Result};
 use slipway_store as store;
-use slipway_store::{StoreError, UniqueOn};
 
 use crate::audit::{Subject, event};
 use crate::public_key::public_key_parse;
@@ -43,15 +42,22 @@ impl Service {
             created: cx.now,
         };
         let key = write!(self, |db| {
-            let key = match store::key_insert(db, &new).await {
-                Err(StoreError::Conflict { what: UniqueOn::KeyId }) => {
-                    return Err(Error::invalid("id", "SSH Key with this id already exists.").into());
-                }
-                Err(StoreError::Conflict { what: UniqueOn::KeyFingerprint }) => {
-                    return Err(Error::invalid("public", "Public Key is already in use").into());
-                }
-                other => other?,
-            };
+            // Asked for, because of two collisions each database tells another one.
+            let mut taken = Vec::new();
+            if store::key_id_exists(db, &new.id).await? {
+                taken.push(("id", "SSH Key with this id already exists."));
+            }
+            if store::key_by_fingerprint(db, &new.fingerprint).await?.is_some() {
+                taken.push(("public", "Public Key is already in use"));
+            }
+            if !taken.is_empty() {
+                let field = |(field, message): (&str, &str)| FieldError {
+                    field: field.to_owned(),
+                    messages: vec![message.to_owned()],
+                };
+                return Err(Error::Invalid(taken.into_iter().map(field).collect()).into());
+            }
+            let key = store::key_insert(db, &new).await?;
             let after = json!({"fingerprint": key.fingerprint});
             store::event_insert(db, &event(cx, "create", subject(&key), Value::Null, after)).await?;
             Ok::<_, Fail>(key)

@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use slipway_core::ProcessType;
 use slipway_core::app::REPLICAS_MAX;
-use slipway_core::domain::Domain;
+use slipway_core::domain::{Domain, domain_parse};
+use slipway_core::network::network_parse;
 use slipway_core::settings::{AppSettings, Autoscale, Tls};
 use slipway_store::{self as store, Db};
 use uuid::Uuid;
 
 use super::apply::Failure;
 use super::certificates::Certificates;
-use super::domain_name::{domain_read, is_network};
 use super::homes::{Home, Homes, NOT_MERGED, OTHER_DOER, doer};
 use super::people::People;
 use super::report::{Kind, Report};
@@ -81,7 +81,8 @@ fn settings_read(row: RowRef<'_>, home: &Home, now: DateTime<Utc>) -> Result<(Ap
     let mut listed = row.list("whitelist")?;
     listed.extend(row.list("allowlist")?);
     let had_list = !listed.is_empty();
-    let mut allowlist: Vec<String> = listed.iter().filter(|address| is_network(address)).cloned().collect();
+    let mut allowlist: Vec<String> =
+        listed.iter().filter(|address| network_parse(address).is_some()).cloned().collect();
     if allowlist.len() < listed.len() {
         notes.push("an entry of the allow list is no address: left out");
     }
@@ -252,7 +253,7 @@ pub(crate) async fn domains(
 
 fn domain_of<'h>(row: RowRef<'_>, homes: &'h Homes, platform_domain: &str) -> Result<(&'h Home, String), String> {
     let home = homes.of(row)?;
-    let name = domain_read(row.text("domain")?)?;
+    let name = domain_parse(row.text("domain")?.trim())?;
     let is_ours = name.strip_suffix(platform_domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     if is_ours {
         return Err(format!("names below {platform_domain} belong to the apps of those names here"));

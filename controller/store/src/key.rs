@@ -111,6 +111,16 @@ pub async fn key_by_id(db: &mut Db, owner: UserId, id: &str) -> Result<Option<Ke
     row.map(key).transpose()
 }
 
+/// Whether anybody has a key of this label. Index: `keys_id_key`.
+pub async fn key_id_exists(db: &mut Db, id: &str) -> Result<bool, StoreError> {
+    if !can_be_stored(id) {
+        return Ok(false);
+    }
+    let found: Option<String> =
+        on!(db, |conn| keys::table.filter(keys::id.eq(id)).select(keys::id).first(conn).await.optional())?;
+    Ok(found.is_some())
+}
+
 /// The key of this fingerprint. Index: `keys_fingerprint_key`.
 pub async fn key_by_fingerprint(db: &mut Db, fingerprint: &str) -> Result<Option<Key>, StoreError> {
     if !can_be_stored(fingerprint) {

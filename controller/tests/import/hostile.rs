@@ -99,7 +99,7 @@ async fn single_rows_that_make_no_sense_are_left_out_alone() {
         ("quay.io/example/shop:1.4\t\t", "\t\t", Kind::Builds, "image is empty"),
         ("\t5\tbob deployed 9a8b7c6", "\t99999999999\tbob deployed 9a8b7c6", Kind::Releases, "version is out of range"),
         ("\t3\tana deployed 1f2e3d4", "\t2\tana deployed 1f2e3d4", Kind::Releases, "its number comes twice"),
-        ("\tWWW.Example.com\t", "\t../../etc/passwd\t", Kind::Domains, "not a host name"),
+        ("\tWWW.Example.com\t", "\t../../etc/passwd\t", Kind::Domains, "Hostname does not look valid"),
         ("{10.0.0.0/8,2001:db8::1}", "{10.0.0.0/8", Kind::Settings, "is not a list"),
         ("{\"web\": 2, \"worker\": 1}", "[1]", Kind::Apps, "structure is not a map"),
     ] {

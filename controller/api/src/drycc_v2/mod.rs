@@ -5,6 +5,7 @@
 //! and `buildlog`.
 
 use http::Method;
+use slipway_core::authz::AppAction;
 
 use crate::handler;
 use crate::route::{Access, Generation, Route};
@@ -115,7 +116,8 @@ fn app_routes() -> Vec<Route> {
         route(GET, "/v2/apps", "drycc_v2_apps_list", User, handler!(app::apps_list)),
         route(POST, "/v2/apps", "drycc_v2_app_create", User, handler!(app::app_create)),
         route(GET, "/v2/apps/{app}", "drycc_v2_app_read", User, handler!(app::app_read)),
-        route(POST, "/v2/apps/{app}", "drycc_v2_app_transfer", User, handler!(app::app_transfer)),
+        route(POST, "/v2/apps/{app}", "drycc_v2_app_transfer", User, handler!(app::app_transfer))
+            .action(AppAction::Manage),
         route(DELETE, "/v2/apps/{app}", "drycc_v2_app_destroy", User, handler!(app::app_destroy)),
         route(GET, "/v2/apps/{app}/logs", "drycc_v2_app_logs", User, handler!(log::app_logs)),
         route(POST, "/v2/apps/{app}/run", "drycc_v2_app_run", User, handler!(app::app_run)).drop_when_abandoned(),
@@ -158,7 +160,8 @@ fn app_routes() -> Vec<Route> {
         route(GET, "/v2/apps/{app}/releases/{version}", "drycc_v2_release_read", User, handler!(release::release_read)),
         route(GET, "/v2/apps/{app}/domains", "drycc_v2_domains_list", User, handler!(domain::domains_list)),
         route(GET, "/v2/apps/{app}/perms", "drycc_v2_perms_list", User, handler!(perm::perms_list)),
-        route(POST, "/v2/apps/{app}/perms", "drycc_v2_perm_grant", User, handler!(perm::perm_grant)),
+        route(POST, "/v2/apps/{app}/perms", "drycc_v2_perm_grant", User, handler!(perm::perm_grant))
+            .action(AppAction::Manage),
         route(DELETE, "/v2/apps/{app}/perms/{user}", "drycc_v2_perm_revoke", User, handler!(perm::perm_revoke)),
     ]
 }
@@ -190,7 +193,8 @@ fn routing_routes() -> Vec<Route> {
             "drycc_v2_whitelist_remove",
             User,
             handler!(settings::whitelist_remove),
-        ),
+        )
+        .action(AppAction::Remove),
         route(GET, "/v2/apps/{app}/allowlist", "drycc_v2_allowlist_read", User, handler!(settings::allowlist_read)),
         route(POST, "/v2/apps/{app}/allowlist", "drycc_v2_allowlist_add", User, handler!(settings::allowlist_add)),
         route(
@@ -199,7 +203,8 @@ fn routing_routes() -> Vec<Route> {
             "drycc_v2_allowlist_remove",
             User,
             handler!(settings::allowlist_remove),
-        ),
+        )
+        .action(AppAction::Remove),
     ]
 }
 

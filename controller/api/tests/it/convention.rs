@@ -141,6 +141,24 @@ async fn refusals_come_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_may_do_it_comes_before_what_the_body_says() {
+    let world = World::new(Database::Sqlite).await;
+    let app = world.app("owner", &["collaborator"]).await;
+    for (method, path) in [
+        ("POST", format!("/v2/apps/{app}/")),
+        ("POST", format!("/v2/apps/{app}/perms/")),
+        ("DELETE", format!("/v2/apps/{app}/whitelist/")),
+        ("DELETE", format!("/v2/apps/{app}/allowlist/")),
+    ] {
+        for body in ["{", "[]", "{\"owner\": [], \"username\": [], \"addresses\": 1}"] {
+            let status = async |user| world.request(method, &path).user(user).text_body(body).send().await.status;
+            let (collaborator, owner) = (status("collaborator").await, status("owner").await);
+            assert_eq!((collaborator, owner), (403, 400), "{method} {path} {body}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_are_refused_with_the_reason() {
     let world = World::new(Database::Sqlite).await;
     let check = async |value: &str, detail: &str| {
@@ -255,6 +273,15 @@ async fn fields_are_refused_with_the_standard_messages() {
         json!({
             "id": ["Ensure this field has no more than 128 characters."]
         }),
+    )
+    .await;
+    // Of two collisions both are told, whatever the database finds first.
+    world.key("admin", "laptop").await;
+    let public = world.request("GET", "/v2/keys/laptop").user("admin").send().await.json()["public"].clone();
+    check(
+        "/v2/keys/",
+        json!({"id": "laptop", "public": public}),
+        json!({"id": ["SSH Key with this id already exists."], "public": ["Public Key is already in use"]}),
     )
     .await;
     check("/v2/admin/perms/", json!({}), json!({"username": [required]})).await;

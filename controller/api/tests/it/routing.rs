@@ -73,3 +73,24 @@ async fn the_engine_follows_before_the_answer(database: Database) {
 }
 
 both!(the_engine_follows_before_the_answer, the_engine_follows_before_the_answer_);
+
+/// A name may be taken away in any form in which it could be added.
+async fn domains_are_found_in_every_form(database: Database) {
+    let world = World::new(database).await;
+    world.named_app("owner", "blog").await;
+    // A letter and a mark, an ideographic full stop, an upper-case letter, percent codes of all of them.
+    let forms =
+        ["bu\u{308}cher.example", "b\u{fc}cher\u{3002}example", "B\u{dc}CHER.example.", "xn--bcher-kva.example"];
+    for added in forms {
+        for removed in forms {
+            let body = json!({ "domain": added });
+            let reply = world.request("POST", "/v2/apps/blog/domains/").user("owner").json_body(&body).send().await;
+            assert_eq!((reply.status, &reply.json()["domain"]), (201, &json!("xn--bcher-kva.example")), "{added}");
+            let encoded: Vec<String> = removed.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let path = format!("/v2/apps/blog/domains/{}", encoded.concat());
+            assert_eq!(world.request("DELETE", &path).user("owner").send().await.status, 204, "{added} as {removed}");
+        }
+    }
+}
+
+both!(domains_are_found_in_every_form, domains_are_found_in_every_form_);

@@ -222,4 +222,12 @@ async fn the_builder_speaks_for_those_who_may_push() {
     assert_eq!(log.log, "-----> done\n");
     assert_eq!(bed.service.build_log_get(&bob, "blog", &log.id.to_string()).await.unwrap().log, log.log);
     assert!(matches!(bed.service.build_log_get(&bob, "blog", "ffffffff").await, Err(Error::NotFound { .. })));
+    // Nothing of an app with workers alone is routed: nobody is sent to an address that answers 404.
+    let mut workers = build(&format!("slug@sha256:{}", "0a".repeat(32)), &["worker"]);
+    workers.sha = "0123abcd".to_owned();
+    let deployed = bed.service.hook_build(&builder, "bob", "blog", workers, false).await.unwrap();
+    let version = deployed.release.version.to_string();
+    let zero = std::time::Duration::ZERO;
+    let progress = bed.service.hook_release_progress(&builder, "blog", &version, zero, "").await.unwrap();
+    assert_eq!(progress.urls, [""; 0]);
 }
