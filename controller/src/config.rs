@@ -1,12 +1,13 @@
 //! Settings of the controller, from the environment. The only place of the controller that reads it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use slipway_service::{Registration, RouterEndpoint};
+use slipway_service::{DeployHooks, Registration, RouterEndpoint};
 
 use crate::secrets::{Secrets, SecretsError};
 use crate::telemetry::Telemetry;
@@ -29,7 +30,8 @@ pub struct Config {
     /// `SLIPWAY_SSH_ADDRESS`: where users reach the builder, `HOST:PORT`, or `:PORT` when it is the API's host; told to
     /// clients that ask. Default: not told.
     pub ssh: Option<String>,
-    /// `SLIPWAY_REGISTRATION`: `open`, `first-user` or `off`. Default `first-user`; `open` for `slipway up`.
+    /// `SLIPWAY_REGISTRATION`: `open`, `first-user` or `off`; as old installations have it, `REGISTRATION_MODE`:
+    /// `enabled`, `admin_only` or `disabled`. Default `first-user`; `open` for `slipway up`.
     pub registration: Registration,
     /// `SLIPWAY_RESERVED_NAMES`: names that no app may have, with commas between them. Default: the platform's own.
     pub reserved_names: Option<Vec<String>>,
@@ -37,6 +39,18 @@ pub struct Config {
     pub deploy_timeout: Duration,
     /// `SLIPWAY_RUN_TIMEOUT`: seconds that a one-off process may take. Default 1200.
     pub run_timeout: Duration,
+    /// `SLIPWAY_DEPLOY_HOOK_URLS`: addresses that hear of each new release, with commas between them; default none.
+    /// `SLIPWAY_DEPLOY_HOOK_SECRET_KEY`: what their calls are signed with. Both also with `DRYCC_` or `DEIS_` for
+    /// `SLIPWAY_`, as the next three.
+    pub deploy_hooks: DeployHooks,
+    /// `SLIPWAY_DEFAULT_CONFIG_TAGS`: a JSON map of the labels of machines that apps without tags run on. Default none.
+    pub default_tags: BTreeMap<String, String>,
+    /// `SLIPWAY_DEPLOY_REJECT_IF_PROCFILE_MISSING`: whether a build without a Procfile is refused when the one before had
+    /// one. Default false.
+    pub is_missing_procfile_rejected: bool,
+    /// `SLIPWAY_DEPLOY_PROCFILE_MISSING_REMOVE`: whether process types that a build's Procfile lacks are removed.
+    /// Default true.
+    pub is_missing_procfile_type_removed: bool,
     /// `SLIPWAY_AUTOSCALE_INTERVAL`: seconds between two looks at apps that are scaled by their use of the processor; at
     /// least 1. Default 15.
     pub autoscale_interval: Duration,
@@ -141,6 +155,10 @@ impl Config {
             }),
             deploy_timeout: secs("SLIPWAY_DEPLOY_TIMEOUT", 120)?,
             run_timeout: secs("SLIPWAY_RUN_TIMEOUT", 20 * 60)?,
+            deploy_hooks: deploy_hooks(var)?,
+            default_tags: default_tags(var)?,
+            is_missing_procfile_rejected: flag(var, "DEPLOY_REJECT_IF_PROCFILE_MISSING")?.unwrap_or(false),
+            is_missing_procfile_type_removed: flag(var, "DEPLOY_PROCFILE_MISSING_REMOVE")?.unwrap_or(true),
             autoscale_interval: secs("SLIPWAY_AUTOSCALE_INTERVAL", 15)?.max(Duration::from_secs(1)),
             autoscale_down_window: secs("SLIPWAY_AUTOSCALE_DOWN_WINDOW", 300)?,
             drain_timeout: secs("SLIPWAY_DRAIN_TIMEOUT", 10)?,
@@ -172,15 +190,49 @@ fn seconds(var: &dyn Fn(&str) -> Option<String>, name: &'static str, default: u3
     Ok(Duration::from_secs(u64::from(secs)))
 }
 
+/// Old names are understood under either variable. Source: `drycc-v2.md` §2.1.
 fn registration(var: &dyn Fn(&str) -> Option<String>) -> Result<Option<Registration>, ConfigError> {
-    let name = "SLIPWAY_REGISTRATION";
-    match var(name).as_deref().map(str::trim) {
-        None => Ok(None),
-        Some("open") => Ok(Some(Registration::Open)),
-        Some("first-user") => Ok(Some(Registration::FirstUser)),
-        Some("off") => Ok(Some(Registration::Off)),
-        Some(_) => Err(ConfigError::Malformed { name, expected: "open, first-user or off" }),
+    let Some((name, text)) =
+        ["SLIPWAY_REGISTRATION", "REGISTRATION_MODE"].into_iter().find_map(|name| Some((name, var(name)?)))
+    else {
+        return Ok(None);
+    };
+    match text.trim() {
+        "open" | "enabled" => Ok(Some(Registration::Open)),
+        "first-user" | "admin_only" => Ok(Some(Registration::FirstUser)),
+        "off" | "disabled" => Ok(Some(Registration::Off)),
+        _ => Err(ConfigError::Malformed { name, expected: "open, first-user or off" }),
     }
+}
+
+/// Prefixes under which settings of old installations are read too; the first that is set counts.
+const PREFIXES: [&str; 3] = ["SLIPWAY_", "DRYCC_", "DEIS_"];
+
+/// A variable under any of its prefixes.
+fn prefixed(var: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    PREFIXES.into_iter().find_map(|prefix| var(&format!("{prefix}{name}")))
+}
+
+/// A setting that is on or off, in the spellings of old installations.
+fn flag(var: &dyn Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<bool>, ConfigError> {
+    let Some(text) = prefixed(var, name) else { return Ok(None) };
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" | "t" | "y" => Ok(Some(true)),
+        "false" | "0" | "no" | "off" | "f" | "n" => Ok(Some(false)),
+        _ => Err(ConfigError::Malformed { name, expected: "true or false" }),
+    }
+}
+
+fn deploy_hooks(var: &dyn Fn(&str) -> Option<String>) -> Result<DeployHooks, ConfigError> {
+    let secret = prefixed(var, "DEPLOY_HOOK_SECRET_KEY").map(SecretString::from);
+    let urls = prefixed(var, "DEPLOY_HOOK_URLS").unwrap_or_default();
+    DeployHooks::parse(&urls, secret).map_err(|expected| ConfigError::Malformed { name: "DEPLOY_HOOK_URLS", expected })
+}
+
+fn default_tags(var: &dyn Fn(&str) -> Option<String>) -> Result<BTreeMap<String, String>, ConfigError> {
+    let Some(text) = prefixed(var, "DEFAULT_CONFIG_TAGS") else { return Ok(BTreeMap::new()) };
+    let expected = "a JSON map of texts";
+    serde_json::from_str(&text).map_err(|_| ConfigError::Malformed { name: "DEFAULT_CONFIG_TAGS", expected })
 }
 
 fn router(var: &dyn Fn(&str) -> Option<String>) -> Result<RouterEndpoint, ConfigError> {
@@ -269,6 +321,11 @@ mod tests {
                 ("SLIPWAY_DEPLOY_TIMEOUT", "7"),
                 ("SLIPWAY_RUN_TIMEOUT", "8"),
                 ("SLIPWAY_DRAIN_TIMEOUT", "9"),
+                ("DRYCC_DEPLOY_HOOK_URLS", "https://user:hunter2@example.com/a?b=c"),
+                ("DEIS_DEPLOY_HOOK_SECRET_KEY", "hunter3"),
+                ("DEIS_DEFAULT_CONFIG_TAGS", r#"{"disk": "ssd"}"#),
+                ("SLIPWAY_DEPLOY_REJECT_IF_PROCFILE_MISSING", "True"),
+                ("DEIS_DEPLOY_PROCFILE_MISSING_REMOVE", "false"),
                 ("SLIPWAY_AUTOSCALE_INTERVAL", "0"),
                 ("SLIPWAY_AUTOSCALE_DOWN_WINDOW", "11"),
                 ("SLIPWAY_SERVER_KEY", &keys[0]),
@@ -293,7 +350,11 @@ mod tests {
         assert_eq!(autoscale.map(|timeout| timeout.as_secs()), [1, 11]);
         assert_eq!(config.secrets.builder_key.expose_secret(), keys[2]);
         assert_eq!(config.telemetry, Telemetry { filter: "debug".to_owned(), is_json: true });
-        assert!(!format!("{config:?}").contains("u:p"), "no secret is printed");
+        assert_eq!(config.default_tags["disk"], "ssd");
+        assert!(config.is_missing_procfile_rejected && !config.is_missing_procfile_type_removed);
+        assert_eq!(format!("{:?}", config.deploy_hooks), r#"["https://example.com/a"]"#);
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("u:p") && !shown.contains("hunter"), "no secret is printed");
         assert!(!dir.path().join("secrets").exists(), "keys that are given are not made");
     }
 
@@ -315,6 +376,22 @@ mod tests {
     }
 
     #[test]
+    fn old_installations_are_understood() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().to_str().unwrap();
+        for (text, expect) in
+            [("enabled", Registration::Open), ("admin_only", Registration::FirstUser), ("disabled", Registration::Off)]
+        {
+            for name in ["REGISTRATION_MODE", "SLIPWAY_REGISTRATION"] {
+                let config = read(&[("SLIPWAY_DATA", data), (name, text)], None).unwrap();
+                assert_eq!(config.registration, expect, "{name}={text}");
+            }
+        }
+        let both = [("SLIPWAY_DATA", data), ("REGISTRATION_MODE", "enabled"), ("SLIPWAY_REGISTRATION", "off")];
+        assert_eq!(read(&both, None).unwrap().registration, Registration::Off);
+    }
+
+    #[test]
     fn bad_variables_are_named_and_not_shown() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().to_str().unwrap();
@@ -329,8 +406,13 @@ mod tests {
             ("SLIPWAY_DEPLOY_TIMEOUT", "-1"),
             ("SLIPWAY_SERVER_KEY", "hunter2"),
             ("SLIPWAY_LOG_FORMAT", "xml"),
+            ("REGISTRATION_MODE", "maybe"),
+            ("DEPLOY_HOOK_URLS", "hunter2"),
+            ("DEPLOY_PROCFILE_MISSING_REMOVE", "perhaps"),
+            ("DEFAULT_CONFIG_TAGS", r#"{"a": 1}"#),
         ] {
-            let error = read(&[("SLIPWAY_DATA", data), (name, value)], None).unwrap_err().to_string();
+            let spelled = if name.starts_with("DE") { format!("DEIS_{name}") } else { name.to_owned() };
+            let error = read(&[("SLIPWAY_DATA", data), (&spelled, value)], None).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }

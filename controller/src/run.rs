@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::hook_sender::HttpSender;
 
 /// A controller that has its database and its address, and answers once [`Controller::run`] is called.
 pub struct Controller {
@@ -23,6 +24,7 @@ pub struct Controller {
     pub platform: Platform,
     config: Config,
     listener: TcpListener,
+    hooks: Arc<HttpSender>,
 }
 
 /// Why the controller did not start.
@@ -39,6 +41,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The client for deploy hooks.
+    #[error("cannot prepare calls of deploy hooks")]
+    Hooks(#[from] reqwest::Error),
     /// The key under which secrets are sealed.
     #[error("the sealing key must be 64 hexadecimal digits")]
     SealingKey,
@@ -52,6 +57,7 @@ impl Controller {
     pub async fn start(config: Config, engine: Arc<dyn Engine>) -> Result<Self, StartError> {
         let key = sealing_key(config.secrets.sealing_key.expose_secret()).ok_or(StartError::SealingKey)?;
         let store = Store::connect(StoreConfig::new(config.database_url.clone(), key)).await?;
+        let hooks = Arc::new(HttpSender::new()?);
         let service = Service::new(service_config(&config), store, engine, Arc::new(SystemClock));
         service.router_set(config.router.clone());
         let fail = |source| StartError::Listen { addr: config.listen, source };
@@ -62,13 +68,14 @@ impl Controller {
             domain: config.domain.clone(),
             router: Some(format!(":{}", config.router.port)),
         };
-        Ok(Self { api_addr, service, platform, config, listener })
+        Ok(Self { api_addr, service, platform, config, listener, hooks })
     }
 
     /// Answers requests and reconciles until `shutdown`; then requests in flight get the drain time, and whatever a
     /// reconciler was about is taken up by the next start.
     pub async fn run(self, shutdown: CancellationToken) {
-        let reconciler = tokio::spawn(Reconciler::new(self.service.clone()).run(shutdown.clone()));
+        let reconciler = Reconciler::new(self.service.clone()).with_hooks(self.hooks);
+        let reconciler = tokio::spawn(reconciler.run(shutdown.clone()));
         let state = State {
             service: self.service,
             metrics: Metrics::default(),
@@ -92,6 +99,10 @@ pub(crate) fn service_config(config: &Config) -> ServiceConfig {
         reserved_names: config.reserved_names.clone().unwrap_or_else(|| usual.reserved_names.clone()),
         deploy_timeout: config.deploy_timeout,
         run_timeout: config.run_timeout,
+        deploy_hooks: config.deploy_hooks.clone(),
+        default_tags: config.default_tags.clone(),
+        is_missing_procfile_rejected: config.is_missing_procfile_rejected,
+        is_missing_procfile_type_removed: config.is_missing_procfile_type_removed,
         autoscale_interval: config.autoscale_interval,
         autoscale_down_window: config.autoscale_down_window,
         ..usual

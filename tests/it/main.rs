@@ -4,6 +4,7 @@
 
 mod cert;
 mod crash;
+mod deploy_hook;
 mod hostile;
 mod push;
 mod route;

@@ -14,6 +14,7 @@ use slipway_store::{StoreError, UniqueOn};
 use tokio::time::Instant;
 
 use crate::audit::{app_subject, event};
+use crate::deploy_hook::release_record;
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Page, PageQuery, Service};
 
@@ -66,7 +67,7 @@ impl Service {
                 state: ReleaseState::Succeeded,
                 created: cx.now,
             };
-            store::release_insert(db, &release).await?;
+            release_record(db, &self.config().deploy_hooks, &app, &release).await?;
             store::settings_insert(db, app.id, owner, cx.now).await?;
             let domain = store::NewDomain { app: app.id, owner, domain: name.to_string(), created: cx.now };
             match store::domain_insert(db, &domain).await {

@@ -20,6 +20,7 @@ use slipway_engine::{Artifact, EngineError};
 use slipway_store as store;
 
 use crate::audit::event;
+use crate::deploy_hook::release_record;
 use crate::engine_error::engine_error;
 use crate::state::release_subject;
 use crate::stored::{Fail, Stored, write};
@@ -35,6 +36,10 @@ const IMAGE_MAX: usize = 1024;
 const COMMAND_MAX: usize = 32 * 1024;
 /// Longest Dockerfile.
 const DOCKERFILE_MAX: usize = 256 * 1024;
+
+/// Why a build without a Procfile is refused. Source: `drycc-v2.md` §2.5.
+const PROCFILE_MISSING: &str =
+    "Last deployment had a Procfile but is missing in this deploy. For a successful deployment provide a Procfile.";
 
 /// A build to be made, not yet checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,15 +161,21 @@ impl Service {
                 return Err(engine_error(error));
             }
         }
+        let is_rejecting = self.config().is_missing_procfile_rejected && row.procfile.is_empty();
         let is_inheriting = !self.config().is_missing_procfile_type_removed && row.procfile.is_empty();
         let deployed = write!(self, |db| {
             let base = store::release_latest_good(db, app.id).await?;
             let base = base.ok_or_else(|| Error::internal(format!("app {} has no release", app.id)))?;
             let missing = || Error::internal(format!("release {} has no config", base.id));
             let config = store::config_by_id(db, base.config).await?.ok_or_else(missing)?;
-            if is_inheriting && let Some(id) = base.build {
-                let previous = store::build_by_id(db, id).await?;
-                row.procfile = previous.map(|build| build.procfile).unwrap_or_default();
+            if (is_inheriting || is_rejecting)
+                && let Some(id) = base.build
+            {
+                let previous = store::build_by_id(db, id).await?.map(|build| build.procfile).unwrap_or_default();
+                if is_rejecting && !previous.is_empty() {
+                    return Err(Error::Conflict(PROCFILE_MISSING.to_owned()).into());
+                }
+                row.procfile = previous;
             }
             let build = store::build_insert(db, &row).await?;
             let text = summary(Some(&build), &config, &config).unwrap_or_default();
@@ -177,7 +188,7 @@ impl Service {
                 state: ReleaseState::Created,
                 created: cx.now,
             };
-            let release = store::release_insert(db, &release).await?;
+            let release = release_record(db, &self.config().deploy_hooks, app, &release).await?;
             store::releases_supersede_before(db, app.id, release.version, cx.now).await?;
             store::app_bump_desired(db, app.id, cx.now).await?;
             let after = json!({"build": build.id.to_string(), "image": build.image, "sha": build.sha});

@@ -13,6 +13,7 @@ use slipway_core::{Error, ProcessType, Result};
 use slipway_store as store;
 
 use crate::audit::event;
+use crate::deploy_hook::release_record;
 use crate::engine_error::engine_error;
 use crate::state::release_subject;
 use crate::stored::{Fail, Stored, write};
@@ -97,7 +98,7 @@ impl Service {
                 state,
                 created: cx.now,
             };
-            let release = store::release_insert(db, &release).await?;
+            let release = release_record(db, &self.config().deploy_hooks, &app, &release).await?;
             if base.build.is_some() {
                 store::releases_supersede_before(db, app.id, release.version, cx.now).await?;
                 store::app_bump_desired(db, app.id, cx.now).await?;

@@ -7,6 +7,7 @@
 mod app;
 pub(crate) mod autoscale;
 mod collect;
+mod deploy_hook;
 pub(crate) mod spec;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::Service;
+use crate::deploy_hook::HookSender;
 
 /// Pause after the first failed pass over an app; doubled by each further one.
 const RETRY_MIN: Duration = Duration::from_millis(500);
@@ -31,6 +33,7 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Reconciler {
     service: Service,
+    hooks: Option<Arc<dyn HookSender>>,
 }
 
 /// What a pass over an app leaves to be done.
@@ -113,7 +116,13 @@ impl Reconciler {
     /// The reconciler of a service's apps. Run one per database.
     #[must_use]
     pub fn new(service: Service) -> Self {
-        Self { service }
+        Self { service, hooks: None }
+    }
+
+    /// With somebody who makes the calls of deploy hooks; without, they wait in the database.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Arc<dyn HookSender>) -> Self {
+        Self { hooks: Some(hooks), ..self }
     }
 
     /// Runs until `shutdown`. Passes that are under way then are dropped; the next start goes on.
@@ -184,6 +193,8 @@ impl Reconciler {
         let mut beside = JoinSet::new();
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("scaling by use", move || Arc::clone(&this).autoscale_run(token.clone())));
+        let (this, token) = (Arc::clone(self), shutdown.clone());
+        beside.spawn(kept("telling deploy hooks", move || Arc::clone(&this).hooks_run(token.clone())));
         beside
     }
 

@@ -10,6 +10,7 @@ use slipway_core::{Error, ReleaseVersion, Result};
 use slipway_store as store;
 
 use crate::audit::event;
+use crate::deploy_hook::release_record;
 use crate::state::release_subject;
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Page, PageQuery, Service};
@@ -61,7 +62,7 @@ impl Service {
                 state,
                 created: cx.now,
             };
-            let release = store::release_insert(db, &new).await?;
+            let release = release_record(db, &self.config().deploy_hooks, &app, &new).await?;
             store::releases_supersede_before(db, app.id, release.version, cx.now).await?;
             store::app_bump_desired(db, app.id, cx.now).await?;
             let before = json!({"version": current.version.0});

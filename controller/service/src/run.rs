@@ -36,7 +36,7 @@ impl Service {
         let mut db = self.read().await?;
         let release = store::release_latest_good(&mut db, app.id).await.stored()?;
         let current = match release {
-            Some(release) => deployable(&mut db, release).await?,
+            Some(release) => deployable(&mut db, release, &self.config().default_tags).await?,
             None => None,
         };
         drop(db);

@@ -1,9 +1,12 @@
 //! Settings of the service layer.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretString;
+
+use crate::deploy_hook::DeployHooks;
 
 /// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +59,12 @@ pub struct ServiceConfig {
     pub autoscale_interval: Duration,
     /// Time for which fewer processes must have been enough before some are taken away. Default 5 min.
     pub autoscale_down_window: Duration,
+    /// Who hears of each new release. Default nobody.
+    pub deploy_hooks: DeployHooks,
+    /// Labels of the machines that an app may run on when it names none itself. Default none.
+    pub default_tags: BTreeMap<String, String>,
+    /// Whether a build without a Procfile is refused when the one before had one. Default false.
+    pub is_missing_procfile_rejected: bool,
     /// Whether a process type that a build's Procfile lacks is removed. Default true.
     pub is_missing_procfile_type_removed: bool,
 }
@@ -81,6 +90,9 @@ impl ServiceConfig {
             reconcile_interval: Duration::from_secs(30),
             autoscale_interval: Duration::from_secs(15),
             autoscale_down_window: Duration::from_mins(5),
+            deploy_hooks: DeployHooks::default(),
+            default_tags: BTreeMap::new(),
+            is_missing_procfile_rejected: false,
             is_missing_procfile_type_removed: true,
         }
     }

@@ -16,12 +16,18 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct Signals {
     dirty: Mutex<HashSet<AppId>>,
     wake: Notify,
+    released: Notify,
     recorded: broadcast::Sender<AppId>,
 }
 
 impl Default for Signals {
     fn default() -> Self {
-        Self { dirty: Mutex::default(), wake: Notify::new(), recorded: broadcast::channel(256).0 }
+        Self {
+            dirty: Mutex::default(),
+            wake: Notify::new(),
+            released: Notify::new(),
+            recorded: broadcast::channel(256).0,
+        }
     }
 }
 
@@ -30,6 +36,7 @@ impl Signals {
     pub(crate) fn desired(&self, app: AppId) {
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(app);
         self.wake.notify_one();
+        self.released.notify_one();
         self.recorded(app);
     }
 
@@ -41,6 +48,11 @@ impl Signals {
     /// Waits until something is desired.
     pub(crate) async fn wake(&self) {
         self.wake.notified().await;
+    }
+
+    /// Waits until there may be a new release.
+    pub(crate) async fn released(&self) {
+        self.released.notified().await;
     }
 
     /// Takes the apps of which something new is desired.

@@ -1,5 +1,7 @@
 //! Recorded state as the reconciler reads and writes it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use slipway_core::app::{App, Structure};
@@ -98,11 +100,11 @@ impl Service {
         let Some(app) = store::app_by_id(&mut db, id).await.stored()? else { return Ok(None) };
         let pending = store::releases_pending_by_app(&mut db, id).await.stored()?;
         let pending = match pending.into_iter().max_by_key(|release| release.version) {
-            Some(release) => deployable(&mut db, release).await?,
+            Some(release) => deployable(&mut db, release, &self.config().default_tags).await?,
             None => None,
         };
         let good = match store::release_latest_succeeded(&mut db, id).await.stored()? {
-            Some(release) => deployable(&mut db, release).await?,
+            Some(release) => deployable(&mut db, release, &self.config().default_tags).await?,
             None => None,
         };
         let domains = store::domains_list(&mut db, id, Page::ALL).await.stored()?.items;
@@ -221,11 +223,19 @@ pub(crate) fn release_subject(release: &Release) -> Subject<'static> {
     Subject { kind: "release", id: release.id.to_string(), name: release.version.to_string() }
 }
 
-/// A release with its build and configuration; `None` without a build.
-pub(crate) async fn deployable(db: &mut store::Db, release: Release) -> Result<Option<Deployable>> {
+/// A release with its build and configuration; `None` without a build. An app without tags of its own has those that
+/// the platform gives. Source: `drycc-v2.md` §2.4.
+pub(crate) async fn deployable(
+    db: &mut store::Db,
+    release: Release,
+    default_tags: &BTreeMap<String, String>,
+) -> Result<Option<Deployable>> {
     let Some(build) = release.build else { return Ok(None) };
     let missing = |what: &str| Error::internal(format!("release {} has no {what}", release.id));
     let build = store::build_by_id(db, build).await.stored()?.ok_or_else(|| missing("build"))?;
-    let config = store::config_by_id(db, release.config).await.stored()?.ok_or_else(|| missing("config"))?;
+    let mut config = store::config_by_id(db, release.config).await.stored()?.ok_or_else(|| missing("config"))?;
+    if config.tags.is_empty() {
+        config.tags.clone_from(default_tags);
+    }
     Ok(Some(Deployable { release, build, config }))
 }

@@ -2,7 +2,7 @@
 
 mod certificate;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use slipway_engine::{
 };
 use tokio::sync::broadcast;
 
-use crate::Clock;
+use crate::{Clock, HookCall, HookSender};
 
 pub use certificate::{TestCertificate, TestKey};
 
@@ -60,6 +60,34 @@ pub enum Behaviour {
     Unavailable,
     /// The engine cannot run such a thing at all, for this reason.
     Rejected(String),
+}
+
+/// Takes the calls of deploy hooks and answers as it was told to: 200 unless something else is scripted.
+#[derive(Debug, Default)]
+pub struct FakeHooks {
+    calls: Mutex<Vec<HookCall>>,
+    answers: Mutex<VecDeque<Result<u16, String>>>,
+}
+
+impl FakeHooks {
+    /// The answers to the next calls.
+    pub fn script(&self, answers: impl IntoIterator<Item = Result<u16, String>>) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
+    }
+
+    /// Every call so far.
+    #[must_use]
+    pub fn calls(&self) -> Vec<HookCall> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl HookSender for FakeHooks {
+    async fn send(&self, call: &HookCall) -> Result<u16, String> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Ok(200))
+    }
 }
 
 /// An engine in memory. Everything applied is ready at once unless a script says otherwise.

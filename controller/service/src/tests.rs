@@ -5,5 +5,6 @@ mod autoscale;
 mod bed;
 mod certificate;
 mod deploy;
+mod deploy_hook;
 mod lifecycle;
 mod reconcile;

@@ -201,6 +201,22 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    deploy_hooks (release, target) {
+        release -> Text,
+        target -> Text,
+        app -> Text,
+        app_name -> Text,
+        version -> BigInt,
+        summary -> Text,
+        sha -> Text,
+        username -> Text,
+        attempts -> BigInt,
+        due -> Timestamp,
+        created -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     meta,
     users,
@@ -216,7 +232,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     settings,
     tls,
     build_logs,
-    events
+    events,
+    deploy_hooks
 );
 // `users.number` and `certs.number` are what the databases count; everything refers to `id`.
 diesel::joinable!(apps -> users (owner));

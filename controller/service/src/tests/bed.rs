@@ -20,6 +20,7 @@ use crate::{Clock, ConfigChange, Cx, Deployed, NewBuild, PageQuery, Reconciler, 
 
 /// A service over a database of its own, with an engine that obeys scripts.
 pub(super) struct Bed {
+    config: ServiceConfig,
     pub(super) service: Service,
     pub(super) engine: Arc<FakeEngine>,
     pub(super) clock: Arc<FakeClock>,
@@ -32,16 +33,23 @@ impl Bed {
     }
 
     pub(super) async fn on(backend: Backend) -> Self {
+        Self::with(backend, |_| {}).await
+    }
+
+    /// With other settings.
+    pub(super) async fn with(backend: Backend, change: impl Fn(&mut ServiceConfig) + Send + 'static) -> Self {
         let store = TestStore::open(backend).await;
         let engine = FakeEngine::new();
         let clock = Arc::new(FakeClock::default());
-        let service = service(&store.store, &engine, &clock);
-        Self { service, engine, clock, store }
+        let mut config = config();
+        change(&mut config);
+        let service = service(config.clone(), &store.store, &engine, &clock);
+        Self { config, service, engine, clock, store }
     }
 
     /// Another controller over the same database and engine, as after a restart.
     pub(super) fn restarted(&self) -> Service {
-        service(&self.store.store, &self.engine, &self.clock)
+        service(self.config.clone(), &self.store.store, &self.engine, &self.clock)
     }
 
     pub(super) fn cx(&self, actor: Actor) -> Cx {
@@ -94,11 +102,15 @@ impl Bed {
     }
 }
 
-fn service(store: &Store, engine: &Arc<FakeEngine>, clock: &Arc<FakeClock>) -> Service {
+fn config() -> ServiceConfig {
     let mut config =
         ServiceConfig::new("example.com", SecretString::from("builder key"), SecretString::from("server key"));
     config.reconcile_interval = Duration::from_hours(1);
     config.deploy_timeout = Duration::from_mins(1);
+    config
+}
+
+fn service(config: ServiceConfig, store: &Store, engine: &Arc<FakeEngine>, clock: &Arc<FakeClock>) -> Service {
     Service::new(
         config,
         store.clone(),
