@@ -13,10 +13,14 @@ use slipway_core::config::SecretText;
 use slipway_core::{AppId, AppName};
 use tokio::sync::Notify;
 
+/// What stands for any host in a [`Certificate`].
+pub const ANY_HOST: &str = "*";
+
 /// A certificate with its key, for hosts it is served to by SNI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Host names, lower case; `*.example.com` covers one label.
+    /// Host names, lower case; `*.example.com` covers one label, and [`ANY_HOST`] is for clients whom no other
+    /// certificate fits.
     pub hosts: Vec<String>,
     /// The chain in PEM, leaf first.
     pub chain_pem: String,

@@ -10,12 +10,17 @@ pub struct RouterConfig {
     pub http: SocketAddr,
     /// Address for TLS (HTTP/1.1 and HTTP/2 by ALPN), if any. Port 0 picks a free one.
     pub https: Option<SocketAddr>,
-    /// The port that clients reach TLS on, for redirects. Default: that of the TLS listener, else 443.
+    /// The port that clients reach plain HTTP on, for `X-Forwarded-Port`. Default: that of the listener.
+    pub http_public_port: Option<u16>,
+    /// The port that clients reach TLS on, for redirects and `X-Forwarded-Port`. Default: that of the TLS listener, else 443.
     pub https_public_port: Option<u16>,
     /// The platform's domain; a self-signed certificate for it and its subdomains is served when no other fits.
     pub domain: String,
     /// Networks whose `X-Forwarded-*` headers are believed. Default: none.
     pub trusted_proxies: Vec<(IpAddr, u8)>,
+    /// Whether connections from [`Self::trusted_proxies`] begin with a PROXY protocol header (version 1 or 2) that says
+    /// whom they are for. Connections from elsewhere never do. Default: no.
+    pub has_proxy_protocol: bool,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How much is taken.
@@ -29,9 +34,11 @@ impl RouterConfig {
         Self {
             http,
             https,
+            http_public_port: None,
             https_public_port: None,
             domain: domain.into(),
             trusted_proxies: Vec::new(),
+            has_proxy_protocol: false,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
         }

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use super::Shared;
 use super::config::is_in_networks;
 use super::dispatch::handle;
+use super::proxy_protocol::header_read;
 use super::stall::{StallGuard, StreamExecutor};
 
 /// What the first bytes of an HTTP/2 connection are.
@@ -39,22 +40,40 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    fn new(addr: SocketAddr, local_port: u16, is_tls: bool, shared: &Shared) -> Self {
+    fn new(addr: SocketAddr, public_port: u16, is_tls: bool, shared: &Shared) -> Self {
         let ip = addr.ip().to_canonical();
         let ip_text = HeaderValue::from_str(&ip.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
         let is_trusted = is_in_networks(ip, &shared.config.trusted_proxies);
-        Self { ip, ip_text, port_text: HeaderValue::from(local_port), is_tls, is_trusted }
+        Self { ip, ip_text, port_text: HeaderValue::from(public_port), is_tls, is_trusted }
     }
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, addr: SocketAddr, is_tls: bool) {
+pub(super) async fn serve(shared: Arc<Shared>, mut stream: TcpStream, addr: SocketAddr, is_tls: bool) {
     let _open = shared.metrics.connection_opened();
     // Fails only on a dead connection, and then reading does too.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let peer = Arc::new(Peer::new(addr, local.port(), is_tls, &shared));
-    let timeouts = &shared.config.timeouts;
+    let config = &shared.config;
+    let timeouts = &config.timeouts;
+    let mut client = addr;
+    // From anyone else the header would be a claim.
+    if config.has_proxy_protocol && is_in_networks(addr.ip(), &config.trusted_proxies) {
+        let read = tokio::select! {
+            read = tokio::time::timeout(timeouts.header_read, header_read(&mut stream)) => read,
+            () = shared.drain.cancelled() => return,
+        };
+        match read {
+            Ok(Ok(said)) => client = said.unwrap_or(addr),
+            Ok(Err(error)) => {
+                tracing::debug!(proxy = %addr, %error, "a proxy did not say whom it speaks for");
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+    let public_port = if is_tls { config.https_public_port } else { config.http_public_port };
+    let peer = Arc::new(Peer::new(client, public_port.unwrap_or(local.port()), is_tls, &shared));
     if is_tls {
         let Some(tls) = &shared.tls else { return };
         let stream = StallGuard::new(stream, timeouts.stream_idle);

@@ -18,6 +18,7 @@ mod header;
 pub mod metrics;
 mod page;
 mod pool;
+mod proxy_protocol;
 mod stall;
 mod target;
 mod tls;

@@ -16,7 +16,7 @@ use openssl::sha::Sha256;
 use openssl::ssl::{AlpnError, NameType, SniError, Ssl, SslAcceptor, SslContext, SslMethod, SslRef, select_next_proto};
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
-use slipway_engine::route::{Certificate, RouteTable};
+use slipway_engine::route::{ANY_HOST, Certificate, RouteTable};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_openssl::SslStream;
 
@@ -102,12 +102,12 @@ fn select_protocol<'a>(_ssl: &mut SslRef, offered: &'a [u8]) -> Result<&'a [u8],
 }
 
 fn select_certificate(ssl: &mut SslRef, by_host: &RwLock<HashMap<String, SslContext>>) -> Result<(), SniError> {
-    let Some(name) = ssl.servername(NameType::HOST_NAME) else { return Ok(()) };
+    let name = ssl.servername(NameType::HOST_NAME).unwrap_or_default();
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let context = {
         let by_host = by_host.read().unwrap_or_else(PoisonError::into_inner);
         let wildcard = || by_host.get(&format!("*.{}", name.split_once('.')?.1));
-        by_host.get(&name).or_else(wildcard).cloned()
+        by_host.get(&name).or_else(wildcard).or_else(|| by_host.get(ANY_HOST)).cloned()
     };
     match context {
         Some(context) => ssl.set_ssl_context(&context).map_err(|_| SniError::ALERT_FATAL),

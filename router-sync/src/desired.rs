@@ -1,0 +1,284 @@
+//! What the cluster says should be routed: Services of ours with their annotations, read into [`DesiredRoute`].
+//!
+//! Pure. The annotations are written by the engine, but whoever may write a Service may write anything into them:
+//! what cannot be read is left out and named in a problem, and never opens what would else be closed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::Service;
+use slipway_core::AppName;
+use slipway_core::domain::domain_parse;
+use slipway_core::network::network_parse;
+use slipway_engine::route_annotation::{
+    ANNOTATION_CERTIFICATES, ANNOTATION_DOMAINS, ANNOTATION_MAINTENANCE, ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST,
+    LABEL_ROUTABLE, PORT_NAME,
+};
+
+/// Most host names of one app that are looked at.
+pub const HOSTS_MAX: usize = 1000;
+/// Most networks of one allow list that are looked at.
+pub const NETWORKS_MAX: usize = 1000;
+/// Most characters of a value that a problem shows.
+const SHOWN_MAX: usize = 80;
+
+/// How one app is to be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredRoute {
+    /// The app; its Service has the same name.
+    pub app: AppName,
+    /// Where its Service is, and everything that belongs to it.
+    pub namespace: String,
+    /// The Service's UID, which ends with it.
+    pub service_uid: String,
+    /// When the Service was made, in nanoseconds since 1970: of two apps that claim one host the older keeps it.
+    pub created_nanos: i128,
+    /// The Service's address within the cluster, if it has one.
+    pub cluster_ip: Option<IpAddr>,
+    /// Host names in lower-case ASCII, sorted, each once; `*.example.com` covers one label.
+    pub hosts: Vec<String>,
+    /// Names of Secrets with the certificates of hosts.
+    pub certificates: BTreeMap<String, String>,
+    /// Whether plain HTTP is redirected to HTTPS.
+    pub is_https_enforced: bool,
+    /// Whether every request gets a maintenance page.
+    pub is_in_maintenance: bool,
+    /// Who may send requests.
+    pub allow_list: AllowList,
+}
+
+/// Who may send requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowList {
+    /// Everyone.
+    Everyone,
+    /// Whoever is in one of these networks; with none, nobody.
+    Networks(Vec<(IpAddr, u8)>),
+}
+
+/// What a Service says, and what it says wrongly.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// The route; none when the Service is not to be routed.
+    pub route: Option<DesiredRoute>,
+    /// For people, each naming the annotation and the reason.
+    pub problems: Vec<String>,
+}
+
+/// Reads a Service.
+#[must_use]
+pub fn service_read(service: &Service) -> Reading {
+    let meta = &service.metadata;
+    let label = |key: &str| meta.labels.as_ref().and_then(|labels| labels.get(key)).map(String::as_str);
+    if label(LABEL_ROUTABLE) != Some("true") || meta.deletion_timestamp.is_some() {
+        return Reading::default();
+    }
+    let name = meta.name.as_deref().unwrap_or_default();
+    let (Ok(app), Some(namespace), Some(uid)) = (AppName::new(name), &meta.namespace, &meta.uid) else {
+        return Reading::refused(format!("The Service's name {} is no app's name.", shown(name)));
+    };
+    if label("app") != Some(name) || namespace != name {
+        // Else whoever may write Services in some namespace could speak for apps of others.
+        return Reading::refused(format!("The Service, its namespace and its label `app` are not all named {name}."));
+    }
+    let ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
+    if !ports.into_iter().any(|port| port.name.as_deref() == Some(PORT_NAME)) {
+        return Reading::refused(format!("The Service has no port named {PORT_NAME}."));
+    }
+    let mut problems = Vec::new();
+    let annotation = |key: &str| {
+        let value = meta.annotations.as_ref().and_then(|annotations| annotations.get(key));
+        value.map(|value| value.trim()).filter(|value| !value.is_empty())
+    };
+    let hosts = hosts_read(annotation(ANNOTATION_DOMAINS), &mut problems);
+    let certificates = certificates_read(annotation(ANNOTATION_CERTIFICATES), &mut problems);
+    let has_allow_list =
+        meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(ANNOTATION_WHITELIST));
+    let allow_list = if has_allow_list {
+        AllowList::Networks(networks_read(annotation(ANNOTATION_WHITELIST).unwrap_or_default(), &mut problems))
+    } else {
+        AllowList::Everyone
+    };
+    let cluster_ip = service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref()?.parse().ok());
+    let route = DesiredRoute {
+        namespace: namespace.clone(),
+        service_uid: uid.clone(),
+        created_nanos: meta.creation_timestamp.as_ref().map_or(i128::MAX, |time| time.0.as_nanosecond()),
+        cluster_ip,
+        hosts,
+        certificates,
+        is_https_enforced: flag(ANNOTATION_SSL_ENFORCE, annotation(ANNOTATION_SSL_ENFORCE), &mut problems),
+        is_in_maintenance: flag(ANNOTATION_MAINTENANCE, annotation(ANNOTATION_MAINTENANCE), &mut problems),
+        allow_list,
+        app,
+    };
+    Reading { route: Some(route), problems }
+}
+
+impl Reading {
+    fn refused(problem: String) -> Self {
+        Self { route: None, problems: vec![problem] }
+    }
+}
+
+/// The non-empty parts of a comma list.
+fn parts(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn host(text: &str) -> Option<String> {
+    // The contract has hosts as they are stored: what would be changed by reading was not written by the engine.
+    domain_parse(text).ok().filter(|host| host == text)
+}
+
+fn hosts_read(value: Option<&str>, problems: &mut Vec<String>) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for (index, text) in parts(value.unwrap_or_default()).enumerate() {
+        if index == HOSTS_MAX {
+            problems.push(format!("{ANNOTATION_DOMAINS}: only the first {HOSTS_MAX} host names are routed."));
+            break;
+        }
+        match host(text) {
+            Some(host) => hosts.push(host),
+            None => problems.push(format!("{ANNOTATION_DOMAINS}: {} is no host name.", shown(text))),
+        }
+    }
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+fn certificates_read(value: Option<&str>, problems: &mut Vec<String>) -> BTreeMap<String, String> {
+    let mut certificates = BTreeMap::new();
+    for text in parts(value.unwrap_or_default()).take(HOSTS_MAX) {
+        let pair = text.split_once(':').and_then(|(name, secret)| Some((host(name)?, secret)));
+        match pair {
+            Some((host, secret)) if is_object_name(secret) => {
+                certificates.entry(host).or_insert_with(|| secret.to_owned());
+            }
+            _ => problems.push(format!("{ANNOTATION_CERTIFICATES}: {} is not `host:secret-name`.", shown(text))),
+        }
+    }
+    certificates
+}
+
+fn networks_read(value: &str, problems: &mut Vec<String>) -> Vec<(IpAddr, u8)> {
+    let mut networks = Vec::new();
+    for (index, text) in parts(value).enumerate() {
+        if index == NETWORKS_MAX {
+            problems.push(format!("{ANNOTATION_WHITELIST}: only the first {NETWORKS_MAX} networks are allowed."));
+            break;
+        }
+        match network_parse(text) {
+            Some(network) => networks.push(network),
+            None => problems.push(format!("{ANNOTATION_WHITELIST}: {} is no network.", shown(text))),
+        }
+    }
+    if networks.is_empty() {
+        problems.push(format!("{ANNOTATION_WHITELIST}: it names no network, so that nobody may send requests."));
+    }
+    networks
+}
+
+fn flag(key: &str, value: Option<&str>, problems: &mut Vec<String>) -> bool {
+    match value {
+        Some("true") => true,
+        None | Some("false") => false,
+        Some(other) => {
+            problems.push(format!("{key}: {} is neither true nor false.", shown(other)));
+            false
+        }
+    }
+}
+
+/// The grammar of most names in Kubernetes (RFC 1123 subdomain).
+fn is_object_name(name: &str) -> bool {
+    let is_end = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| match label.as_bytes() {
+        [] => false,
+        bytes @ [first, .., last] => {
+            is_end(*first) && is_end(*last) && bytes.iter().all(|byte| is_end(*byte) || *byte == b'-')
+        }
+        [only] => is_end(*only),
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+/// A value in quotes, short and on one line.
+pub(crate) fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(SHOWN_MAX).collect();
+    format!("{cut:?}")
+}
+
+/// Gives every host to the oldest app that claims it, and tells the others. The routes come back sorted by
+/// namespace.
+///
+/// The controller lets no two apps have one domain; this holds where somebody goes past it.
+#[must_use]
+pub fn hosts_settle(mut routes: Vec<DesiredRoute>) -> (Vec<DesiredRoute>, Vec<(String, String)>) {
+    routes.sort_by(|a, b| (a.created_nanos, &a.namespace).cmp(&(b.created_nanos, &b.namespace)));
+    let mut owners: HashMap<String, String> = HashMap::new();
+    let mut problems = Vec::new();
+    for route in &mut routes {
+        let namespace = route.namespace.clone();
+        route.hosts.retain(|host| match owners.get(host) {
+            None => {
+                owners.insert(host.clone(), namespace.clone());
+                true
+            }
+            Some(owner) => {
+                problems.push((namespace.clone(), format!("{host} belongs to the app {owner}, which is older.")));
+                false
+            }
+        });
+    }
+    for route in &mut routes {
+        let hosts = &route.hosts;
+        route.certificates.retain(|host, _| is_covering_any(host, hosts));
+    }
+    routes.sort_by(|a, b| a.namespace.cmp(&b.namespace));
+    (routes, problems)
+}
+
+/// Whether a certificate's name is of use for one of the hosts.
+fn is_covering_any(name: &str, hosts: &[String]) -> bool {
+    hosts.iter().any(|host| host == name || is_covered(host, name))
+}
+
+/// Whether the wildcard `name` covers `host`.
+fn is_covered(host: &str, name: &str) -> bool {
+    let Some(parent) = name.strip_prefix("*.") else { return false };
+    host.split_once('.').is_some_and(|(_, rest)| rest == parent)
+}
+
+/// Takes out certificates whose Secret is not there (or is no TLS Secret), and tells.
+pub fn certificates_settle(
+    route: &mut DesiredRoute,
+    is_there: impl Fn(&str, &str) -> bool,
+    problems: &mut Vec<String>,
+) {
+    let namespace = &route.namespace;
+    route.certificates.retain(|host, secret| {
+        let is_there = is_there(namespace, secret);
+        if !is_there {
+            problems.push(format!("The certificate of {host} is missing: there is no TLS Secret {secret}."));
+        }
+        is_there
+    });
+}
+
+impl DesiredRoute {
+    /// The Secret with the certificate for `host`: its own, else that of a wildcard.
+    #[must_use]
+    pub fn certificate_of(&self, host: &str) -> Option<&str> {
+        let wildcard = || {
+            let (_, parent) = host.split_once('.')?;
+            self.certificates.get(&format!("*.{parent}"))
+        };
+        self.certificates.get(host).or_else(wildcard).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+#[path = "desired/tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+use super::*;
+use crate::render::shared::tests_support::{documents, route};
+
+fn settings() -> GatewaySettings {
+    GatewaySettings {
+        namespace: "slipway".to_owned(),
+        name: "public".to_owned(),
+        http_listener: "http".to_owned(),
+        https_listener: Some("https".to_owned()),
+        https_listener_port: 443,
+        https_port: 443,
+        domain: "apps.test".to_owned(),
+        cluster_issuer: None,
+        implementation: None,
+        has_listener_sets: true,
+        has_extension: false,
+        instance: "slipway".to_owned(),
+    }
+}
+
+fn limited() -> DesiredRoute {
+    DesiredRoute { allow_list: AllowList::Networks(vec![([10, 0, 0, 0].into(), 8)]), ..route() }
+}
+
+fn backend(rendered: &Rendered) -> &Value {
+    let route = rendered.objects.iter().find(|object| object.kind == Kind::HttpRoute).unwrap();
+    &route.body["spec"]["rules"][0]["backendRefs"][0]["name"]
+}
+
+#[test]
+fn an_ordinary_app() {
+    insta::assert_snapshot!(documents(&render(&route(), &settings())));
+}
+
+#[test]
+fn certificates_and_enforced_https() {
+    let mut route = route();
+    route.hosts = ["*.example.com", "blog.apps.test", "new.example.org", "www.example.com"].map(str::to_owned).into();
+    route.certificates = [("*.example.com".to_owned(), "0123-cert".to_owned())].into();
+    route.is_https_enforced = true;
+    let settings = GatewaySettings { cluster_issuer: Some("letsencrypt".to_owned()), https_port: 8443, ..settings() };
+    insta::assert_snapshot!(documents(&render(&route, &settings)));
+}
+
+#[test]
+fn an_allow_list_with_envoy_gateway() {
+    let settings = GatewaySettings {
+        implementation: Some(GatewayImplementation::Envoy),
+        has_extension: true,
+        https_listener: None,
+        ..settings()
+    };
+    insta::assert_snapshot!(documents(&render(&limited(), &settings)));
+}
+
+#[test]
+fn an_allow_list_with_traefik() {
+    let settings = GatewaySettings {
+        implementation: Some(GatewayImplementation::Traefik),
+        has_extension: true,
+        https_listener: None,
+        ..settings()
+    };
+    insta::assert_snapshot!(documents(&render(&limited(), &settings)));
+}
+
+#[test]
+fn an_allow_list_that_cannot_be_enforced_closes_the_app() {
+    let lacking = GatewaySettings { implementation: Some(GatewayImplementation::Envoy), ..settings() };
+    for settings in [settings(), lacking] {
+        let rendered = render(&limited(), &settings);
+        assert_eq!(backend(&rendered), "slipway-nowhere");
+        assert_eq!(rendered.problems.len(), 1, "{:?}", rendered.problems);
+    }
+    let nobody = DesiredRoute { allow_list: AllowList::Networks(Vec::new()), ..route() };
+    assert_eq!(backend(&render(&nobody, &settings())), "slipway-nowhere");
+}
+
+#[test]
+fn an_app_in_maintenance_leads_nowhere() {
+    let route = DesiredRoute { is_in_maintenance: true, ..route() };
+    let rendered = render(&route, &settings());
+    assert_eq!(backend(&rendered), "slipway-nowhere");
+    assert!(rendered.objects.iter().any(|object| object.kind == Kind::Service));
+}
+
+#[test]
+fn without_listener_sets_certificates_of_apps_are_not_served_and_that_is_told() {
+    let mut route = route();
+    route.hosts = vec!["www.example.com".to_owned()];
+    route.certificates = [("www.example.com".to_owned(), "0123-cert".to_owned())].into();
+    let rendered = render(&route, &GatewaySettings { has_listener_sets: false, ..settings() });
+    assert_eq!(rendered.objects.len(), 1);
+    assert!(rendered.problems[0].starts_with("www.example.com is not served by HTTPS"), "{:?}", rendered.problems);
+}
+
+#[test]
+fn many_hosts_are_spread_over_objects_within_their_limits() {
+    let mut route = route();
+    route.hosts = (0..150).map(|index| format!("h{index:03}.example.com")).collect();
+    route.certificates = [("*.example.com".to_owned(), "0123-cert".to_owned())].into();
+    route.is_https_enforced = true;
+    let rendered = render(&route, &settings());
+    assert_eq!(rendered.problems, Vec::<String>::new());
+    let of = |kind| rendered.objects.iter().filter(move |object| object.kind == kind);
+    let mut hosts = Vec::new();
+    for object in of(Kind::HttpRoute).filter(|object| !object.name.contains("redirect")) {
+        let names = object.body["spec"]["hostnames"].as_array().unwrap();
+        assert!(names.len() <= HOSTS_PER_ROUTE);
+        hosts.extend(names.iter().map(|name| name.as_str().unwrap().to_owned()));
+        // Every host of the route is served by one of its parents.
+        let parents = object.body["spec"]["parentRefs"].as_array().unwrap();
+        let served: Vec<&Value> = of(Kind::ListenerSet)
+            .filter(|set| parents.iter().any(|parent| parent["name"] == set.name))
+            .flat_map(|set| set.body["spec"]["listeners"].as_array().unwrap())
+            .map(|listener| &listener["hostname"])
+            .collect();
+        assert!(names.iter().all(|name| served.contains(&name)), "{}", object.name);
+    }
+    assert_eq!(hosts, route.hosts);
+    let listeners: Vec<usize> =
+        of(Kind::ListenerSet).map(|object| object.body["spec"]["listeners"].as_array().unwrap().len()).collect();
+    assert_eq!(listeners, [64, 64, 22]);
+    let mut names: Vec<(Kind, &String)> = rendered.objects.iter().map(|object| (object.kind, &object.name)).collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count, "no two objects have one name");
+}

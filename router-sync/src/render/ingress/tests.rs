@@ -1,0 +1,88 @@
+use super::*;
+use crate::render::shared::tests_support::{documents, route};
+
+fn settings(controller: IngressController) -> IngressSettings {
+    IngressSettings {
+        class: Some("public".to_owned()),
+        controller,
+        domain: "apps.test".to_owned(),
+        cluster_issuer: None,
+        https_port: 443,
+        has_middlewares: true,
+        instance: "slipway".to_owned(),
+    }
+}
+
+#[test]
+fn an_ordinary_app_behind_nginx() {
+    insta::assert_snapshot!(documents(&render(&route(), &settings(IngressController::Nginx))));
+}
+
+#[test]
+fn everything_at_once_behind_nginx() {
+    let mut route = route();
+    route.hosts = ["*.example.com", "blog.apps.test", "new.example.org", "www.example.com"].map(str::to_owned).into();
+    route.certificates = [("*.example.com".to_owned(), "0123-cert".to_owned())].into();
+    route.is_https_enforced = true;
+    route.allow_list = AllowList::Networks(vec![([10, 0, 0, 0].into(), 8), ("2001:db8::".parse().unwrap(), 32)]);
+    let settings =
+        IngressSettings { cluster_issuer: Some("letsencrypt".to_owned()), ..settings(IngressController::Nginx) };
+    insta::assert_snapshot!(documents(&render(&route, &settings)));
+}
+
+#[test]
+fn everything_at_once_behind_traefik() {
+    let mut route = route();
+    route.certificates = [("blog.apps.test".to_owned(), "0123-cert".to_owned())].into();
+    route.is_https_enforced = true;
+    route.allow_list = AllowList::Networks(vec![([10, 0, 0, 0].into(), 8)]);
+    let settings = IngressSettings { https_port: 8443, class: None, ..settings(IngressController::Traefik) };
+    insta::assert_snapshot!(documents(&render(&route, &settings)));
+}
+
+#[test]
+fn an_app_in_maintenance_leads_nowhere() {
+    let mut route = route();
+    route.is_in_maintenance = true;
+    insta::assert_snapshot!(documents(&render(&route, &settings(IngressController::Traefik))));
+}
+
+#[test]
+fn an_allow_list_that_cannot_be_enforced_closes_the_app() {
+    let mut limited = route();
+    limited.allow_list = AllowList::Networks(vec![([10, 0, 0, 0].into(), 8)]);
+    limited.is_https_enforced = true;
+    let mut nobody = route();
+    nobody.allow_list = AllowList::Networks(Vec::new());
+    let no_middlewares = IngressSettings { has_middlewares: false, ..settings(IngressController::Traefik) };
+    for (route, settings, problems) in [
+        (&limited, settings(IngressController::Other), 2),
+        (&limited, no_middlewares, 2),
+        (&nobody, settings(IngressController::Nginx), 0),
+        (&nobody, settings(IngressController::Traefik), 0),
+    ] {
+        let rendered = render(route, &settings);
+        let ingress = rendered.objects.iter().find(|object| object.kind == Kind::Ingress).unwrap();
+        let backend = &ingress.body["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"];
+        assert_eq!(backend, "slipway-nowhere", "{settings:?}");
+        assert!(rendered.objects.iter().any(|object| object.kind == Kind::Service));
+        assert_eq!(rendered.problems.len(), problems, "{:?}", rendered.problems);
+    }
+}
+
+#[test]
+fn an_app_without_hosts_has_no_objects() {
+    let mut route = route();
+    route.hosts.clear();
+    assert_eq!(render(&route, &settings(IngressController::Nginx)), Rendered::default());
+}
+
+#[test]
+fn an_app_that_is_named_like_the_service_without_endpoints_is_closed_all_the_same() {
+    let mut route = route();
+    route.app = slipway_core::AppName::new("slipway-nowhere").unwrap();
+    route.is_in_maintenance = true;
+    let rendered = render(&route, &settings(IngressController::Nginx));
+    let service = rendered.objects.iter().find(|object| object.kind == Kind::Service).unwrap();
+    assert_eq!(service.name, "slipway-nowhere-2");
+}
