@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use slipway_cluster::log::MemoryKeep;
+use slipway_cluster::{ClusterEngine, ClusterSettings};
 use slipway_engine::Engine;
 use slipway_local::{LocalConfig, LocalEngine};
 use slipway_slug::SlugStore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::EngineChoice;
 use crate::import::ImportArguments;
 use crate::{Config, Controller, telemetry};
 
@@ -23,7 +26,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Answers the APIs, makes this machine's engine follow the database. Settings are environment variables: `SLIPWAY_LISTEN`,
+    /// Answers the APIs, makes the engine follow the database. Settings are environment variables: `SLIPWAY_LISTEN`,
     /// `DATABASE_URL`, `SLIPWAY_DATA`, `SLIPWAY_DOMAIN` and others.
     Serve,
     /// Takes over users, apps and their history from Deis Workflow or Drycc. Settings are those of `serve`.
@@ -48,6 +51,19 @@ async fn serve() -> anyhow::Result<()> {
     telemetry::start(&config.telemetry)?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
+    match &config.engine {
+        EngineChoice::Local => serve_local(config, shutdown).await,
+        EngineChoice::Cluster(settings) => {
+            let settings = ClusterSettings::clone(settings);
+            let engine = ClusterEngine::connect(settings, Arc::new(MemoryKeep::default()), shutdown.clone()).await;
+            let engine = engine.context("cannot start the engine for clusters")?;
+            Controller::start(config, engine).await?.run(shutdown).await;
+            Ok(())
+        }
+    }
+}
+
+async fn serve_local(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let slugs = SlugStore::open(config.data_dir.join("slugs")).context("cannot open the store of slugs")?;
     let local = LocalConfig::new(config.data_dir.join("engine"), slugs);
     let engine = LocalEngine::start(local).await.context("cannot start the local engine")?;

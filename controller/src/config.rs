@@ -1,5 +1,7 @@
 //! Settings of the controller, from the environment. The only place of the controller that reads it.
 
+mod engine;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use slipway_service::{DeployHooks, Registration, RouterEndpoint};
+
+pub use engine::EngineChoice;
 
 use crate::secrets::{Secrets, SecretsError};
 use crate::telemetry::Telemetry;
@@ -62,6 +66,11 @@ pub struct Config {
     /// `SLIPWAY_SERVER_KEY`, `SLIPWAY_SEALING_KEY`, `SLIPWAY_BUILDER_KEY`: 64 hexadecimal digits each. Without any of
     /// them, all are kept in the data directory and made on first use.
     pub secrets: Secrets,
+    /// `SLIPWAY_ENGINE`: `local` (default) or `cluster`. For a cluster: `SLIPWAY_NAMESPACE` (the platform's own; default
+    /// `slipway`), `SLIPWAY_IMAGE_PULL_POLICY` (default `IfNotPresent`), `SLIPWAY_REVISION_HISTORY` (old `ReplicaSets`
+    /// kept; default 3), `SLIPWAY_APP_QUOTA` and `SLIPWAY_APP_LIMIT_RANGES` (JSON, specs of a `ResourceQuota` and a
+    /// `LimitRange` for every app), `SLIPWAY_INSECURE_REGISTRIES` (hosts that speak plain HTTP, commas between them).
+    pub engine: EngineChoice,
     /// `SLIPWAY_LOG` (default `info`) and `SLIPWAY_LOG_FORMAT` (`text`, the default, or `json`).
     pub telemetry: Telemetry,
 }
@@ -166,6 +175,7 @@ impl Config {
                 Some(secrets) => secrets,
                 None => Secrets::load_or_create(&up.data_dir)?,
             },
+            engine: engine::engine(var)?,
             telemetry: telemetry(var)?,
             data_dir: up.data_dir,
         })

@@ -6,18 +6,26 @@
 //!
 //! Source of names, labels and states: `drycc-v2.md` §4.
 
+pub mod apply;
+pub mod capability;
+pub mod engine;
 pub mod exec;
+pub mod image;
 pub mod index;
 pub mod labels;
 pub mod log;
+pub mod objects;
 pub mod observe;
+pub mod plan;
 pub mod pod;
 pub mod route;
 pub mod run;
 pub mod settings;
 pub mod status;
 mod watch;
+mod worker;
 
+pub use engine::{ClusterEngine, ClusterError};
 pub use index::{AppObjects, Index};
 pub use log::Logs;
 pub use observe::Observer;

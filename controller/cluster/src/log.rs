@@ -8,6 +8,7 @@
 
 mod dead;
 mod follow;
+mod memory;
 mod read;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::index::Index;
 use dead::Dead;
+pub use memory::MemoryKeep;
 use read::{Failure, read_pod};
 
 /// Most bytes of output of pods that are gone, of all apps together.

@@ -1,9 +1,9 @@
 //! How an app's route is written on its Service, for whatever program carries the traffic.
 //!
 //! This is the contract between the engine, which writes, and the route writer (`router-sync`), which reads nothing
-//! but Services, Secrets and EndpointSlices. Source: `drycc-v2.md` §4.7 \[R\], with the prefix `router.slipway.io/`.
+//! but Services, Secrets and `EndpointSlices`. Source: `drycc-v2.md` §4.7 \[R\], with the prefix `router.slipway.io/`.
 //!
-//! The Service of an app `blog` is `blog` in the namespace `blog`, of type ClusterIP, with one port: name `http`,
+//! The Service of an app `blog` is `blog` in the namespace `blog`, of type `ClusterIP`, with one port: name `http`,
 //! number 80, TCP, leading to the container port named `http`, whatever its number. It is there from the app's
 //! creation to its end, also while nothing runs (then it has no endpoints). Its labels:
 //!

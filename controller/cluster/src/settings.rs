@@ -15,12 +15,14 @@ pub struct ClusterSettings {
     pub namespace: String,
     /// When an image is pulled: `IfNotPresent` (default), `Always` or `Never`.
     pub image_pull_policy: String,
-    /// Old ReplicaSets kept per Deployment. Default: 3.
+    /// Old `ReplicaSets` kept per Deployment. Default: 3.
     pub revision_history: u32,
-    /// Specification of a ResourceQuota (JSON) for every app's namespace; none by default.
+    /// Specification of a `ResourceQuota` (JSON) for every app's namespace; none by default.
     pub quota: Option<serde_json::Value>,
-    /// Specification of a LimitRange (JSON) for every app's namespace; none by default.
+    /// Specification of a `LimitRange` (JSON) for every app's namespace; none by default.
     pub limit_ranges: Option<serde_json::Value>,
+    /// Hosts (with port) of registries that speak plain HTTP, as the nodes know them; none by default.
+    pub insecure_registries: Vec<String>,
     /// How long a Deployment may make no progress before it counts as failing. Default: 2 minutes.
     pub progress_deadline: Duration,
 }
@@ -33,6 +35,7 @@ impl Default for ClusterSettings {
             revision_history: 3,
             quota: None,
             limit_ranges: None,
+            insecure_registries: Vec::new(),
             progress_deadline: Duration::from_mins(2),
         }
     }

@@ -1,0 +1,394 @@
+//! The port, for a cluster.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{Api, DeleteParams, ListParams};
+use kube::{Client, ResourceExt};
+use slipway_core::log::{LogLine, LogQuery};
+use slipway_core::{AppId, AppName};
+use slipway_engine::status::Rollout;
+use slipway_engine::{
+    AppSpec, AppStatus, Artifact, Engine, EngineError, LogKeep, LogSink, RolloutState, RunOutcome, RunSpec,
+};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Semaphore, broadcast};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{WriteError, Writer};
+use crate::capability::Capabilities;
+use crate::image::image_check;
+use crate::index::{Index, Kind};
+use crate::log::Logs;
+use crate::observe::Observer;
+use crate::settings::ClusterSettings;
+use crate::status::Wish;
+use crate::worker::{Handle, Problem, Progress, SLUG_REFUSED, Shared, foreign, lock, namespace_owner};
+
+/// Changes that a slow listener may be behind.
+const CHANGES: usize = 4096;
+/// Passes over apps that may be under way at once.
+const PASSES: usize = 8;
+/// How long the removal of a namespace is waited for. What is not gone then is asked for again by the caller.
+const REMOVE_MAX: Duration = Duration::from_mins(2);
+/// Longest pause between two looks at a namespace that is being removed, when the watches tell nothing.
+const REMOVE_LOOK: Duration = Duration::from_secs(2);
+
+/// How far an app is, and what is wanted of it.
+type Known = (Arc<Mutex<Progress>>, Option<Arc<AppSpec>>);
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// There is no configuration of a cluster, or it cannot be used.
+    #[error("reading how to reach the cluster")]
+    Config {
+        /// The cause.
+        source: Box<kube::Error>,
+    },
+    /// The API server does not tell what it can do.
+    #[error("asking the cluster what it can do")]
+    Discovery {
+        /// The cause.
+        source: Box<kube::Error>,
+    },
+}
+
+/// Runs apps on a cluster.
+pub struct ClusterEngine {
+    client: Client,
+    shared: Arc<Shared>,
+    observer: Observer,
+    logs: Logs,
+    workers: Mutex<HashMap<AppId, Handle>>,
+    ending: CancellationToken,
+}
+
+impl ClusterEngine {
+    /// Starts on the cluster that the environment tells of: the one that this runs in, else that of `KUBECONFIG` or
+    /// `~/.kube/config`.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn connect(
+        settings: ClusterSettings,
+        keep: Arc<dyn LogKeep>,
+        shutdown: CancellationToken,
+    ) -> Result<Arc<Self>, ClusterError> {
+        let client = Client::try_default().await.map_err(|source| ClusterError::Config { source: Box::new(source) })?;
+        Self::start(client, settings, keep, shutdown).await
+    }
+
+    /// Starts on the cluster of `client`: asks what it can do, and begins to watch. Nothing is written before an app
+    /// is applied. `keep` keeps the platform's own lines of apps' logs.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn start(
+        client: Client,
+        settings: ClusterSettings,
+        keep: Arc<dyn LogKeep>,
+        shutdown: CancellationToken,
+    ) -> Result<Arc<Self>, ClusterError> {
+        let capabilities = Capabilities::discover(&client)
+            .await
+            .map_err(|source| ClusterError::Discovery { source: Box::new(source) })?;
+        let index = Index::start(client.clone(), shutdown.clone());
+        let shared = Arc::new(Shared {
+            index: index.clone(),
+            writer: Writer::new(client.clone(), capabilities),
+            settings,
+            passes: Semaphore::new(PASSES),
+            changes: broadcast::channel(CHANGES).0,
+        });
+        let logs = Logs::start(client.clone(), index.clone(), keep, shutdown.clone());
+        let observer = Observer::new(client.clone(), index);
+        let engine = Arc::new(Self { client, shared, observer, logs, workers: Mutex::default(), ending: shutdown });
+        tokio::spawn(engine.ending.clone().run_until_cancelled_owned(forward(Arc::downgrade(&engine))));
+        Ok(engine)
+    }
+
+    /// What is on the cluster.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.shared.index
+    }
+
+    fn unavailable(error: &WriteError) -> EngineError {
+        match error {
+            WriteError::Foreign { .. } | WriteError::Refused { .. } => EngineError::Rejected(error.to_string()),
+            WriteError::Unavailable { source } => {
+                EngineError::Unavailable { public: error.to_string(), context: source.to_string() }
+            }
+        }
+    }
+
+    fn name_of(&self, app: AppId) -> Option<AppName> {
+        let known = lock(&self.workers).get(&app).map(|handle| handle.name.clone());
+        known.or_else(|| self.shared.index.name_of(app))
+    }
+
+    fn synced(&self) -> Result<(), EngineError> {
+        if self.shared.index.is_synced() {
+            return Ok(());
+        }
+        let public = "the platform is still looking at the cluster".to_owned();
+        Err(EngineError::Unavailable { context: public.clone(), public })
+    }
+
+    /// Refuses a name whose namespace is someone else's.
+    async fn namespace_check(&self, app: AppId, name: &AppName) -> Result<(), EngineError> {
+        let seen = self.shared.index.app(name);
+        if seen.namespace.is_some() && seen.app == Some(app) {
+            return Ok(());
+        }
+        let labels = self.shared.writer.labels(name, Kind::Namespace, name.as_str()).await;
+        match labels.map_err(|error| Self::unavailable(&error))? {
+            Some(labels) if namespace_owner(&labels).is_none() => Err(EngineError::Rejected(foreign(name))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Ends an app's worker; returns when it does nothing more.
+    async fn worker_end(&self, app: AppId) {
+        let handle = lock(&self.workers).remove(&app);
+        if let Some(handle) = handle {
+            handle.ending.cancel();
+            // It never panics out of its wrapper.
+            let _ = handle.task.await;
+        }
+    }
+
+    fn progress(&self, app: AppId) -> Option<Known> {
+        let workers = lock(&self.workers);
+        let handle = workers.get(&app)?;
+        let spec = handle.wish.borrow().clone();
+        Some((Arc::clone(&handle.progress), spec))
+    }
+}
+
+/// Wakes workers and listeners when the watches tell something.
+async fn forward(engine: std::sync::Weak<ClusterEngine>) {
+    let Some(mut changes) = engine.upgrade().map(|engine| engine.shared.index.changes()) else { return };
+    loop {
+        let name = match changes.recv().await {
+            Ok(name) => Some(name),
+            Err(RecvError::Lagged(_)) => None,
+            Err(RecvError::Closed) => return,
+        };
+        let Some(engine) = engine.upgrade() else { return };
+        let apps: Vec<AppId> = {
+            let workers = lock(&engine.workers);
+            let is_meant = |handle: &Handle| name.as_ref().is_none_or(|name| *name == handle.name);
+            let mut apps = Vec::new();
+            match &name {
+                Some(name) => apps.extend(engine.shared.index.app(name).app),
+                None => apps.extend(workers.keys().copied()),
+            }
+            for app in &apps {
+                if let Some(handle) = workers.get(app).filter(|handle| is_meant(handle)) {
+                    handle.nudge.notify_one();
+                }
+            }
+            if apps.is_empty() {
+                // The namespace itself went, or is another app's: whoever waits for it is woken.
+                for (app, handle) in workers.iter().filter(|(_, handle)| is_meant(handle)) {
+                    handle.nudge.notify_one();
+                    apps.push(*app);
+                }
+            }
+            apps
+        };
+        for app in apps {
+            // Nobody may be listening.
+            let _ = engine.shared.changes.send(app);
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for ClusterEngine {
+    async fn app_apply(&self, spec: AppSpec) -> Result<(), EngineError> {
+        let app = spec.app;
+        if let Some((progress, known)) = self.progress(app)
+            && known.is_some_and(|known| *known == spec)
+        {
+            // What a user could change by hand is tried again: someone else's namespace may be gone.
+            let is_refused = matches!(lock(&progress).problem, Some(Problem::Refused(_)));
+            if !is_refused {
+                return Ok(());
+            }
+        }
+        if let Some(release) = &spec.release {
+            match &release.artifact {
+                Artifact::Slug { .. } => return Err(EngineError::Rejected(SLUG_REFUSED.to_owned())),
+                Artifact::Image { reference } => image_check(reference).map_err(EngineError::Rejected)?,
+            }
+        }
+        self.synced()?;
+        self.namespace_check(app, &spec.name).await?;
+        if self.ending.is_cancelled() {
+            let public = "the platform is being stopped".to_owned();
+            return Err(EngineError::Unavailable { context: public.clone(), public });
+        }
+        let mut workers = lock(&self.workers);
+        let handle = workers
+            .entry(app)
+            .or_insert_with(|| Handle::start(Arc::clone(&self.shared), app, spec.name.clone(), &self.ending));
+        handle.wish.send_if_modified(|wish| {
+            if wish.as_deref() == Some(&spec) {
+                return false;
+            }
+            *wish = Some(Arc::new(spec));
+            true
+        });
+        Ok(())
+    }
+
+    async fn app_remove(&self, app: AppId, name: &AppName) -> Result<(), EngineError> {
+        self.worker_end(app).await;
+        let mut changes = self.shared.index.changes();
+        let deadline = Instant::now() + REMOVE_MAX;
+        loop {
+            let labels = self.shared.writer.labels(name, Kind::Namespace, name.as_str()).await;
+            let labels = labels.map_err(|error| Self::unavailable(&error))?;
+            // Someone else's namespace, or one that a newer app of this name has, stays.
+            if labels.as_ref().and_then(namespace_owner) != Some(app.to_string()) {
+                break;
+            }
+            if self.shared.index.app(name).namespace.as_ref().is_none_or(|kept| !kept.is_deleting) {
+                let removed = self.shared.writer.namespace_delete(name, app).await;
+                removed.map_err(|error| Self::unavailable(&error))?;
+            }
+            if Instant::now() > deadline {
+                let public = format!("the namespace of {name} is still being removed");
+                return Err(EngineError::Unavailable { context: public.clone(), public });
+            }
+            let is_gone = async {
+                while self.shared.index.app(name).app == Some(app) {
+                    if let Err(RecvError::Closed) = changes.recv().await {
+                        return;
+                    }
+                }
+                // The watch may not have told of it yet.
+                tokio::time::sleep(REMOVE_LOOK).await;
+            };
+            // A time-out is a reason to look again, as its end is.
+            let _ = timeout(REMOVE_LOOK, is_gone).await;
+        }
+        self.logs.forget(name);
+        // Nobody may be listening.
+        let _ = self.shared.changes.send(app);
+        Ok(())
+    }
+
+    async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError> {
+        self.synced()?;
+        let Some(name) = self.name_of(app) else { return Ok(AppStatus::default()) };
+        let Some((progress, spec)) = self.progress(app) else {
+            return Ok(self.observer.app_status(&name, Wish::default()).await);
+        };
+        let seen = self.shared.index.app(&name);
+        let (applied, problem, is_current) = {
+            let progress = lock(&progress);
+            let is_newest = spec.as_ref().map(|spec| spec.generation) == progress.applied;
+            let problem = progress.problem.clone();
+            (progress.applied, problem, is_newest && progress.is_seen(&seen))
+        };
+        let mut status = self.observer.app_status(&name, Wish { applied, spec: spec.as_deref() }).await;
+        if is_current && problem.is_none() {
+            return Ok(status);
+        }
+        status.is_settled = false;
+        let version = spec.as_deref().and_then(|spec| spec.release.as_ref()).map(|release| release.version);
+        status.rollout = version.map(|version| {
+            let state = match problem {
+                Some(Problem::Refused(reason)) => RolloutState::Failing(reason),
+                Some(Problem::Waiting(reason)) => RolloutState::Progressing(reason),
+                None => RolloutState::Progressing("the cluster is being told".to_owned()),
+            };
+            Rollout { version, state }
+        });
+        Ok(status)
+    }
+
+    async fn rollout_output(&self, app: AppId) -> Result<Vec<String>, EngineError> {
+        let Some(name) = self.name_of(app) else { return Ok(Vec::new()) };
+        let spec = self.progress(app).and_then(|(_, spec)| spec);
+        Ok(self.observer.rollout_output(&name, Wish { applied: None, spec: spec.as_deref() }).await)
+    }
+
+    async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError> {
+        self.synced()?;
+        Ok(self.shared.index.namespaces())
+    }
+
+    fn changes(&self) -> broadcast::Receiver<AppId> {
+        self.shared.changes.subscribe()
+    }
+
+    async fn pod_restart(&self, app: AppId, pod: &str) -> Result<(), EngineError> {
+        let missing = || EngineError::Missing(format!("process {pod}"));
+        let name = self.name_of(app).ok_or_else(missing)?;
+        let seen = self.shared.index.app(&name);
+        let found = seen.pods.iter().find(|one| &*one.name == pod && !one.is_one_off()).ok_or_else(missing)?;
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), name.as_str());
+        match api.delete(&found.name, &DeleteParams::default()).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Err(missing()),
+            Err(error) => Err(EngineError::Unavailable {
+                public: "the process could not be restarted".to_owned(),
+                context: error.to_string(),
+            }),
+        }
+    }
+
+    async fn run(&self, _spec: RunSpec) -> Result<RunOutcome, EngineError> {
+        Err(EngineError::Rejected("one-off processes do not run on a cluster yet".to_owned()))
+    }
+
+    async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError> {
+        let Some(name) = self.name_of(app) else { return Ok(Vec::new()) };
+        self.logs.read(app, &name, &query).await
+    }
+
+    async fn log_follow(&self, app: AppId, query: LogQuery) -> Result<BoxStream<'static, LogLine>, EngineError> {
+        let Some(name) = self.name_of(app) else { return Ok(stream::empty().boxed()) };
+        self.logs.follow(app, &name, query).await
+    }
+
+    fn log_sink(&self) -> Arc<dyn LogSink> {
+        self.logs.sink()
+    }
+
+    async fn artifact_check(&self, artifact: &Artifact) -> Result<(), EngineError> {
+        match artifact {
+            Artifact::Slug { .. } => Err(EngineError::Rejected(SLUG_REFUSED.to_owned())),
+            // Whether it can be pulled is known to the nodes only: they may have credentials and mirrors of their own.
+            Artifact::Image { reference } => image_check(reference).map_err(EngineError::Rejected),
+        }
+    }
+
+    async fn node_labels(&self) -> Result<Vec<BTreeMap<String, String>>, EngineError> {
+        let api: Api<Node> = Api::all(self.client.clone());
+        let nodes = api.list_metadata(&ListParams::default()).await.map_err(|error| EngineError::Unavailable {
+            public: "the cluster's nodes could not be read".to_owned(),
+            context: error.to_string(),
+        })?;
+        Ok(nodes.items.iter().map(|node| node.labels().clone()).collect())
+    }
+
+    fn is_autoscaling(&self) -> bool {
+        self.shared.writer.capabilities().autoscaling.is_some()
+    }
+
+    /// Images are in a registry, which has a rule of its own for what it keeps.
+    async fn artifacts_retain(&self, _keep: &[Artifact]) -> Result<(), EngineError> {
+        Ok(())
+    }
+}

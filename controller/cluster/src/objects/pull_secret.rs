@@ -1,0 +1,36 @@
+//! Credentials of a private registry. Source: `drycc-v2.md` §4.6.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::json;
+use slipway_core::AppName;
+
+use super::{Object, RenderError, Running};
+use crate::image::registry_of;
+use crate::index::Kind;
+use crate::labels::{LABEL_TYPE, PULL_SECRET, TYPE_PULL};
+
+/// Under which the container runtimes look for Docker Hub's credentials.
+const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+
+/// The Secret that the release's image is pulled with, when its registry wants credentials.
+pub(super) fn pull_secret(app: &AppName, running: &Running<'_>) -> Result<Option<Object>, RenderError> {
+    let Some(login) = &running.release.registry else { return Ok(None) };
+    let registry = login.hostname.clone().filter(|host| !host.is_empty());
+    let registry = registry.or_else(|| registry_of(&running.image.reference)).unwrap_or_default();
+    let registry = if registry.ends_with("docker.io") { DOCKER_HUB.to_owned() } else { registry };
+    let (user, password) = (login.username.as_str(), login.password.expose());
+    let auth = STANDARD.encode(format!("{user}:{password}"));
+    let config = json!({"auths": {registry: {"username": user, "password": password, "auth": auth}}});
+    let mut metadata = super::metadata(app, PULL_SECRET.to_owned());
+    metadata.labels.get_or_insert_default().insert(LABEL_TYPE.to_owned(), TYPE_PULL.to_owned());
+    let secret = Secret {
+        metadata,
+        type_: Some("kubernetes.io/dockerconfigjson".to_owned()),
+        data: Some([(".dockerconfigjson".to_owned(), ByteString(config.to_string().into_bytes()))].into()),
+        ..Secret::default()
+    };
+    Object::new(Kind::Secret, &secret).map(Some)
+}
