@@ -201,6 +201,28 @@ pub async fn app_set_observed(db: &mut Db, id: AppId, generation: i64) -> Result
     Ok(())
 }
 
+/// Notes that the engine was given what is wanted at a generation; never goes back.
+pub async fn app_set_applied(db: &mut Db, id: AppId, generation: i64) -> Result<(), StoreError> {
+    on!(db, |conn| diesel::update(
+        apps::table.filter(apps::id.eq(id.to_string())).filter(apps::applied_generation.lt(generation))
+    )
+    .set(apps::applied_generation.eq(generation))
+    .execute(conn)
+    .await)?;
+    Ok(())
+}
+
+/// The generation that the engine was given last, as far as it was noted; 0 for none.
+pub async fn app_applied(db: &mut Db, id: AppId) -> Result<i64, StoreError> {
+    let applied: Option<i64> = on!(db, |conn| apps::table
+        .filter(apps::id.eq(id.to_string()))
+        .select(apps::applied_generation)
+        .first(conn)
+        .await
+        .optional())?;
+    Ok(applied.unwrap_or(0))
+}
+
 /// Sets the restart counters by process type (an empty key for all types).
 pub async fn app_set_restarts(
     db: &mut Db,

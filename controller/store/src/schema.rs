@@ -49,6 +49,7 @@ diesel::table! {
         is_deleting -> Bool,
         created -> Timestamp,
         updated -> Timestamp,
+        applied_generation -> BigInt,
     }
 }
 
@@ -217,6 +218,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    log_lines (number) {
+        number -> BigInt,
+        app -> Text,
+        time -> Timestamp,
+        source -> Text,
+        text -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     meta,
     users,
@@ -233,7 +244,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     tls,
     build_logs,
     events,
-    deploy_hooks
+    deploy_hooks,
+    log_lines
 );
 // `users.number` and `certs.number` are what the databases count; everything refers to `id`.
 diesel::joinable!(apps -> users (owner));

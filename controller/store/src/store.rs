@@ -195,6 +195,10 @@ impl Store {
         }
     }
 
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.inner.pool, AnyPool::Pg(_))
+    }
+
     /// Asks the database for a sign of life.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ macro_rules! both {
 mod apps;
 mod certificates;
 mod concurrency;
+mod controllers;
 mod deploy_hooks;
 mod fixtures;
 mod histories;

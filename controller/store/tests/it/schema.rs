@@ -190,6 +190,7 @@ async fn look_ups_that_must_be_fast_use_their_index() {
         ("SELECT * FROM releases WHERE state IN ('created', 'deploying') ORDER BY app, version", "releases_pending"),
         ("SELECT * FROM certs WHERE owner = 'x' ORDER BY name", "certs_owner"),
         ("SELECT * FROM certs_domains WHERE cert = 'x' ORDER BY domain", "certs_domains_cert"),
+        ("SELECT * FROM log_lines WHERE app = 'x' ORDER BY number DESC", "log_lines_app"),
         ("SELECT * FROM apps WHERE desired_generation <> observed_generation", "apps_unsettled"),
     ] {
         let mut conn = SqliteConnection::establish(lite.file.as_ref().unwrap().to_str().unwrap()).unwrap();
