@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use slipway_api::{Metrics, Platform, State};
 use slipway_engine::Engine;
-use slipway_service::{Reconciler, Service, ServiceConfig, SystemClock};
+use slipway_service::{Leadership, Reconciler, Service, ServiceConfig, SystemClock};
 use slipway_store::{SealingKey, Store, StoreConfig, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,8 @@ pub struct Controller {
     pub service: Service,
     /// Where the platform's other parts are, for clients that ask. Default: as far as the settings tell.
     pub platform: Platform,
+    /// Who leads of several controllers. Default: whoever holds a lock of the database.
+    pub leadership: Option<Leadership>,
     config: Config,
     listener: TcpListener,
     hooks: Arc<HttpSender>,
@@ -68,13 +70,14 @@ impl Controller {
             domain: config.domain.clone(),
             router: Some(format!(":{}", config.router.port)),
         };
-        Ok(Self { api_addr, service, platform, config, listener, hooks })
+        Ok(Self { api_addr, service, platform, leadership: None, config, listener, hooks })
     }
 
     /// Answers requests and reconciles until `shutdown`; then requests in flight get the drain time, and whatever a
     /// reconciler was about is taken up by the next start.
     pub async fn run(self, shutdown: CancellationToken) {
-        let reconciler = Reconciler::new(self.service.clone()).with_hooks(self.hooks);
+        let leadership = self.leadership.unwrap_or_else(|| self.service.leadership(&shutdown));
+        let reconciler = Reconciler::new(self.service.clone()).with_hooks(self.hooks).led_by(leadership);
         let reconciler = tokio::spawn(reconciler.run(shutdown.clone()));
         let state = State {
             service: self.service,

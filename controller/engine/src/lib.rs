@@ -87,6 +87,9 @@ pub trait Engine: Send + Sync + 'static {
     /// there succeeds.
     async fn app_remove(&self, app: AppId, name: &AppName) -> Result<(), EngineError>;
 
+    /// Forgets every wish without undoing it: another controller brings them about from now on. What runs goes on.
+    async fn wishes_forget(&self) {}
+
     /// What is known of the app now. An app that was never applied has an empty status.
     async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError>;
 

@@ -93,7 +93,9 @@ impl Service {
             if status.applied_generation.is_some_and(|applied| applied >= generation) {
                 return Ok(());
             }
-            if self.app_by_id(app.id).await?.is_none_or(|app| app.is_deleting) {
+            let Some(current) = self.app_by_id(app.id).await?.filter(|app| !app.is_deleting) else { return Ok(()) };
+            // Another controller may be the one that leads.
+            if self.app_applied(&current).await? >= generation {
                 return Ok(());
             }
             if !watch.next().await {
@@ -115,7 +117,8 @@ impl Service {
             if current.observed_generation >= generation {
                 return Ok(Settled::Done);
             }
-            let status = self.engine().app_status(app.id).await.unwrap_or_default();
+            let mut status = self.engine().app_status(app.id).await.unwrap_or_default();
+            status.applied_generation = status.applied_generation.max(Some(self.app_applied(&current).await?));
             if let Some(reason) = failure_of(&status, generation) {
                 return Ok(Settled::Failed(reason));
             }

@@ -20,7 +20,9 @@ mod domain;
 mod engine_error;
 mod hook;
 mod key;
+mod leadership;
 mod log;
+mod log_keep;
 mod password;
 mod perm;
 mod pod;
@@ -63,7 +65,9 @@ pub use config::Configured;
 pub use cx::{Cx, Page, PageQuery};
 pub use deploy_hook::{DeployHooks, HookCall, HookSender};
 pub use hook::{HookAppRef, HookBuildLog, HookKey, HookKeyUser, ReleaseProgress};
+pub use leadership::Leadership;
 pub use log::log_text;
+pub use log_keep::StoredLog;
 pub use password::DjangoHash;
 pub use pod::PodTarget;
 pub use public_key::{PublicKey, public_key_parse};
@@ -142,6 +146,12 @@ impl Service {
 
     pub(crate) fn platform_domain(&self) -> &str {
         &self.inner.config.platform_domain
+    }
+
+    /// Who leads of the controllers on this database; see [`Leadership::by_database`].
+    #[must_use]
+    pub fn leadership(&self, shutdown: &tokio_util::sync::CancellationToken) -> Leadership {
+        Leadership::by_database(self.store(), shutdown)
     }
 
     pub(crate) fn store(&self) -> &Store {

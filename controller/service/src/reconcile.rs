@@ -21,19 +21,23 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::Service;
 use crate::deploy_hook::HookSender;
+use crate::{Leadership, Service};
 
 /// Pause after the first failed pass over an app; doubled by each further one.
 const RETRY_MIN: Duration = Duration::from_millis(500);
 /// Longest pause after failed passes.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
+/// Pause between two looks for what other controllers recorded.
+const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
+
 /// The loop that makes the engine follow the database.
 #[derive(Clone)]
 pub struct Reconciler {
     service: Service,
     hooks: Option<Arc<dyn HookSender>>,
+    leadership: Leadership,
 }
 
 /// What a pass over an app leaves to be done.
@@ -54,6 +58,8 @@ struct Agenda {
     /// Became dirty while a pass over them was running.
     again: HashSet<AppId>,
     due: HashMap<AppId, Instant>,
+    /// Generations that others wanted, as far as they were seen.
+    wanted: HashMap<AppId, i64>,
     failures: HashMap<AppId, u32>,
 }
 
@@ -65,6 +71,18 @@ impl Agenda {
         } else if self.queued.insert(app) {
             self.queue.push_back(app);
         }
+    }
+
+    /// Takes in what another controller may have recorded. An app that is due at some time keeps that time unless more
+    /// is wanted of it than before: its pause is on purpose.
+    fn add_wanted(&mut self, wanted: Vec<(AppId, i64)>) {
+        for (app, generation) in &wanted {
+            let is_new = self.wanted.get(app) != Some(generation);
+            if is_new || (!self.due.contains_key(app) && !self.running.contains(app)) {
+                self.add(*app);
+            }
+        }
+        self.wanted = wanted.into_iter().collect();
     }
 
     fn due_take(&mut self, now: Instant) {
@@ -116,7 +134,7 @@ impl Reconciler {
     /// The reconciler of a service's apps. Run one per database.
     #[must_use]
     pub fn new(service: Service) -> Self {
-        Self { service, hooks: None }
+        Self { service, hooks: None, leadership: Leadership::always() }
     }
 
     /// With somebody who makes the calls of deploy hooks; without, they wait in the database.
@@ -125,9 +143,41 @@ impl Reconciler {
         Self { hooks: Some(hooks), ..self }
     }
 
-    /// Runs until `shutdown`. Passes that are under way then are dropped; the next start goes on.
+    /// With others who may lead instead; without, this one always does.
+    #[must_use]
+    pub fn led_by(self, leadership: Leadership) -> Self {
+        Self { leadership, ..self }
+    }
+
+    /// Runs until `shutdown`, whenever this process leads. Passes that are under way when it ends, or when another takes
+    /// over, are dropped; the next start, or the other, goes on.
     pub async fn run(self, shutdown: CancellationToken) {
         let this = Arc::new(self);
+        while !shutdown.is_cancelled() {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = this.leadership.wait(true) => {}
+            }
+            let term = shutdown.child_token();
+            let ends = async {
+                this.leadership.wait(false).await;
+                term.cancel();
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = Arc::clone(&this).lead(term.clone()) => {}
+                () = ends => {}
+            }
+            if !shutdown.is_cancelled() {
+                // The engine must not go on with wishes that are another's now.
+                this.service.engine().wishes_forget().await;
+            }
+        }
+    }
+
+    /// Runs until `shutdown`, or until another leads.
+    async fn lead(self: Arc<Self>, shutdown: CancellationToken) {
+        let this = self;
         let mut agenda = Agenda::default();
         let mut passes: JoinSet<(AppId, Result<Outcome>)> = JoinSet::new();
         let mut upkeep: JoinSet<()> = JoinSet::new();
@@ -137,6 +187,9 @@ impl Reconciler {
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let signals = this.service.signals();
         let mut is_engine_gone = false;
+        // What another controller recorded is not signalled here.
+        let mut look = tokio::time::interval(OTHERS_INTERVAL);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             agenda.due_take(Instant::now());
             while passes.len() < this.service.config().reconcile_concurrency.max(1) {
@@ -170,6 +223,7 @@ impl Reconciler {
                         upkeep.spawn(async move { this.collect().await });
                     }
                 }
+                _ = look.tick(), if this.leadership.is_shared() => this.unsettled_add(&mut agenda).await,
                 Some(_) = upkeep.join_next() => {}
                 Some(finished) = passes.join_next() => match finished {
                     Ok((app, result)) => agenda.finished(app, result, Instant::now()),
@@ -196,6 +250,14 @@ impl Reconciler {
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("telling deploy hooks", move || Arc::clone(&this).hooks_run(token.clone())));
         beside
+    }
+
+    /// Adds apps of which more is wanted than was brought about, unless their turn is known already.
+    async fn unsettled_add(&self, agenda: &mut Agenda) {
+        match self.service.app_ids_unsettled().await {
+            Ok(wanted) => agenda.add_wanted(wanted),
+            Err(error) => tracing::warn!("could not list apps to reconcile: {error}"),
+        }
     }
 
     async fn all_add(&self, agenda: &mut Agenda) {
@@ -237,6 +299,25 @@ mod tests {
         agenda.finished(app, Ok(Outcome::Done), now);
         assert_eq!(agenda.next(), None);
         assert!(agenda.due.is_empty());
+    }
+
+    #[test]
+    fn what_others_want_wakes_once_a_generation() {
+        let mut agenda = Agenda::default();
+        let (app, now) = (AppId::generate(), Instant::now());
+        let mut turn = |generation: i64, is_due: bool| {
+            agenda.add_wanted(vec![(app, generation)]);
+            let next = agenda.next();
+            if next.is_some() {
+                let outcome = if is_due { Outcome::Again(RETRY_MAX) } else { Outcome::Done };
+                agenda.finished(app, Ok(outcome), now);
+            }
+            next.is_some()
+        };
+        assert!(turn(1, true));
+        assert!(!turn(1, true), "it is due later");
+        assert!(turn(2, false));
+        assert!(turn(2, false), "nothing is due, and it is not settled");
     }
 
     #[test]

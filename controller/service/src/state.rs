@@ -36,6 +36,32 @@ impl Service {
         Ok(names.into_iter().map(|(id, _)| id).collect())
     }
 
+    /// Apps of which more is wanted than was brought about, with the generation that is wanted.
+    pub(crate) async fn app_ids_unsettled(&self) -> Result<Vec<(AppId, i64)>> {
+        let apps = store::apps_unsettled(&mut self.read().await?).await.stored()?;
+        Ok(apps.into_iter().map(|app| (app.id, app.desired_generation)).collect())
+    }
+
+    /// The generation that a controller, whichever, has given to its engine.
+    pub(crate) async fn app_applied(&self, app: &App) -> Result<i64> {
+        let applied = store::app_applied(&mut self.read().await?, app.id).await.stored()?;
+        Ok(applied.max(app.observed_generation))
+    }
+
+    /// Records for other controllers which generation the engine was given.
+    pub(crate) async fn app_applied_note(&self, app: &App, generation: i64) -> Result<()> {
+        if self.app_applied(app).await? >= generation {
+            return Ok(());
+        }
+        let id = app.id;
+        write!(self, |db| {
+            store::app_set_applied(db, id, generation).await?;
+            Ok::<_, Fail>(())
+        })?;
+        self.signals().recorded(id);
+        Ok(())
+    }
+
     pub(crate) async fn app_by_id(&self, id: AppId) -> Result<Option<App>> {
         store::app_by_id(&mut self.read().await?, id).await.stored()
     }

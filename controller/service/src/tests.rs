@@ -6,5 +6,6 @@ mod bed;
 mod certificate;
 mod deploy;
 mod deploy_hook;
+mod leadership;
 mod lifecycle;
 mod reconcile;

@@ -106,6 +106,7 @@ impl Reconciler {
             Err(_) if !is_over => return Ok(Outcome::Again(LOOK_INTERVAL)),
             Err(error) => return self.fail(state, pending, &error.to_string()).await,
         };
+        self.applied_note(&state.app, &status).await?;
         let rollout = status.rollout.filter(|rollout| rollout.version == pending.release.version);
         match rollout.map(|rollout| rollout.state) {
             Some(RolloutState::Ready) => {
@@ -143,6 +144,14 @@ impl Reconciler {
         Ok(Outcome::Again(Duration::ZERO))
     }
 
+    /// Tells other controllers, whose engines were given nothing, what this one's was.
+    async fn applied_note(&self, app: &App, status: &AppStatus) -> Result<()> {
+        match status.applied_generation {
+            Some(applied) if self.leadership.is_shared() => self.service.app_applied_note(app, applied).await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Keeps what runs as it is wanted.
     async fn keep(&self, state: &AppState) -> Result<Outcome> {
         let service = &self.service;
@@ -163,6 +172,7 @@ impl Reconciler {
             return Ok(Outcome::Done);
         }
         let status = service.engine().app_status(state.app.id).await.map_err(engine_error)?;
+        self.applied_note(&state.app, &status).await?;
         if is_settled(&status, generation) {
             service.app_observed(state.app.id, generation).await?;
             return Ok(Outcome::Done);

@@ -52,6 +52,11 @@ impl Bed {
         service(self.config.clone(), &self.store.store, &self.engine, &self.clock)
     }
 
+    /// Another controller over the same database, whose engine was given nothing.
+    pub(super) fn beside(&self) -> Service {
+        service(self.config.clone(), &self.store.store, &FakeEngine::new(), &self.clock)
+    }
+
     pub(super) fn cx(&self, actor: Actor) -> Cx {
         Cx { actor, request_id: "r1".to_owned(), now: self.clock.now(), remote: Some([10, 0, 0, 1].into()) }
     }
