@@ -13,6 +13,7 @@ pub mod exec;
 pub mod image;
 pub mod index;
 pub mod labels;
+pub mod lease;
 pub mod log;
 pub mod objects;
 pub mod observe;
