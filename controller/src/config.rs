@@ -69,7 +69,7 @@ pub struct Config {
     /// `SLIPWAY_ENGINE`: `local` (default) or `cluster`. For a cluster: `SLIPWAY_NAMESPACE` (the platform's own; default
     /// `slipway`), `SLIPWAY_IMAGE_PULL_POLICY` (default `IfNotPresent`), `SLIPWAY_REVISION_HISTORY` (old `ReplicaSets`
     /// kept; default 3), `SLIPWAY_APP_QUOTA` and `SLIPWAY_APP_LIMIT_RANGES` (JSON, specs of a `ResourceQuota` and a
-    /// `LimitRange` for every app), `SLIPWAY_INSECURE_REGISTRIES` (hosts that speak plain HTTP, commas between them).
+    /// `LimitRange` for every app), `SLIPWAY_INSECURE_REGISTRIES` (hosts that speak plain HTTP, commas between them), `HOSTNAME` (the pod's own name).
     pub engine: EngineChoice,
     /// `SLIPWAY_LOG` (default `info`) and `SLIPWAY_LOG_FORMAT` (`text`, the default, or `json`).
     pub telemetry: Telemetry,

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt};
 use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName};
 use slipway_engine::status::Rollout;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Engine, EngineError, LogKeep, LogSink, RolloutState, RunOutcome, RunSpec,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogKeep, LogSink, RolloutState, RunOutcome,
+    RunSpec, Session,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast};
@@ -22,10 +23,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
 use crate::capability::Capabilities;
-use crate::image::image_check;
+use crate::exec::exec;
+use crate::image::{image_check, image_facts, image_facts_written};
 use crate::index::{Index, Kind};
 use crate::log::Logs;
+use crate::objects::oneoff::oneoff_pod;
 use crate::observe::Observer;
+use crate::run::Runner;
 use crate::settings::ClusterSettings;
 use crate::status::Wish;
 use crate::worker::{Handle, Problem, Progress, SLUG_REFUSED, Shared, foreign, lock, namespace_owner};
@@ -36,6 +40,8 @@ const CHANGES: usize = 4096;
 const PASSES: usize = 8;
 /// How long the removal of a namespace is waited for. What is not gone then is asked for again by the caller.
 const REMOVE_MAX: Duration = Duration::from_mins(2);
+/// Pause between two looks for one-off processes that nobody waits for.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 /// Longest pause between two looks at a namespace that is being removed, when the watches tell nothing.
 const REMOVE_LOOK: Duration = Duration::from_secs(2);
 
@@ -65,6 +71,7 @@ pub struct ClusterEngine {
     shared: Arc<Shared>,
     observer: Observer,
     logs: Logs,
+    runner: Runner,
     workers: Mutex<HashMap<AppId, Handle>>,
     ending: CancellationToken,
 }
@@ -107,9 +114,12 @@ impl ClusterEngine {
             changes: broadcast::channel(CHANGES).0,
         });
         let logs = Logs::start(client.clone(), index.clone(), keep, shutdown.clone());
-        let observer = Observer::new(client.clone(), index);
-        let engine = Arc::new(Self { client, shared, observer, logs, workers: Mutex::default(), ending: shutdown });
+        let observer = Observer::new(client.clone(), index.clone());
+        let runner = Runner::new(client.clone(), index, &shared.settings.holder);
+        let engine =
+            Arc::new(Self { client, shared, observer, logs, runner, workers: Mutex::default(), ending: shutdown });
         tokio::spawn(engine.ending.clone().run_until_cancelled_owned(forward(Arc::downgrade(&engine))));
+        tokio::spawn(engine.ending.clone().run_until_cancelled_owned(sweep(engine.runner.clone())));
         Ok(engine)
     }
 
@@ -154,6 +164,24 @@ impl ClusterEngine {
         }
     }
 
+    async fn oneoff_pod(&self, spec: &RunSpec) -> Result<PodSpec, EngineError> {
+        self.synced()?;
+        let source = match &spec.artifact {
+            Artifact::Image { reference } => reference,
+            Artifact::Slug { .. } => return Err(EngineError::Rejected(SLUG_REFUSED.to_owned())),
+        };
+        let seen = self.shared.index.app(&spec.name);
+        if seen.app != Some(spec.app) {
+            return Err(EngineError::Missing("the app's namespace".to_owned()));
+        }
+        let settings = &self.shared.settings;
+        let image = match image_facts_written(&seen, &spec.name, spec.version, source) {
+            Some(image) => image,
+            None => image_facts(source, spec.registry.as_ref(), &settings.insecure_registries).await,
+        };
+        Ok(oneoff_pod(spec, &image, settings))
+    }
+
     /// Ends an app's worker; returns when it does nothing more.
     async fn worker_end(&self, app: AppId) {
         let handle = lock(&self.workers).remove(&app);
@@ -169,6 +197,16 @@ impl ClusterEngine {
         let handle = workers.get(&app)?;
         let spec = handle.wish.borrow().clone();
         Some((Arc::clone(&handle.progress), spec))
+    }
+}
+
+/// Removes one-off processes that a controller left behind when it died.
+async fn sweep(runner: Runner) {
+    let mut timer = tokio::time::interval(SWEEP_INTERVAL);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        runner.sweep(None).await;
     }
 }
 
@@ -348,8 +386,19 @@ impl Engine for ClusterEngine {
         }
     }
 
-    async fn run(&self, _spec: RunSpec) -> Result<RunOutcome, EngineError> {
-        Err(EngineError::Rejected("one-off processes do not run on a cluster yet".to_owned()))
+    async fn run(&self, spec: RunSpec) -> Result<RunOutcome, EngineError> {
+        let pod = self.oneoff_pod(&spec).await?;
+        self.runner.run(&spec, pod).await
+    }
+
+    async fn run_session(&self, spec: RunSpec, attach: Attach) -> Result<Session, EngineError> {
+        let pod = self.oneoff_pod(&spec).await?;
+        self.runner.session(spec, pod, attach).await
+    }
+
+    async fn exec_session(&self, spec: ExecSpec) -> Result<Session, EngineError> {
+        self.synced()?;
+        exec(&self.client, &self.shared.index, &spec).await
     }
 
     async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError> {

@@ -9,7 +9,11 @@ use oci_client::config::ConfigFile;
 use oci_client::errors::OciDistributionError;
 use oci_client::secrets::RegistryAuth;
 use serde::{Deserialize, Serialize};
+use slipway_core::{AppName, ReleaseVersion};
 use slipway_engine::RegistryLogin;
+
+use crate::index::{AppObjects, Kind};
+use crate::labels::{ANNOTATION_IMAGE, env_secret_name};
 
 /// Longest that a registry may take to tell of an image.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -46,6 +50,19 @@ impl ImageFacts {
             unknown: Some(reason.to_owned()),
         }
     }
+}
+
+/// What was found out about an image when its release was first written.
+#[must_use]
+pub fn image_facts_written(
+    seen: &AppObjects,
+    name: &AppName,
+    version: ReleaseVersion,
+    source: &str,
+) -> Option<ImageFacts> {
+    let secret = seen.object(Kind::Secret, &env_secret_name(name, version))?;
+    let facts: ImageFacts = serde_json::from_str(&secret.annotation(ANNOTATION_IMAGE)?).ok()?;
+    (facts.source == source).then_some(facts)
 }
 
 /// Checks the grammar of an image reference.

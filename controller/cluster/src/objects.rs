@@ -8,6 +8,7 @@ pub mod disruption;
 pub mod env_secret;
 pub mod namespace;
 pub mod network_policy;
+pub mod oneoff;
 pub mod probe;
 pub mod pull_secret;
 pub mod quota;

@@ -23,6 +23,9 @@ pub struct ClusterSettings {
     pub limit_ranges: Option<serde_json::Value>,
     /// Hosts (with port) of registries that speak plain HTTP, as the nodes know them; none by default.
     pub insecure_registries: Vec<String>,
+    /// Name of this controller among others on the cluster, as its one-off processes carry it: that of its pod.
+    /// Default: `slipway-controller`.
+    pub holder: String,
     /// How long a Deployment may make no progress before it counts as failing. Default: 2 minutes.
     pub progress_deadline: Duration,
 }
@@ -36,6 +39,7 @@ impl Default for ClusterSettings {
             quota: None,
             limit_ranges: None,
             insecure_registries: Vec::new(),
+            holder: "slipway-controller".to_owned(),
             progress_deadline: Duration::from_mins(2),
         }
     }

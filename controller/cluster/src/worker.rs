@@ -12,9 +12,9 @@ use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
-use crate::image::{ImageFacts, image_facts};
+use crate::image::{ImageFacts, image_facts, image_facts_written};
 use crate::index::{AppObjects, Index, Kind};
-use crate::labels::{ANNOTATION_HASH, ANNOTATION_IMAGE, LABEL_APP_ID, LABEL_HERITAGE, env_secret_name};
+use crate::labels::{ANNOTATION_HASH, LABEL_APP_ID, LABEL_HERITAGE};
 use crate::objects::{Input, Object, RenderError, objects};
 use crate::plan::{Recent, Step, plan};
 use crate::settings::{ClusterSettings, HERITAGE};
@@ -269,10 +269,7 @@ impl Worker {
             Artifact::Image { reference } => reference.clone(),
             Artifact::Slug { .. } => return Err(Problem::Refused(SLUG_REFUSED.to_owned())),
         };
-        let secret = seen.object(Kind::Secret, &env_secret_name(&self.name, release.version));
-        let written = secret.and_then(|secret| secret.annotation(ANNOTATION_IMAGE));
-        let written = written.and_then(|text| serde_json::from_str::<ImageFacts>(&text).ok());
-        if let Some(facts) = written.filter(|facts| facts.source == source) {
+        if let Some(facts) = image_facts_written(seen, &self.name, release.version, &source) {
             return Ok(facts);
         }
         if let Some((version, facts, at)) = &self.image {

@@ -52,6 +52,7 @@ fn cluster(var: &dyn Fn(&str) -> Option<String>) -> Result<ClusterSettings, Conf
         quota: json("SLIPWAY_APP_QUOTA")?,
         limit_ranges: json("SLIPWAY_APP_LIMIT_RANGES")?,
         insecure_registries: var("SLIPWAY_INSECURE_REGISTRIES").map(list).unwrap_or_default(),
+        holder: var("HOSTNAME").map_or(usual.holder, |name| name.trim().to_owned()),
         progress_deadline: usual.progress_deadline,
     })
 }
@@ -82,9 +83,10 @@ mod tests {
             ("SLIPWAY_APP_QUOTA", r#"{"hard":{"pods":"10"}}"#),
             ("SLIPWAY_APP_LIMIT_RANGES", r#"{"limits":[]}"#),
             ("SLIPWAY_INSECURE_REGISTRIES", "127.0.0.1:5000, registry:80,"),
+            ("HOSTNAME", "controller-1"),
         ]);
         let EngineChoice::Cluster(settings) = choice.unwrap() else { panic!("not the cluster") };
-        assert_eq!(settings.namespace, "paas");
+        assert_eq!((settings.namespace.as_str(), settings.holder.as_str()), ("paas", "controller-1"));
         assert_eq!(settings.image_pull_policy, "Always");
         assert_eq!(settings.revision_history, 7);
         assert_eq!(settings.quota.unwrap()["hard"]["pods"], "10");
