@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use slipway_cluster::log::MemoryKeep;
 use slipway_cluster::{ClusterEngine, ClusterSettings};
 use slipway_engine::Engine;
 use slipway_local::{LocalConfig, LocalEngine};
+use slipway_service::{Leadership, StoredLog};
 use slipway_slug::SlugStore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -55,12 +55,22 @@ async fn serve() -> anyhow::Result<()> {
         EngineChoice::Local => serve_local(config, shutdown).await,
         EngineChoice::Cluster(settings) => {
             let settings = ClusterSettings::clone(settings);
-            let engine = ClusterEngine::connect(settings, Arc::new(MemoryKeep::default()), shutdown.clone()).await;
-            let engine = engine.context("cannot start the engine for clusters")?;
-            Controller::start(config, engine).await?.run(shutdown).await;
-            Ok(())
+            serve_cluster(config, settings, shutdown).await
         }
     }
+}
+
+async fn serve_cluster(config: Config, settings: ClusterSettings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let store = Controller::store_open(&config).await?;
+    let log = Arc::new(StoredLog::new(store.clone()));
+    let engine = ClusterEngine::connect(settings, log, shutdown.clone()).await;
+    let engine = engine.context("cannot start the engine for clusters")?;
+    // Nobody else can be on a database that is a file of this machine.
+    let leadership = store.is_shared().then(|| Leadership::told_by(engine.lease(shutdown.clone())));
+    let mut controller = Controller::start_on(config, store, engine).await?;
+    controller.leadership = leadership;
+    controller.run(shutdown).await;
+    Ok(())
 }
 
 async fn serve_local(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -52,13 +52,29 @@ pub enum StartError {
 }
 
 impl Controller {
+    /// Opens the database and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn store_open(config: &Config) -> Result<Store, StartError> {
+        let key = sealing_key(config.secrets.sealing_key.expose_secret()).ok_or(StartError::SealingKey)?;
+        Ok(Store::connect(StoreConfig::new(config.database_url.clone(), key)).await?)
+    }
+
     /// Opens the database, brings its tables up to date, and takes the API's address.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, engine: Arc<dyn Engine>) -> Result<Self, StartError> {
-        let key = sealing_key(config.secrets.sealing_key.expose_secret()).ok_or(StartError::SealingKey)?;
-        let store = Store::connect(StoreConfig::new(config.database_url.clone(), key)).await?;
+        let store = Self::store_open(&config).await?;
+        Self::start_on(config, store, engine).await
+    }
+
+    /// As [`Controller::start`], on a database that is open.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_on(config: Config, store: Store, engine: Arc<dyn Engine>) -> Result<Self, StartError> {
         let hooks = Arc::new(HttpSender::new()?);
         let service = Service::new(service_config(&config), store, engine, Arc::new(SystemClock));
         service.router_set(config.router.clone());

@@ -17,7 +17,7 @@ use slipway_engine::{
     RunSpec, Session,
 };
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,7 @@ use crate::capability::Capabilities;
 use crate::exec::exec;
 use crate::image::{image_check, image_facts, image_facts_written};
 use crate::index::{Index, Kind};
+use crate::lease;
 use crate::log::Logs;
 use crate::objects::oneoff::oneoff_pod;
 use crate::observe::Observer;
@@ -40,6 +41,8 @@ const CHANGES: usize = 4096;
 const PASSES: usize = 8;
 /// How long the removal of a namespace is waited for. What is not gone then is asked for again by the caller.
 const REMOVE_MAX: Duration = Duration::from_mins(2);
+/// Name of the Lease of the controller that leads.
+const LEASE: &str = "slipway-controller";
 /// Pause between two looks for one-off processes that nobody waits for.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 /// Longest pause between two looks at a namespace that is being removed, when the watches tell nothing.
@@ -121,6 +124,14 @@ impl ClusterEngine {
         tokio::spawn(engine.ending.clone().run_until_cancelled_owned(forward(Arc::downgrade(&engine))));
         tokio::spawn(engine.ending.clone().run_until_cancelled_owned(sweep(engine.runner.clone())));
         Ok(engine)
+    }
+
+    /// Takes part in the election of the controller that makes the engine follow the database, by a Lease in the
+    /// platform's namespace, until `shutdown`.
+    #[must_use]
+    pub fn lease(&self, shutdown: CancellationToken) -> watch::Receiver<bool> {
+        let ClusterSettings { namespace, holder, .. } = &self.shared.settings;
+        lease::start(&self.client, namespace, LEASE, holder, shutdown)
     }
 
     /// What is on the cluster.
@@ -323,6 +334,17 @@ impl Engine for ClusterEngine {
         // Nobody may be listening.
         let _ = self.shared.changes.send(app);
         Ok(())
+    }
+
+    async fn wishes_forget(&self) {
+        let handles: Vec<Handle> = lock(&self.workers).drain().map(|(_, handle)| handle).collect();
+        for handle in &handles {
+            handle.ending.cancel();
+        }
+        for handle in handles {
+            // It never panics out of its wrapper.
+            let _ = handle.task.await;
+        }
     }
 
     async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError> {
