@@ -10,7 +10,7 @@ use kube::{Client, Resource};
 use serde_json::json;
 
 use crate::health::Health;
-use crate::observe::chain;
+use crate::observe::reason;
 use crate::plan::Action;
 use crate::render::{ANNOTATION_PROBLEM, FIELD_MANAGER, LABEL_INSTANCE, Object};
 
@@ -34,7 +34,7 @@ pub enum WriteError {
         name: String,
     },
     /// The API server refused or did not answer.
-    #[error("{kind} {namespace}/{name} cannot be written: {}", chain(source))]
+    #[error("{kind} {namespace}/{name} cannot be written: {}", reason(source))]
     Api {
         /// The object's kind.
         kind: &'static str,

@@ -26,7 +26,7 @@ pub use access_log::AccessLog;
 use self::table::Tables;
 use crate::controller::service_selector;
 use crate::health::Health;
-use crate::observe::{HERITAGE, Watches, chain, endpoint_slices};
+use crate::observe::{HERITAGE, Watches, endpoint_slices, reason};
 use crate::router::config::RouterConfig;
 use crate::router::{BindError, Router};
 use crate::settings::Settings;
@@ -107,7 +107,7 @@ async fn feed(
         match endpoint_slices(&client).await {
             Ok(resource) => break resource,
             Err(error) => {
-                let obstacle = format!("The API server cannot be asked: {}", chain(&error));
+                let obstacle = format!("The API server cannot be asked: {}", reason(&error));
                 if health.obstacle("api", Some(obstacle.clone())) {
                     tracing::error!("{obstacle}");
                 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{WriteError, Writer, cut};
 use crate::desired::{DesiredRoute, certificates_settle, hosts_settle, service_read};
 use crate::health::Health;
-use crate::observe::{HERITAGE, Watches, chain, knows};
+use crate::observe::{HERITAGE, Watches, knows, reason};
 use crate::plan::{Action, plan};
 use crate::render::gateway::{self, GatewayImplementation, GatewaySettings};
 use crate::render::ingress::{self, IngressController, IngressSettings};
@@ -96,7 +96,7 @@ fn extension(implementation: GatewayImplementation) -> Kind {
 /// Asks the API server what it knows. The error is for the operator.
 async fn discover(client: &Client, settings: &Settings) -> Result<Target, String> {
     let knows = async |kind: Kind| {
-        knows(client, kind).await.map_err(|error| format!("The API server cannot be asked: {}", chain(&error)))
+        knows(client, kind).await.map_err(|error| format!("The API server cannot be asked: {}", reason(&error)))
     };
     if settings.mode() == Mode::Ingress {
         let controller = settings.ingress_controller();
@@ -173,7 +173,7 @@ async fn obstruct(settings: &Settings, health: &Health, writer: &Writer, obstacl
         ..ObjectReference::default()
     };
     if let Err(error) = writer.publish(EventType::Warning, "RouterObstacle", &obstacle, &pod).await {
-        tracing::warn!(error = %chain(&error), "no Event could be published");
+        tracing::warn!(error = %reason(&error), "no Event could be published");
     }
 }
 
@@ -392,7 +392,7 @@ impl Session {
                 _ => continue,
             };
             if let Err(error) = writer.tell(service, problem).await {
-                tracing::warn!(app.name = %namespace, error = %chain(&error), "a problem could not be written down");
+                tracing::warn!(app.name = %namespace, error = %reason(&error), "a problem could not be written down");
                 rest = Rest::Failed;
             }
         }

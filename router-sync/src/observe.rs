@@ -120,6 +120,15 @@ pub async fn endpoint_slices(client: &Client) -> Result<ApiResource, kube::Error
     })
 }
 
+/// What the API server says, else the error with its causes.
+pub(crate) fn reason(error: &kube::Error) -> String {
+    match error {
+        // The error's own text has the whole answer, twice.
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        _ => chain(error),
+    }
+}
+
 /// An error with its causes on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -96,7 +96,7 @@ pub fn render(route: &DesiredRoute, settings: &GatewaySettings) -> Rendered {
         let to_app = json!({
             "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
             "filters": filters,
-            "backendRefs": [{"group": "", "kind": "Service", "name": backend, "port": PORT}],
+            "backendRefs": [{"kind": "Service", "name": backend, "port": PORT}],
         });
         let mut write = |name: String, parents: Vec<Value>, rule: Value| {
             let spec = json!({"parentRefs": parents, "hostnames": hosts, "rules": [rule]});
@@ -215,7 +215,7 @@ fn listener_sets(
                     "protocol": "HTTPS",
                     "tls": {
                         "mode": "Terminate",
-                        "certificateRefs": [{"group": "", "kind": "Secret", "name": secret}],
+                        "certificateRefs": [{"kind": "Secret", "name": secret}],
                     },
                     "allowedRoutes": {"namespaces": {"from": "Same"}},
                 })

@@ -1,6 +1,6 @@
 //! What the app is told, and what it is not.
 
-use crate::rig::{Rig, config, mirror, process, route};
+use crate::rig::{Rig, config, mirror, process, route, within};
 
 #[tokio::test]
 async fn the_app_learns_of_the_client() {
@@ -37,6 +37,42 @@ async fn a_trusted_proxy_is_believed() {
     assert_eq!(answer.mirrored("x-forwarded-for").as_deref(), Some("6.6.6.6, 1.2.3.4, 127.0.0.1"));
     assert_eq!(answer.mirrored("x-forwarded-proto").as_deref(), Some("https"));
     assert!(rig.log.texts(1).await[0].contains(" fwd=\"1.2.3.4\" "));
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_by_the_proxy_protocol_whom_it_speaks_for() {
+    let mut config = config();
+    config.trusted_proxies = vec![([127, 0, 0, 0].into(), 8)];
+    config.has_proxy_protocol = true;
+    config.http_public_port = Some(80);
+    let rig = Rig::start(config).await;
+    rig.publish(route("app", vec![mirror("web.1").await]), Vec::new());
+    // What the client says of itself is not believed: it is no proxy.
+    let head = "GET / HTTP/1.1\r\nHost: app.localhost\r\nX-Forwarded-For: 6.6.6.6\r\nConnection: close\r\n\r\n";
+    let mut wire = rig.connect().await;
+    wire.send(&format!("PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n{head}")).await;
+    let answer = wire.answer().await;
+    assert_eq!(answer.mirrored("x-forwarded-for").as_deref(), Some("1.2.3.4"));
+    assert_eq!(answer.mirrored("x-forwarded-port").as_deref(), Some("80"));
+    assert!(rig.log.texts(1).await[0].contains(" fwd=\"1.2.3.4\" "));
+
+    // Without a header there is no answer.
+    let mut wire = rig.connect().await;
+    wire.send(head).await;
+    assert!(within(wire.is_at_end()).await);
+}
+
+#[tokio::test]
+async fn who_is_no_trusted_proxy_cannot_use_the_proxy_protocol() {
+    let mut config = config();
+    config.trusted_proxies = vec![([10, 0, 0, 0].into(), 8)];
+    config.has_proxy_protocol = true;
+    let rig = Rig::start(config).await;
+    rig.publish(route("app", vec![mirror("web.1").await]), Vec::new());
+    let mut wire = rig.connect().await;
+    wire.send("PROXY TCP4 10.0.0.1 5.6.7.8 1111 80\r\nGET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n").await;
+    assert!(within(wire.head()).await.starts_with("HTTP/1.1 400"));
+    assert_eq!(rig.ask("GET /", "").await.mirrored("x-forwarded-for").as_deref(), Some("127.0.0.1"));
 }
 
 #[tokio::test]

@@ -111,6 +111,19 @@ async fn the_name_chooses_the_certificate() {
 }
 
 #[tokio::test]
+async fn one_certificate_may_be_for_all_names_that_have_none() {
+    let rig = rig().await;
+    let addr = rig.tls_addr.unwrap();
+    let certificates = vec![certificate("default", &["*"]), certificate("exact", &["a.example.com"])];
+    rig.publish(route("app", vec![mirror("web.1").await]), certificates);
+    served(addr, "a.example.com", "exact").await;
+    // An address is no name: such clients name no host.
+    for name in ["b.example.com", "example.com", "app.localhost", "127.0.0.1"] {
+        served(addr, name, "default").await;
+    }
+}
+
+#[tokio::test]
 async fn certificates_change_without_cutting_connections() {
     let rig = rig().await;
     let addr = rig.tls_addr.unwrap();

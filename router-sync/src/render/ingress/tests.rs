@@ -1,3 +1,6 @@
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use super::*;
 use crate::render::shared::tests_support::{documents, route};
 
@@ -85,4 +88,31 @@ fn an_app_that_is_named_like_the_service_without_endpoints_is_closed_all_the_sam
     let rendered = render(&route, &settings(IngressController::Nginx));
     let service = rendered.objects.iter().find(|object| object.kind == Kind::Service).unwrap();
     assert_eq!(service.name, "slipway-nowhere-2");
+}
+
+/// Strictly, by the schemas that Kubernetes publishes: the API server of an old cluster lets unknown fields pass.
+#[test]
+fn objects_are_valid_by_the_published_schemas() {
+    let mut route = route();
+    route.hosts = ["*.example.com", "blog.apps.test", "new.example.org"].map(str::to_owned).into();
+    route.certificates = [("*.example.com".to_owned(), "0123-cert".to_owned())].into();
+    route.is_https_enforced = true;
+    route.is_in_maintenance = true;
+    let issuer = Some("letsencrypt".to_owned());
+    let mut text = String::new();
+    for controller in [IngressController::Nginx, IngressController::Traefik, IngressController::Other] {
+        let settings = IngressSettings { cluster_issuer: issuer.clone(), ..settings(controller) };
+        let mut rendered = render(&route, &settings);
+        // Those of Traefik have no published schemas.
+        rendered.objects.retain(|object| object.kind != Kind::Middleware);
+        assert_eq!(rendered.objects.len(), 3);
+        text.push_str(&documents(&rendered));
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/kubernetes-validate");
+    let mut child =
+        Command::new(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }
