@@ -1,0 +1,18 @@
+//! Container images on one machine.
+//!
+//! An image is fetched from its registry with every digest checked ([`Fetcher`]), unpacked under guards
+//! ([`unpack::Layers`]) into one tree, and kept under the digest of its manifest ([`ImageStore`]), whole or not at all.
+//! Nothing here runs anything.
+
+pub mod fetch;
+pub mod setup;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod unpack;
+pub mod user;
+
+pub use fetch::{FetchError, FetchSettings, Fetcher, Login};
+pub use setup::ImageSetup;
+pub use store::{ImageDigest, ImageStore, StoreError};
+pub use unpack::UnpackLimits;

@@ -1,0 +1,172 @@
+//! A registry in this process, for tests.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, body::Incoming};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// A file of a test image: path, mode, contents.
+pub type TestFile<'a> = (&'a str, u32, &'a [u8]);
+
+/// A registry on loopback that holds what a test puts into it. It ends when dropped.
+#[derive(Debug)]
+pub struct TestRegistry {
+    addr: SocketAddr,
+    held: Arc<Mutex<Held>>,
+    _serving: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// By path.
+    files: HashMap<String, (String, Bytes)>,
+    asked: Vec<String>,
+    /// `Authorization` that is wanted.
+    wanted: Option<String>,
+}
+
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The digest of `bytes` as registries write it.
+pub fn digest_of(bytes: &[u8]) -> String {
+    format!("sha256:{}", crate::store::hex(&Sha256::digest(bytes)))
+}
+
+/// A layer with these files.
+///
+/// # Panics
+/// When a path cannot be in an archive.
+#[expect(clippy::expect_used, reason = "it makes tests, which may fail")]
+pub fn layer(files: &[TestFile<'_>]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, mode, data) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(*mode);
+        header.set_size(data.len() as u64);
+        header.set_uid(rustix::process::geteuid().as_raw().into());
+        header.set_gid(rustix::process::getegid().as_raw().into());
+        builder.append_data(&mut header, path, *data).expect("a path for an archive");
+    }
+    builder.into_inner().expect("an archive in memory")
+}
+
+impl TestRegistry {
+    /// Starts an empty one.
+    ///
+    /// # Panics
+    /// Without a free port.
+    #[expect(clippy::expect_used, reason = "it makes tests, which may fail")]
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = listener.local_addr().expect("its address");
+        let held = Arc::new(Mutex::new(Held::default()));
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, Arc::clone(&held)));
+        Self { addr, held, _serving: serving }
+    }
+
+    /// `HOST:PORT`, as in front of an image's name.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// From now on only this user gets anything.
+    pub fn protect(&self, username: &str, password: &str) {
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
+        lock(&self.held).wanted = Some(format!("Basic {pair}"));
+    }
+
+    /// The paths that were asked for, in order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        lock(&self.held).asked.clone()
+    }
+
+    /// Puts `bytes` as a blob of `name`; gives its descriptor.
+    pub fn blob(&self, name: &str, media_type: &str, bytes: &[u8]) -> Value {
+        let digest = digest_of(bytes);
+        let held = ("application/octet-stream".to_owned(), Bytes::copy_from_slice(bytes));
+        lock(&self.held).files.insert(format!("/v2/{name}/blobs/{digest}"), held);
+        json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
+    }
+
+    /// Puts `manifest` under `tag` and its digest, which is given back.
+    pub fn manifest(&self, name: &str, tag: &str, media_type: &str, manifest: &Value) -> String {
+        let bytes = Bytes::from(manifest.to_string());
+        let digest = digest_of(&bytes);
+        let mut held = lock(&self.held);
+        for reference in [tag, &digest] {
+            held.files.insert(format!("/v2/{name}/manifests/{reference}"), (media_type.to_owned(), bytes.clone()));
+        }
+        digest
+    }
+
+    /// Puts an image of these layers (as they go over the wire) with this `config` (`Cmd`, `Env` …) under `name:tag`.
+    /// Gives the digest of its manifest.
+    pub fn image(&self, name: &str, tag: &str, layers: &[Vec<u8>], config: &Value) -> String {
+        const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+        let file = json!({
+            "architecture": "amd64", "os": "linux", "config": config,
+            "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| digest_of(layer)).collect::<Vec<_>>()},
+        });
+        let config = self.blob(name, "application/vnd.oci.image.config.v1+json", file.to_string().as_bytes());
+        let layers: Vec<Value> =
+            layers.iter().map(|layer| self.blob(name, "application/vnd.oci.image.layer.v1.tar", layer)).collect();
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers});
+        self.manifest(name, tag, MANIFEST, &manifest)
+    }
+}
+
+async fn serve(listener: TcpListener, held: Arc<Mutex<Held>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let held = Arc::clone(&held);
+        connections.spawn(async move {
+            let service = service_fn(move |request| {
+                let answer = answer(&held, &request);
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            let http = hyper::server::conn::http1::Builder::new();
+            // A client that goes away is its own affair.
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+fn answer(held: &Mutex<Held>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    let mut held = lock(held);
+    held.asked.push(path.to_owned());
+    let (mut status, mut media_type, mut body) = (StatusCode::OK, "application/json", Bytes::new());
+    let given = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    let mut response = Response::builder();
+    if held.wanted.is_some() && held.wanted.as_deref() != given {
+        status = StatusCode::UNAUTHORIZED;
+        body = Bytes::from_static(br#"{"errors":[{"code":"UNAUTHORIZED","message":"no","detail":null}]}"#);
+        response = response.header("www-authenticate", "Basic realm=\"test\"");
+    } else if path != "/v2/" {
+        if let Some((kind, bytes)) = held.files.get(path) {
+            media_type = kind;
+            body = bytes.clone();
+        } else {
+            status = StatusCode::NOT_FOUND;
+            body = Bytes::from_static(br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no","detail":null}]}"#);
+        }
+    }
+    let response = response.status(status).header("content-type", media_type).body(Full::new(body));
+    response.unwrap_or_default()
+}
