@@ -6,6 +6,7 @@ mod cert;
 mod crash;
 mod deploy_hook;
 mod hostile;
+mod image;
 mod push;
 mod route;
 mod rule;

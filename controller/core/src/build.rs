@@ -33,6 +33,9 @@ pub struct Build {
     pub owner_name: Username,
     /// What runs: an image reference, or `slug@sha256:<hex>` for a slug in the local store.
     pub image: String,
+    /// The same by digest, as the tag stood when the build was made: a build runs the same for ever. `None` while that is
+    /// not known.
+    pub pinned: Option<String>,
     /// Short commit hash (8 characters) for builds from source, else empty.
     pub sha: String,
     /// Commands by process type; empty when none were given.
@@ -46,6 +49,12 @@ pub struct Build {
 }
 
 impl Build {
+    /// What its processes are started from.
+    #[must_use]
+    pub fn artifact(&self) -> &str {
+        self.pinned.as_deref().unwrap_or(&self.image)
+    }
+
     /// Which way it was made.
     #[must_use]
     pub fn kind(&self) -> BuildKind {

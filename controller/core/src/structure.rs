@@ -95,6 +95,7 @@ mod tests {
             owner: UserId::generate(),
             owner_name: Username::new("bob").unwrap(),
             image: "image".to_owned(),
+            pinned: None,
             sha: sha.to_owned(),
             procfile: types.iter().map(|name| (ProcessType::new(*name).unwrap(), "run".to_owned())).collect(),
             dockerfile: dockerfile.to_owned(),

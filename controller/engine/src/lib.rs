@@ -8,6 +8,7 @@
 //! Engines are level-triggered: [`Engine::app_apply`] is given the whole desired state of one app, may be called
 //! any number of times with the same value, and returns before the work is done.
 
+pub mod command;
 pub mod keep;
 pub mod route;
 pub mod route_annotation;
@@ -132,6 +133,16 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Checks that this engine can run `artifact` at all (the slug is in the store, an image can be pulled).
     async fn artifact_check(&self, artifact: &Artifact) -> Result<(), EngineError>;
+
+    /// The same artifact under a name that stands for the same thing for ever: an image by digest. `registry` is what its
+    /// registry is asked with. An engine that cannot tell gives back `artifact`.
+    async fn artifact_pin(
+        &self,
+        artifact: &Artifact,
+        _registry: Option<&RegistryLogin>,
+    ) -> Result<Artifact, EngineError> {
+        Ok(artifact.clone())
+    }
 
     /// The labels of each machine that apps may be placed on. None when the engine knows no placement.
     async fn node_labels(&self) -> Result<Vec<BTreeMap<String, String>>, EngineError> {

@@ -16,3 +16,4 @@ pub use fetch::{FetchError, FetchSettings, Fetcher, Login};
 pub use setup::ImageSetup;
 pub use store::{ImageDigest, ImageStore, StoreError};
 pub use unpack::UnpackLimits;
+pub use user::ImageUser;

@@ -223,6 +223,15 @@ impl ImageStore {
         Ok(())
     }
 
+    /// What `reference`, which names a digest itself, was found to be.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn noted(&self, reference: &str) -> Result<Option<ImageDigest>, StoreError> {
+        let _guard = self.names();
+        Ok(self.references()?.get(reference).and_then(|digests| digests.last().cloned()))
+    }
+
     fn references(&self) -> Result<References, StoreError> {
         let path = self.inner.root.join(REFERENCES);
         match fs::read(&path) {

@@ -119,10 +119,10 @@ impl Layers {
         }
         let path = clean(&entry.path_bytes())?;
         let header = entry.header();
-        // Without set-user-id and set-group-id.
-        let mode = header.mode()? & 0o1777;
-        let (uid, gid) = (id(header.uid()?)?, id(header.gid()?)?);
-        let time = i64::try_from(header.mtime()?).unwrap_or(0);
+        // A field that is left empty stands for nothing. Without set-user-id and set-group-id.
+        let mode = header.mode().unwrap_or(0o644) & 0o1777;
+        let (uid, gid) = (id(header.uid().unwrap_or(0))?, id(header.gid().unwrap_or(0))?);
+        let time = header.mtime().ok().and_then(|time| i64::try_from(time).ok()).unwrap_or(0);
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             // The tree itself.
             if kind.is_dir() {

@@ -9,40 +9,54 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 /// Longest user or group file that is read, in bytes.
 const FILE_MAX: u64 = 1024 * 1024;
 
+/// Who runs an image's processes, as its own files have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUser {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Home directory. Default `/`.
+    pub home: String,
+}
+
 /// Reads a user as images name it (`app`, `1000`, `app:staff`, `1000:1000`) with the tree's own `/etc/passwd` and
-/// `/etc/group`: user id, then group id. Empty stands for root. Blocks.
+/// `/etc/group`. Empty stands for root. Blocks.
 ///
 /// # Errors
 /// The reason, for the user.
-pub fn user_find(rootfs: &Path, user: &str) -> Result<(u32, u32), String> {
+pub fn user_find(rootfs: &Path, user: &str) -> Result<ImageUser, String> {
     let (user, group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
-    if user.is_empty() {
-        return Ok((0, 0));
-    }
+    let user = if user.is_empty() { "0" } else { user };
     let passwd = read_in(rootfs, "etc/passwd");
     let line = passwd
         .lines()
         .map(|line| line.split(':').collect::<Vec<_>>())
         .find(|fields| fields.first() == Some(&user) || (fields.get(2) == Some(&user) && user.parse::<u32>().is_ok()));
-    let known = line.and_then(|fields| Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)));
-    let (uid, own_group) = match (known, user.parse()) {
+    let known = line.and_then(|fields| {
+        let home = fields.get(5).filter(|home| home.starts_with('/')).map_or("/", |home| *home);
+        Some(ImageUser { uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()?, home: home.to_owned() })
+    });
+    let mut found = match (known, user.parse()) {
         (Some(known), _) => known,
-        (None, Ok(uid)) => (uid, 0),
+        (None, Ok(uid)) => ImageUser { uid, gid: 0, home: "/".to_owned() },
         (None, Err(_)) => {
             return Err(format!("the image runs as '{}', whom its /etc/passwd does not name", show(user)));
         }
     };
-    let Some(group) = group.filter(|group| !group.is_empty()) else { return Ok((uid, own_group)) };
-    if let Ok(gid) = group.parse() {
-        return Ok((uid, gid));
-    }
-    let groups = read_in(rootfs, "etc/group");
-    let line =
-        groups.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.first() == Some(&group));
-    let gid = line.and_then(|fields| fields.get(2)?.parse().ok());
-    let gid = gid
-        .ok_or_else(|| format!("the image runs in the group '{}', which its /etc/group does not name", show(group)))?;
-    Ok((uid, gid))
+    let Some(group) = group.filter(|group| !group.is_empty()) else { return Ok(found) };
+    found.gid = if let Ok(gid) = group.parse() {
+        gid
+    } else {
+        let groups = read_in(rootfs, "etc/group");
+        let line = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let gid = line
+            .into_iter()
+            .find(|fields| fields.first() == Some(&group))
+            .and_then(|fields| fields.get(2)?.parse().ok());
+        gid.ok_or_else(|| format!("the image runs in the group '{}', which its /etc/group does not name", show(group)))?
+    };
+    Ok(found)
 }
 
 /// Whether the tree has a program at `path`.
@@ -82,15 +96,16 @@ mod tests {
             .unwrap();
         std::fs::write(dir.path().join("etc/group"), "staff:x:50:\n").unwrap();
         for (user, expect) in [
-            ("", Ok((0, 0))),
-            ("app", Ok((7, 8))),
-            ("7", Ok((7, 8))),
-            ("1234", Ok((1234, 0))),
-            ("app:staff", Ok((7, 50))),
-            ("1:2", Ok((1, 2))),
-            ("app:", Ok((7, 8))),
+            ("", (0, 0, "/")),
+            ("app", (7, 8, "/home")),
+            ("7", (7, 8, "/home")),
+            ("1234", (1234, 0, "/")),
+            ("app:staff", (7, 50, "/home")),
+            ("1:2", (1, 2, "/")),
+            ("app:", (7, 8, "/home")),
         ] {
-            assert_eq!(user_find(dir.path(), user), expect, "{user}");
+            let found = user_find(dir.path(), user).unwrap();
+            assert_eq!((found.uid, found.gid, found.home.as_str()), expect, "{user}");
         }
         for bad in ["nobody", "app:nobody", "-1", "99999999999"] {
             assert!(user_find(dir.path(), bad).is_err(), "{bad}");

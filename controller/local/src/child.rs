@@ -22,7 +22,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::config::LocalConfig;
+use crate::container::{Container, Handle, Inside};
 use crate::group;
+use crate::image::ImageRelease;
 use crate::journal::{Journal, LINE_BYTES_MAX};
 use crate::limits::Limits;
 use crate::record::{MARK, RecordGuard, Records};
@@ -57,19 +59,27 @@ pub(crate) struct Launch<'a> {
     pub(crate) config: &'a LocalConfig,
     pub(crate) records: &'a Records,
     pub(crate) app: AppId,
-    /// A line for the shell.
-    pub(crate) command: &'a str,
+    pub(crate) what: What<'a>,
     pub(crate) env: &'a BTreeMap<String, SecretText>,
-    pub(crate) manifest: &'a SlugManifest,
     pub(crate) work: &'a WorkDir,
     pub(crate) port: Option<u16>,
     pub(crate) memory: Option<Limit>,
     pub(crate) cpu: Option<Limit>,
 }
 
+/// What is run.
+pub(crate) enum What<'a> {
+    /// A line for the machine's shell, in a slug.
+    Slug { command: &'a str, manifest: &'a SlugManifest },
+    /// Program and arguments, in a container.
+    Image { args: &'a [String], image: &'a ImageRelease },
+}
+
 /// A running process that leads its own group.
 pub(crate) struct Running {
     child: Child,
+    /// The container that the process is in front of.
+    container: Option<Container>,
     /// Its id, which is that of its group.
     pub(crate) pid: i32,
     _record: RecordGuard,
@@ -78,19 +88,30 @@ pub(crate) struct Running {
 
 /// What a process sees: nothing of the platform's own environment.
 pub(crate) fn environment(launch: &Launch<'_>) -> BTreeMap<String, String> {
-    let home = launch.work.app().to_string_lossy().into_owned();
-    let mut env = BTreeMap::from([
-        ("LANG".to_owned(), "C.UTF-8".to_owned()),
-        ("TMPDIR".to_owned(), launch.work.tmp().to_string_lossy().into_owned()),
-    ]);
-    env.extend(launch.manifest.env_for(&home));
     // Handed to the process that it is meant for.
-    env.extend(launch.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())));
-    let base = env.get("PATH").map_or(launch.config.path.as_str(), String::as_str);
-    let path = launch.manifest.path_for(&home, base);
-    env.insert("PATH".to_owned(), path);
-    env.insert("HOME".to_owned(), home);
-    env.extend(launch.config.env.clone());
+    let own = launch.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
+    let mut env = match launch.what {
+        What::Image { image, .. } => {
+            let mut env = image.environment();
+            env.extend(own);
+            env
+        }
+        What::Slug { manifest, .. } => {
+            let home = launch.work.app().to_string_lossy().into_owned();
+            let mut env = BTreeMap::from([
+                ("LANG".to_owned(), "C.UTF-8".to_owned()),
+                ("TMPDIR".to_owned(), launch.work.tmp().to_string_lossy().into_owned()),
+            ]);
+            env.extend(manifest.env_for(&home));
+            env.extend(own);
+            let base = env.get("PATH").map_or(launch.config.path.as_str(), String::as_str);
+            let path = manifest.path_for(&home, base);
+            env.insert("PATH".to_owned(), path);
+            env.insert("HOME".to_owned(), home);
+            env.extend(launch.config.env.clone());
+            env
+        }
+    };
     env.insert(MARK.to_owned(), launch.records.mark(launch.app));
     if let Some(port) = launch.port {
         env.insert("PORT".to_owned(), port.to_string());
@@ -100,7 +121,11 @@ pub(crate) fn environment(launch: &Launch<'_>) -> BTreeMap<String, String> {
 
 /// Starts a process. Both its outputs are one pipe, so that their order is kept.
 pub(crate) async fn start(launch: &Launch<'_>) -> io::Result<(Running, pipe::Receiver)> {
-    if launch.command.contains('\0') {
+    let has_nul = match &launch.what {
+        What::Slug { command, .. } => command.contains('\0'),
+        What::Image { args, .. } => args.iter().any(|arg| arg.contains('\0')),
+    };
+    if has_nul {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the command holds a NUL character"));
     }
     for (name, value) in launch.env {
@@ -110,18 +135,19 @@ pub(crate) async fn start(launch: &Launch<'_>) -> io::Result<(Running, pipe::Rec
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
     }
-    let limits = Limits::prepare(launch.config.cgroup.as_deref(), launch.memory, launch.cpu)?;
+    let (mut command, container, limits) = match &launch.what {
+        What::Slug { command, .. } => {
+            let limits = Limits::prepare(launch.config.cgroup.as_deref(), launch.memory, launch.cpu)?;
+            (shell(launch, command, &limits), None, limits)
+        }
+        What::Image { args, image } => {
+            let (container, command) = contained(launch, args, image)?;
+            (command, Some(container), Limits::default())
+        }
+    };
     let (reader, writer) = io::pipe()?;
     let output = pipe::Receiver::from_owned_fd(reader.into())?;
-    let shell = if Path::new(BASH).exists() { BASH } else { SH };
-    let child = Command::new(shell)
-        .args(["-c", LAUNCHER, shell, launch.command])
-        .arg(launch.config.open_files.to_string())
-        .arg(limits.data_kib.map(|kib| kib.to_string()).unwrap_or_default())
-        .arg(limits.cgroup_procs())
-        .env_clear()
-        .envs(environment(launch))
-        .current_dir(launch.work.app())
+    let child = command
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
         .stderr(writer)
@@ -132,7 +158,7 @@ pub(crate) async fn start(launch: &Launch<'_>) -> io::Result<(Running, pipe::Rec
     let (records, app) = (launch.records.clone(), launch.app);
     let record = tokio::task::spawn_blocking(move || records.write(app, pid)).await.map_err(io::Error::other)?;
     match record {
-        Ok(record) => Ok((Running { child, pid, _record: record, _limits: limits }, output)),
+        Ok(record) => Ok((Running { child, container, pid, _record: record, _limits: limits }, output)),
         Err(error) => {
             group::signal(pid, Signal::KILL);
             Err(error)
@@ -140,11 +166,63 @@ pub(crate) async fn start(launch: &Launch<'_>) -> io::Result<(Running, pipe::Rec
     }
 }
 
+/// The app's own shell, with the app's own line.
+fn shell(launch: &Launch<'_>, line: &str, limits: &Limits) -> Command {
+    let shell = if Path::new(BASH).exists() { BASH } else { SH };
+    let mut command = Command::new(shell);
+    command
+        .args(["-c", LAUNCHER, shell, line])
+        .arg(launch.config.open_files.to_string())
+        .arg(limits.data_kib.map(|kib| kib.to_string()).unwrap_or_default())
+        .arg(limits.cgroup_procs())
+        .env_clear()
+        .envs(environment(launch))
+        .current_dir(launch.work.app());
+    command
+}
+
+/// The runtime in front of a container.
+fn contained(launch: &Launch<'_>, args: &[String], image: &ImageRelease) -> io::Result<(Container, Command)> {
+    let env = environment(launch);
+    let inside = Inside {
+        rootfs: &launch.work.app(),
+        args,
+        env: &env,
+        working_dir: &image.setup.working_dir,
+        user: (image.user.uid, image.user.gid),
+        memory: launch.memory,
+        cpu: launch.cpu,
+        open_files: launch.config.open_files,
+    };
+    let id = format!("slipway-{}", uuid::Uuid::new_v4().simple());
+    let bundle = launch.work.tmp().join(&id);
+    let (container, mut command) = image.runtime.prepare(id, bundle, &inside)?;
+    // The runtime is a part of the platform and has its environment; what the container sees is in its configuration.
+    // By the mark the runtime is found after a crash.
+    command.env(MARK, launch.records.mark(launch.app)).current_dir("/");
+    if image.runtime.passes_environment() {
+        command.envs(env.into_iter().filter(|(name, _)| name != "PATH" && name != "HOME"));
+    }
+    Ok((container, command))
+}
+
 impl Running {
+    /// The container, for commands beside the process.
+    pub(crate) fn container(&self) -> Option<&Handle> {
+        self.container.as_ref().map(Container::handle)
+    }
+
+    async fn delete(&mut self) {
+        if let Some(container) = &mut self.container {
+            container.delete().await;
+        }
+    }
+
     /// Waits for the end of the process, then ends what is left of its group.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         group::signal(self.pid, Signal::KILL);
+        self.delete().await;
         status
     }
 
@@ -162,6 +240,8 @@ impl Running {
             () = tokio::time::sleep_until(deadline) => {}
             () = hurry => {}
         }
+        // The container first: its runtime ends with it.
+        self.delete().await;
         group::signal(self.pid, Signal::KILL);
         self.child.wait().await
     }
@@ -276,14 +356,26 @@ impl Lines {
     }
 }
 
+/// Where a process is.
+pub(crate) enum Place<'a> {
+    /// On this machine, with this environment and working directory.
+    Machine { env: &'a BTreeMap<String, String>, dir: PathBuf },
+    /// In a container.
+    Container(&'a Handle),
+}
+
 /// A program run beside a process for a health check, in its environment. `true` when it ended with 0.
-pub(crate) async fn exec_check(command: &[String], env: &BTreeMap<String, String>, dir: PathBuf) -> bool {
+pub(crate) async fn exec_check(command: &[String], place: &Place<'_>) -> bool {
     let Some((program, arguments)) = command.split_first() else { return false };
-    let spawned = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(env)
-        .current_dir(dir)
+    let mut check = match place {
+        Place::Machine { env, dir } => {
+            let mut check = Command::new(program);
+            check.args(arguments).env_clear().envs(*env).current_dir(dir);
+            check
+        }
+        Place::Container(container) => container.exec(command),
+    };
+    let spawned = check
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

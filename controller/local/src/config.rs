@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use slipway_image::FetchSettings;
 use slipway_slug::SlugStore;
 
 /// Settings of a [`crate::LocalEngine`].
@@ -14,6 +15,8 @@ pub struct LocalConfig {
     pub data: PathBuf,
     /// Where slugs come from.
     pub slugs: SlugStore,
+    /// How images are fetched. Default: from public registries only.
+    pub fetch: FetchSettings,
     /// Address at which apps listen and are reached. Default 127.0.0.1.
     pub listen: IpAddr,
     /// `PATH` of apps that set none; the slug's own directories come in front. Default the usual system directories.
@@ -52,6 +55,7 @@ impl LocalConfig {
         Self {
             data: data.into(),
             slugs,
+            fetch: FetchSettings::default(),
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
             path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
             env: BTreeMap::new(),

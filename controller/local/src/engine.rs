@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName, ReleaseVersion};
 use slipway_engine::route::RouteTable;
-use slipway_engine::{AppSpec, AppStatus, Artifact, Engine, EngineError, LogSink, RunOutcome, RunSpec};
+use slipway_engine::{AppSpec, AppStatus, Artifact, Engine, EngineError, LogSink, RegistryLogin, RunOutcome, RunSpec};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +25,7 @@ use crate::app::release::{digest_of, slug_error, unavailable};
 use crate::app::supervisor::{Order, Supervisor};
 use crate::cgroup;
 use crate::config::LocalConfig;
+use crate::image::Images;
 use crate::journal::{Journals, Sink, wants};
 use crate::port::Ports;
 use crate::record::Records;
@@ -105,7 +106,7 @@ impl LocalEngine {
     /// [`LocalError`] when the directory cannot be used.
     pub async fn start(mut config: LocalConfig) -> Result<Arc<Self>, LocalError> {
         let data = |source| LocalError::Data { source };
-        let (config, records) = tokio::task::spawn_blocking(move || {
+        let (config, records, images) = tokio::task::spawn_blocking(move || {
             make_dir(&config.data)?;
             config.data = fs::canonicalize(&config.data)?;
             if config.cgroup.is_none() {
@@ -114,11 +115,15 @@ impl LocalEngine {
             let records = Records::open(&config.data)?;
             clear_copies(&config.data.join("apps"))?;
             make_dir(&config.data.join("logs"))?;
-            Ok((config, records))
+            let images = Images::open(&config.data, &config.path, config.fetch.clone())?;
+            Ok((config, records, images))
         })
         .await
         .map_err(|error| data(io::Error::other(error)))?
         .map_err(data)?;
+        if let Some(runtime) = images.runtime() {
+            runtime.clear().await;
+        }
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -134,8 +139,17 @@ impl LocalEngine {
         let usage = Arc::new(Usage::default());
         let ending = CancellationToken::new();
         tokio::spawn(Arc::clone(&usage).watch(config.usage_interval, ending.clone()));
-        let shared =
-            Arc::new(Shared { config, records, ports, journals, registry: Registry::new(), usage, http, changes });
+        let shared = Arc::new(Shared {
+            config,
+            records,
+            ports,
+            journals,
+            registry: Registry::new(),
+            usage,
+            images,
+            http,
+            changes,
+        });
         Ok(Arc::new(Self { shared, apps: Mutex::default(), sink, runs: TaskTracker::new(), ending }))
     }
 
@@ -391,6 +405,9 @@ impl Engine for LocalEngine {
     }
 
     async fn artifact_check(&self, artifact: &Artifact) -> Result<(), EngineError> {
+        if let Artifact::Image { reference } = artifact {
+            return self.shared.images.check(reference);
+        }
         let digest = digest_of(artifact)?;
         let slugs = self.shared.config.slugs.clone();
         let checked = tokio::task::spawn_blocking(move || {
@@ -400,7 +417,22 @@ impl Engine for LocalEngine {
         checked.await.map_err(|error| unavailable("the slug cannot be read", &error))?.map(drop).map_err(slug_error)
     }
 
+    async fn artifact_pin(
+        &self,
+        artifact: &Artifact,
+        registry: Option<&RegistryLogin>,
+    ) -> Result<Artifact, EngineError> {
+        match artifact {
+            Artifact::Slug { .. } => Ok(artifact.clone()),
+            Artifact::Image { reference } => {
+                let reference = self.shared.images.pin(reference, registry).await?;
+                Ok(Artifact::Image { reference })
+            }
+        }
+    }
+
     async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError> {
+        self.shared.images.retain(keep, SLUG_MIN_AGE).await?;
         let keep: HashSet<_> = keep.iter().filter_map(|artifact| digest_of(artifact).ok()).collect();
         let slugs = self.shared.config.slugs.clone();
         let retained = tokio::task::spawn_blocking(move || slugs.retain(&keep, SLUG_MIN_AGE));

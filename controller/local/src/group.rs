@@ -13,6 +13,8 @@ use tokio::time::Instant;
 pub(crate) struct Stat {
     /// `Z` for one that ended and was not waited for.
     pub(crate) state: u8,
+    /// The process that started it.
+    pub(crate) parent: i32,
     /// Its process group.
     pub(crate) group: i32,
     /// When it was started, in clock ticks since boot: with the pid it names a process for good.
@@ -43,6 +45,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let used = [11, 12, 13, 14].into_iter().try_fold(0_u64, |sum, field| Some(sum.saturating_add(ticks(field)?)))?;
     Some(Stat {
         state: fields.first()?.bytes().next()?,
+        parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
         used,
@@ -55,19 +58,24 @@ fn pids() -> Vec<i32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The processor time of every process group whose leader is there. Blocks.
+/// The processor time of every process group whose leader is there, with that of the groups that descend from it: what
+/// is in a container is in a group of its own. Blocks.
 pub(crate) fn ticks() -> HashMap<i32, Ticks> {
+    let stats: HashMap<i32, Stat> = pids().into_iter().filter_map(|pid| Some((pid, stat(pid)?))).collect();
     let mut groups: HashMap<i32, Ticks> = HashMap::new();
-    let mut led = HashSet::new();
-    for (pid, stat) in pids().into_iter().filter_map(|pid| Some((pid, stat(pid)?))) {
-        let group = groups.entry(stat.group).or_default();
-        group.used = group.used.saturating_add(stat.used);
-        if pid == stat.group {
-            group.start = stat.start;
-            led.insert(pid);
+    for stat in stats.values() {
+        let mut at = *stat;
+        let mut seen = HashSet::new();
+        // Up to the first process; a table that changes while it is read must not lead in circles.
+        while seen.insert(at.group) {
+            let Some(leader) = stats.get(&at.group) else { break };
+            let group = groups.entry(at.group).or_default();
+            group.used = group.used.saturating_add(stat.used);
+            group.start = leader.start;
+            let Some(parent) = stats.get(&leader.parent) else { break };
+            at = *parent;
         }
     }
-    groups.retain(|group, _| led.contains(group));
     groups
 }
 
@@ -137,7 +145,7 @@ mod tests {
     fn stat_lines_with_odd_names_are_read() {
         let tail = "S 1 42 42 0 -1 4194560 1 0 0 0 7 20 300 4000 20 0 1 0 777 1 1 0";
         for name in ["sh", "a b", "a) Z 1 2 (", "((", ""] {
-            let expect = Stat { state: b'S', group: 42, start: 777, used: 4327 };
+            let expect = Stat { state: b'S', parent: 1, group: 42, start: 777, used: 4327 };
             assert_eq!(parse_stat(&format!("9 ({name}) {tail}")), Some(expect), "{name}");
         }
         for bad in ["", "1 (sh", "1 (sh) S", "1 (sh) S 1 x"] {

@@ -1,11 +1,13 @@
 //! The engine for one machine: supervised processes, log files, health checks.
 //!
-//! Implements [`slipway_engine::Engine`] with nothing but child processes of this one: no container engine, no root.
+//! Implements [`slipway_engine::Engine`] with nothing but child processes of this one: no container engine, no root. Only
+//! apps that come as images need a container runtime, `crun`, `runc` or `podman`.
 //! The only crate that starts processes of apps. What is desired lives with the caller and is applied anew after every
 //! start; on disk are only logs, private copies of slugs, and records by which strays are found after a crash.
 //!
 //! - [`engine`]: the port itself, one supervisor per app behind it.
 //! - `app`: the supervisor (what should run), its members (one process each, restarted for ever), their checks.
+//! - `image`, `container`: releases that come as images, and the runtime in front of their processes.
 //! - `child`, `group`, `limits`, `cgroup`, `port`, `workdir`: one operating-system process and what it stands on.
 //! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`: use of the processor.
 //!
@@ -18,8 +20,10 @@ mod app;
 mod cgroup;
 mod child;
 pub mod config;
+mod container;
 pub mod engine;
 mod group;
+mod image;
 mod journal;
 mod limits;
 mod oneoff;
@@ -31,3 +35,4 @@ mod workdir;
 
 pub use config::LocalConfig;
 pub use engine::{LocalEngine, LocalError};
+pub use slipway_image::FetchSettings;

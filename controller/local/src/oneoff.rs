@@ -10,9 +10,9 @@ use std::os::unix::process::ExitStatusExt;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::release::{prepare, unavailable};
+use crate::app::release::{Contents, Wanted, prepare, unavailable};
 use crate::app::{Shared, suffix};
-use crate::child::{self, Launch};
+use crate::child::{self, Launch, What};
 
 /// Added to output that was cut.
 const CUT_NOTE: &str = "\n[output cut]\n";
@@ -28,20 +28,30 @@ pub(crate) async fn run(
     let gone =
         || EngineError::Unavailable { public: "the process was ended".to_owned(), context: "canceled".to_owned() };
     let dir = shared.app_dir(spec.app).join(format!("run-{}", suffix()));
+    let wanted = Wanted { app: spec.app, artifact: &spec.artifact, registry: spec.registry.as_ref() };
     let prepared = tokio::select! {
-        prepared = prepare(&shared.config.slugs, &spec.artifact, dir) => prepared?,
+        prepared = prepare(&shared, wanted, dir) => prepared?,
         () = canceled.cancelled() => return Err(gone()),
     };
     let journal = shared.journals.of(spec.app).ok_or_else(|| EngineError::Missing(format!("app {}", spec.name)))?;
-    // A type of the Procfile may stand for its command, as on the command lines of old clients.
-    let command = prepared.manifest.processes.get(spec.command.trim()).unwrap_or(&spec.command);
+    let args;
+    let what = match &prepared.contents {
+        Contents::Slug(manifest) => {
+            // A type of the Procfile may stand for its command, as on the command lines of old clients.
+            let command = manifest.processes.get(spec.command.trim()).unwrap_or(&spec.command);
+            What::Slug { command, manifest }
+        }
+        Contents::Image(image) => {
+            args = image.line_args(spec.kind, &spec.command).map_err(EngineError::Rejected)?;
+            What::Image { args: &args, image }
+        }
+    };
     let launch = Launch {
         config: &shared.config,
         records: &shared.records,
         app: spec.app,
-        command,
+        what,
         env: &spec.env,
-        manifest: &prepared.manifest,
         work: &prepared.work,
         port: None,
         memory: spec.memory,

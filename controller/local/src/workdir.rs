@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 /// Threads that copy one slug.
@@ -98,7 +98,21 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
 
 fn copy_files(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
     // The kernel shares the blocks where the file system can.
-    files.iter().try_for_each(|(source, target)| fs::copy(source, target).map(drop))
+    files.iter().try_for_each(|(source, target)| {
+        fs::copy(source, target)?;
+        copy_owner(source, target)
+    })
+}
+
+/// Files of an image belong to its own users, where the platform may give files away.
+fn copy_owner(source: &Path, target: &Path) -> io::Result<()> {
+    if rustix::process::geteuid().is_root() {
+        let meta = fs::symlink_metadata(source)?;
+        if (meta.uid(), meta.gid()) != (0, 0) {
+            lchown(target, Some(meta.uid()), Some(meta.gid()))?;
+        }
+    }
+    Ok(())
 }
 
 fn copy_shape(
@@ -108,6 +122,7 @@ fn copy_shape(
     files: &mut Vec<(PathBuf, PathBuf)>,
 ) -> io::Result<()> {
     make_dir(to)?;
+    copy_owner(from, to)?;
     dirs.push((to.to_owned(), fs::metadata(from)?.permissions()));
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -117,6 +132,7 @@ fn copy_shape(
             copy_shape(&source, &target, dirs, files)?;
         } else if kind.is_symlink() {
             symlink(fs::read_link(&source)?, &target)?;
+            copy_owner(&source, &target)?;
         } else {
             files.push((source, target));
         }

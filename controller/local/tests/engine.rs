@@ -8,6 +8,8 @@
 mod bed;
 #[path = "engine/crash.rs"]
 mod crash;
+#[path = "engine/image.rs"]
+mod image;
 #[path = "engine/log.rs"]
 mod log;
 #[path = "engine/rollout.rs"]

@@ -22,6 +22,7 @@ use slipway_store as store;
 use crate::audit::event;
 use crate::deploy_hook::release_record;
 use crate::engine_error::engine_error;
+use crate::reconcile::spec::registry_login;
 use crate::state::release_subject;
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Page, PageQuery, Service};
@@ -30,6 +31,8 @@ use crate::{Cx, Page, PageQuery, Service};
 pub(crate) const BUILD_LOG_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Longest commit hash.
 const SHA_MAX: usize = 40;
+/// Longest image reference with its digest.
+const PINNED_MAX: usize = 1024;
 /// Longest image reference.
 const IMAGE_MAX: usize = 1024;
 /// Longest command of a process type.
@@ -147,6 +150,29 @@ impl Service {
         Ok(Deployed { build: deployed.build, release })
     }
 
+    /// What an image's tag stands for now, by digest. `None` for a slug, and when the registry does not tell: then the
+    /// rollout does, with the reason.
+    async fn image_pin(&self, app: &App, artifact: &Artifact) -> Result<Option<String>> {
+        if matches!(artifact, Artifact::Slug { .. }) {
+            return Ok(None);
+        }
+        let mut db = self.read().await?;
+        let base = store::release_latest_good(&mut db, app.id).await.stored()?;
+        let config = match base {
+            Some(base) => store::config_by_id(&mut db, base.config).await.stored()?,
+            None => None,
+        };
+        drop(db);
+        let login = config.and_then(|config| registry_login(&config.registry));
+        match self.engine().artifact_pin(artifact, login.as_ref()).await {
+            Ok(pinned) => Ok(Some(pinned.to_string()).filter(|pinned| pinned.len() <= PINNED_MAX)),
+            Err(error) => {
+                self.app_log(app.id, format!("WARN the digest of {artifact} is not known: {error}"));
+                Ok(None)
+            }
+        }
+    }
+
     /// Records a build and a release of it.
     pub(crate) async fn build_release(&self, cx: &Cx, app: &App, new: NewBuild) -> Result<Deployed> {
         let (owner, _, _) = cx.user()?;
@@ -162,6 +188,7 @@ impl Service {
             }
         }
         let is_rejecting = self.config().is_missing_procfile_rejected && row.procfile.is_empty();
+        row.pinned = self.image_pin(app, &artifact).await?;
         let is_inheriting = !self.config().is_missing_procfile_type_removed && row.procfile.is_empty();
         let deployed = write!(self, |db| {
             let base = store::release_latest_good(db, app.id).await?;
@@ -331,6 +358,7 @@ fn build_check(
                 app: app.id,
                 owner,
                 image: image.to_owned(),
+                pinned: None,
                 sha: sha.to_owned(),
                 procfile,
                 dockerfile: new.dockerfile,

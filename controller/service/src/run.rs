@@ -41,7 +41,7 @@ impl Service {
         };
         drop(db);
         let current = current.ok_or_else(|| Error::Rejected(format!("{NO_BUILD} to run this command")))?;
-        let artifact = current.build.image.parse().map_err(Error::Rejected)?;
+        let artifact = current.build.artifact().parse().map_err(Error::Rejected)?;
         let suffix = name_suffix();
         let types = [ProcessType::run(), ProcessType::web()];
         let limit = |texts: &std::collections::BTreeMap<ProcessType, String>, parse: fn(&str) -> Option<Limit>| {

@@ -159,6 +159,7 @@ fn build_read(
         owner,
         owner_name: owner_name.clone(),
         image: image.to_owned(),
+        pinned: None,
         sha: sha.to_owned(),
         procfile,
         dockerfile: row.get("dockerfile").unwrap_or_default().to_owned(),

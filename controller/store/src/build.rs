@@ -25,6 +25,7 @@ struct BuildRow {
     dockerfile: String,
     stack: String,
     created: UtcMicros,
+    pinned: Option<String>,
 }
 
 impl BuildRow {
@@ -36,6 +37,7 @@ impl BuildRow {
             owner: row.parse("owner", &self.owner)?,
             owner_name: row.parse("owner_name", &self.owner_name)?,
             image: self.image,
+            pinned: self.pinned,
             sha: self.sha,
             procfile: row.json_map("procfile", &self.procfile)?,
             dockerfile: self.dockerfile,
@@ -52,6 +54,7 @@ pub struct NewBuild {
     pub app: AppId,
     pub owner: UserId,
     pub image: String,
+    pub pinned: Option<String>,
     pub sha: String,
     pub procfile: Procfile,
     pub dockerfile: String,
@@ -72,6 +75,7 @@ pub async fn build_insert(db: &mut Db, new: &NewBuild) -> Result<Build, StoreErr
         dockerfile: text(&new.dockerfile),
         stack: text(&new.stack),
         created: new.created.into(),
+        pinned: new.pinned.as_deref().map(text),
     };
     on!(db, |conn| diesel::insert_into(builds::table).values(&row).execute(conn).await)?;
     row.build()

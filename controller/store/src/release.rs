@@ -65,7 +65,7 @@ struct ImageRow {
 /// A release counts while fewer than so many of its app are newer, while it is pending, and while it is the last that
 /// succeeded.
 const IMAGES_IN_USE: &str = "\
-    SELECT DISTINCT builds.image AS image FROM builds JOIN ( \
+    SELECT DISTINCT COALESCE(builds.pinned, builds.image) AS image FROM builds JOIN ( \
         SELECT build, state, \
             ROW_NUMBER() OVER (PARTITION BY app ORDER BY version DESC) AS place, \
             ROW_NUMBER() OVER (PARTITION BY app, state ORDER BY version DESC) AS place_in_state \

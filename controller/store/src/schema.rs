@@ -89,6 +89,7 @@ diesel::table! {
         dockerfile -> Text,
         stack -> Text,
         created -> Timestamp,
+        pinned -> Nullable<Text>,
     }
 }
 

@@ -104,7 +104,7 @@ pub fn app(app: &App, host: String) -> wire::App {
 /// A build of the app named `app`.
 #[must_use]
 pub fn build(build: &Build, app: &str) -> wire::Build {
-    let Build { id, app: _, owner: _, owner_name, image, sha, procfile, dockerfile, stack, created } = build;
+    let Build { id, app: _, owner: _, owner_name, image, pinned: _, sha, procfile, dockerfile, stack, created } = build;
     wire::Build {
         uuid: id.to_string(),
         app: app.to_owned(),

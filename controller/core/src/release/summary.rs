@@ -149,6 +149,7 @@ mod tests {
             owner: UserId::generate(),
             owner_name: user("al"),
             image: "repo/image:1".to_owned(),
+            pinned: None,
             sha: sha.to_owned(),
             procfile: BTreeMap::new(),
             dockerfile: String::new(),

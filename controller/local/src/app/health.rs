@@ -1,15 +1,13 @@
 //! Health checks of one process.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use slipway_engine::spec::{Check, Probe, ProcessSpec};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::child::exec_check;
+use crate::child::{Place, exec_check};
 
 /// Time between two looks at a process that is coming up: short, since a deploy waits for it.
 const STARTING_PERIOD: Duration = Duration::from_millis(25);
@@ -23,8 +21,7 @@ pub(crate) struct Health<'a> {
     pub(crate) spec: &'a ProcessSpec,
     pub(crate) addr: SocketAddr,
     pub(crate) http: &'a reqwest::Client,
-    pub(crate) env: &'a BTreeMap<String, String>,
-    pub(crate) dir: PathBuf,
+    pub(crate) place: Place<'a>,
     /// Time for which a process without port and probe must run.
     pub(crate) settle: Duration,
 }
@@ -103,7 +100,7 @@ impl Health<'_> {
                 TcpStream::connect(self.addr).await.map(drop).map_err(|_| "its port is closed".to_owned())
             }
             Check::Exec { command } => {
-                let is_good = exec_check(command, self.env, self.dir.clone()).await;
+                let is_good = exec_check(command, &self.place).await;
                 is_good.then_some(()).ok_or_else(|| "the check command failed".to_owned())
             }
             Check::HttpGet { port: _, path, host, is_https, headers } => {

@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use super::health::Health;
-use super::release::Plan;
-use crate::child::{self, LastLines, Launch, Running};
+use super::release::{Contents, Plan};
+use crate::child::{self, LastLines, Launch, Place, Running, What};
 
 /// How urgently a member shall stop; grows only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,10 +215,23 @@ impl Member {
                 return failed(format!("cannot be started: {error}"));
             }
         };
-        let from_slug = prepared.manifest.processes.get(process.process_type.as_str());
-        let Some(command) = process.command.as_ref().or(from_slug) else {
-            let kind = &process.process_type;
-            return failed(format!("cannot be started: the app has no command for '{kind}'; add it to the Procfile"));
+        let (kind, line) = (&process.process_type, process.command.as_ref());
+        let args;
+        let what = match &prepared.contents {
+            Contents::Slug(manifest) => {
+                let Some(command) = line.or_else(|| manifest.processes.get(kind.as_str())) else {
+                    let reason = format!("the app has no command for '{kind}'; add it to the Procfile");
+                    return failed(format!("cannot be started: {reason}"));
+                };
+                What::Slug { command, manifest }
+            }
+            Contents::Image(image) => {
+                args = match image.process_args(self.plan.release.kind, kind, line.map(String::as_str)) {
+                    Ok(args) => args,
+                    Err(reason) => return failed(format!("cannot be started: {reason}")),
+                };
+                What::Image { args: &args, image }
+            }
         };
         let Some(journal) = shared.journals.of(self.app) else { return End::Stopped };
         let port = match shared.ports.take() {
@@ -229,9 +242,8 @@ impl Member {
             config: &shared.config,
             records: &shared.records,
             app: self.app,
-            command,
+            what,
             env: &self.plan.release.env,
-            manifest: &prepared.manifest,
             work: &prepared.work,
             port: Some(port.addr.port()),
             memory: process.memory,
@@ -250,14 +262,12 @@ impl Member {
         });
         let backend = Backend::new(port.addr, self.source.clone());
         let env = child::environment(&launch);
-        let health = Health {
-            spec: process,
-            addr: port.addr,
-            http: &shared.http,
-            env: &env,
-            dir: prepared.work.app(),
-            settle: shared.config.settle,
+        let container = running.container().cloned();
+        let place = match &container {
+            Some(container) => Place::Container(container),
+            None => Place::Machine { env: &env, dir: prepared.work.app() },
         };
+        let health = Health { spec: process, addr: port.addr, http: &shared.http, place, settle: shared.config.settle };
         let set_ready = |is_ready: bool| self.set(|state| state.ready = is_ready.then(|| Arc::clone(&backend)));
         let end = tokio::select! {
             status = running.wait() => {

@@ -12,6 +12,7 @@ use slipway_core::AppId;
 use tokio::sync::broadcast;
 
 use crate::config::LocalConfig;
+use crate::image::Images;
 use crate::journal::Journals;
 use crate::port::Ports;
 use crate::record::Records;
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) journals: Arc<Journals>,
     pub(crate) registry: Registry,
     pub(crate) usage: Arc<Usage>,
+    /// Images and what runs them.
+    pub(crate) images: Images,
     pub(crate) http: reqwest::Client,
     pub(crate) changes: broadcast::Sender<AppId>,
 }

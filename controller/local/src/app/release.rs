@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
 use slipway_core::{AppId, ReleaseVersion};
 use slipway_engine::EngineError;
-use slipway_engine::spec::{Artifact, ProcessSpec, ReleaseSpec};
-use slipway_slug::{Digest, SlugError, SlugManifest, SlugStore};
+use slipway_engine::spec::{Artifact, ProcessSpec, RegistryLogin, ReleaseSpec};
+use slipway_slug::{Digest, SlugError, SlugManifest};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use super::Shared;
+use crate::image::ImageRelease;
 use crate::workdir::WorkDir;
 
 /// A release, as far as it decides what its processes are.
@@ -19,15 +21,34 @@ use crate::workdir::WorkDir;
 pub(crate) struct Release {
     pub(crate) version: ReleaseVersion,
     pub(crate) artifact: Artifact,
+    pub(crate) kind: BuildKind,
+    pub(crate) registry: Option<RegistryLogin>,
     pub(crate) env: BTreeMap<String, SecretText>,
     prepared: OnceCell<Arc<Prepared>>,
 }
 
-/// A slug ready to run.
+/// A release's files, ready to run.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) work: WorkDir,
-    pub(crate) manifest: SlugManifest,
+    pub(crate) contents: Contents,
+}
+
+/// What a release's files are.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    /// A slug, run by the machine's own shell.
+    Slug(SlugManifest),
+    /// An image, run in a container.
+    Image(ImageRelease),
+}
+
+/// Which files a process needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) app: AppId,
+    pub(crate) artifact: &'a Artifact,
+    pub(crate) registry: Option<&'a RegistryLogin>,
 }
 
 /// What decides what a process is; processes with equal plans may stand for each other.
@@ -49,20 +70,27 @@ impl Release {
         Self {
             version: spec.version,
             artifact: spec.artifact.clone(),
+            kind: spec.kind,
+            registry: spec.registry.clone(),
             env: spec.env.clone(),
             prepared: OnceCell::new(),
         }
     }
 
     pub(crate) fn is_of(&self, spec: &ReleaseSpec) -> bool {
-        self.version == spec.version && self.artifact == spec.artifact && self.env == spec.env
+        self.version == spec.version
+            && self.artifact == spec.artifact
+            && self.kind == spec.kind
+            && self.registry == spec.registry
+            && self.env == spec.env
     }
 
     /// The private copy; the first caller makes it. A failure is tried anew by the next caller.
     pub(crate) async fn prepared(&self, shared: &Shared, app: AppId) -> Result<Arc<Prepared>, EngineError> {
         let make = || async {
             let dir = shared.app_dir(app).join(format!("{}-{}", self.version, super::suffix()));
-            prepare(&shared.config.slugs, &self.artifact, dir).await.map(Arc::new)
+            let wanted = Wanted { app, artifact: &self.artifact, registry: self.registry.as_ref() };
+            prepare(shared, wanted, dir).await.map(Arc::new)
         };
         self.prepared.get_or_try_init(make).await.cloned()
     }
@@ -74,9 +102,7 @@ pub(crate) fn digest_of(artifact: &Artifact) -> Result<Digest, EngineError> {
         Artifact::Slug { digest } => digest
             .parse()
             .map_err(|_| EngineError::Rejected(format!("'slug@sha256:{digest}' is not the name of a slug"))),
-        Artifact::Image { reference } => Err(EngineError::Rejected(format!(
-            "the image '{reference}' cannot run here: this engine runs apps as processes, from slugs only; push the source with git, so that a slug is built from it"
-        ))),
+        Artifact::Image { reference } => Err(EngineError::Rejected(format!("'{reference}' is an image, not a slug"))),
     }
 }
 
@@ -101,15 +127,19 @@ pub(crate) fn unavailable(public: &str, error: &dyn std::error::Error) -> Engine
     EngineError::Unavailable { public: public.to_owned(), context }
 }
 
-/// Copies the slug that `artifact` names to `dir`.
-pub(crate) async fn prepare(slugs: &SlugStore, artifact: &Artifact, dir: PathBuf) -> Result<Prepared, EngineError> {
-    let digest = digest_of(artifact)?;
-    let slugs = slugs.clone();
+/// Copies the slug or image that is wanted to `dir`.
+pub(crate) async fn prepare(shared: &Shared, wanted: Wanted<'_>, dir: PathBuf) -> Result<Prepared, EngineError> {
+    if let Artifact::Image { reference } = wanted.artifact {
+        let (work, image) = crate::image::prepare(shared, wanted, reference, dir).await?;
+        return Ok(Prepared { work, contents: Contents::Image(image) });
+    }
+    let digest = digest_of(wanted.artifact)?;
+    let slugs = shared.config.slugs.clone();
     let made = tokio::task::spawn_blocking(move || {
         let manifest = slugs.manifest(&digest).map_err(slug_error)?;
         let tree = slugs.path(&digest).map_err(slug_error)?;
         let work = WorkDir::create(dir, &tree).map_err(|error| unavailable("the slug cannot be unpacked", &error))?;
-        Ok(Prepared { work, manifest })
+        Ok(Prepared { work, contents: Contents::Slug(manifest) })
     });
     made.await.map_err(|error| unavailable("the slug cannot be unpacked", &error))?
 }

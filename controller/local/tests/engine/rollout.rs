@@ -241,9 +241,6 @@ async fn probes_decide_about_readiness_and_restarts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_run_here_is_refused_with_what_to_do() {
     let bed = Bed::new().await;
-    let image = Artifact::Image { reference: "nginx:1".to_owned() };
-    let Err(EngineError::Rejected(reason)) = bed.engine.artifact_check(&image).await else { panic!("not refused") };
-    assert!(reason.contains("nginx:1") && reason.contains("push the source with git"), "{reason}");
     let unknown = Artifact::Slug { digest: "00".repeat(32) };
     assert!(matches!(bed.engine.artifact_check(&unknown).await, Err(EngineError::Missing(_))));
     let slug = bed.slug(&[("a", "")]);

@@ -103,7 +103,7 @@ fn release_spec(
     Ok(ReleaseSpec {
         version: release.version,
         summary: release.summary.clone(),
-        artifact: build.image.parse::<Artifact>()?,
+        artifact: build.artifact().parse::<Artifact>()?,
         kind: build.kind(),
         registry: registry_login(&config.registry),
         placement: config.tags.clone(),
@@ -206,6 +206,7 @@ mod tests {
             owner,
             owner_name: name.clone(),
             image: format!("slug@sha256:{}", "0a".repeat(32)),
+            pinned: None,
             sha: "abcdef12".to_owned(),
             procfile: [(process("web"), "serve".to_owned()), (process("worker"), "work".to_owned())].into(),
             dockerfile: String::new(),

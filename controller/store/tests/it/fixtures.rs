@@ -67,6 +67,7 @@ pub async fn build(db: &mut Db, app: &App, image: &str, seconds: i64) -> Build {
         app: app.id,
         owner: app.owner,
         image: image.to_owned(),
+        pinned: None,
         sha: "0123abcd".to_owned(),
         procfile: BTreeMap::from([("web".parse().unwrap(), "run\0me".to_owned())]),
         dockerfile: String::new(),

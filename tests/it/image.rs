@@ -1,0 +1,90 @@
+//! Image deploys: `slipway pull` and what comes after, with a registry in this process and this machine's runtime.
+
+use std::time::Duration;
+
+use serde_json::json;
+use slipway_image::testing::{TestRegistry, layer};
+use slipway_tests::{Platform, eventually};
+
+/// An image that serves `text` on its port, and exits on SIGTERM.
+fn image(registry: &TestRegistry, tag: &str, text: &str) -> String {
+    let program = ["/usr/bin/busybox", "/bin/busybox"].iter().find_map(|path| std::fs::read(path).ok());
+    let Some(program) = program else { panic!("busybox is missing: install the package busybox-static") };
+    let serve = "#!/bin/busybox sh\ntrap 'exit 0' TERM\nbusybox httpd -f -p 127.0.0.1:$PORT -h /srv & wait $!\n";
+    let layers = [
+        layer(&[("bin/busybox", 0o755, &program), ("serve", 0o755, serve.as_bytes())]),
+        layer(&[("srv/index.html", 0o644, text.as_bytes())]),
+        link("bin/sh", "busybox"),
+    ];
+    registry.image("team/site", tag, &layers, &json!({"Entrypoint": ["/serve"], "Env": ["FROM=image"]}));
+    format!("{}/team/site:{tag}", registry.host())
+}
+
+fn link(name: &str, target: &str) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    builder.append_link(&mut header, name, target).unwrap();
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn an_image_is_pulled_scaled_configured_and_rolled_back() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let registry = runtime.block_on(TestRegistry::start());
+    let mut platform = Platform::start_with(&[], &[("SLIPWAY_ALLOW_PRIVATE_ADDRESSES", "1")]);
+    let user = platform.user("ada");
+    user.cli(&["create", "site", "--no-remote"]).ok();
+    let first = image(&registry, "v1", "first");
+    user.cli(&["pull", &first, "-a", "site"]).ok();
+    platform.answers("site", "first");
+    user.cli(&["ps:list", "-a", "site"]).ok().says("site-cmd-v2-").says("up (v2)");
+    user.cli(&["run", "-a", "site", "--", "echo $FROM $DRYCC_APP; exit 3"]).says("image site");
+    user.cli(&["releases", "-a", "site"]).ok().says(&format!("ada deployed {first}"));
+
+    // The tag moves on; the build does not, in whatever release it is and whatever happens to the platform.
+    image(&registry, "v1", "moved");
+    user.cli(&["config:set", "-a", "site", "A=1"]).ok();
+    platform.answers("site", "first");
+    platform.kill();
+    platform.launch();
+    platform.answers("site", "first");
+    user.cli(&["pull", &first, "-a", "site"]).ok();
+    platform.answers("site", "moved");
+    user.cli(&["releases:rollback", "v3", "-a", "site"]).ok();
+    eventually("the rollback serves", Duration::from_secs(10), || {
+        platform.get("site", "/").body.contains("first").then_some(())
+    });
+
+    registry.protect("bob", "geheim");
+    let second = image(&registry, "v2", "second");
+    let refused = user.cli(&["pull", &second, "-a", "site"]).fails().says("credentials").never_says("geheim");
+    assert!(refused.code != 0);
+    platform.answers("site", "first");
+    // Upstream wants it said for private registries; on one machine each process gets a port of its own all the same.
+    user.cli(&["config:set", "-a", "site", "PORT=8080"]).ok();
+    user.cli(&["registry:set", "-a", "site", "username=bob", "password=geheim"]).ok();
+    user.cli(&["pull", &second, "-a", "site"]).ok();
+    platform.answers("site", "second");
+    assert!(!platform.log().contains("geheim"));
+
+    user.cli(&["pull", "Not/An Image", "-a", "site"]).fails();
+    user.cli(&["destroy", "-a", "site", "--confirm=site"]).ok();
+    let containers = platform.data().join("engine/containers");
+    eventually("no container is left", Duration::from_secs(10), || {
+        (std::fs::read_dir(&containers).unwrap().count() == 0).then_some(())
+    });
+}
+
+#[test]
+fn private_registries_are_refused_unless_allowed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let registry = runtime.block_on(TestRegistry::start());
+    let image = image(&registry, "v1", "first");
+    let platform = Platform::start();
+    let user = platform.user("ada");
+    user.cli(&["create", "site", "--no-remote"]).ok();
+    user.cli(&["pull", &image, "-a", "site"]).fails().says("SLIPWAY_ALLOW_PRIVATE_ADDRESSES=1");
+    assert!(registry.asked().is_empty());
+}
