@@ -189,7 +189,7 @@ impl Service {
 }
 
 /// Completes a name with exactly two hyphens, as old clients cut it.
-fn name_complete(app: &App, name: &str) -> String {
+pub(crate) fn name_complete(app: &App, name: &str) -> String {
     let is_whole = name.starts_with(&format!("{}-", app.name)) && name.matches('-').count() > 2;
     if !is_whole && name.matches('-').count() == 2 { format!("{}-{name}", app.name) } else { name.to_owned() }
 }

@@ -5,10 +5,12 @@ use slipway_core::authz::AppAction;
 use slipway_core::limit::{Limit, cpu_parse, memory_parse};
 use slipway_core::release::rollback::NO_BUILD;
 use slipway_core::{Error, ProcessType, Result};
-use slipway_engine::{EngineError, RunOutcome, RunSpec};
+use slipway_engine::{Attach, EngineError, ExecSpec, RunOutcome, RunSpec, Session};
 use slipway_store as store;
 
 use crate::audit::{app_subject, event};
+use crate::engine_error::engine_error;
+use crate::pod::name_complete;
 use crate::reconcile::spec::{environment, registry_login};
 use crate::state::deployable;
 use crate::stored::{Fail, Stored, write};
@@ -25,6 +27,53 @@ impl Service {
     /// # Errors
     /// `Rejected` without command or build; `Unavailable` when it cannot be run or takes too long.
     pub async fn app_run(&self, cx: &Cx, app: &str, command: Option<&str>) -> Result<RunOutcome> {
+        let (spec, pod) = self.run_begin(cx, app, command).await?;
+        self.engine().run(spec).await.map_err(|error| run_error(&pod, error))
+    }
+
+    /// Runs a command in the app's current release that somebody talks to. Dropping the session ends it.
+    ///
+    /// # Errors
+    /// As `app_run`; `Unavailable`, too, where the engine has no interactive processes.
+    pub async fn app_run_session(&self, cx: &Cx, app: &str, command: Option<&str>, attach: Attach) -> Result<Session> {
+        let (spec, pod) = self.run_begin(cx, app, command).await?;
+        self.engine().run_session(spec, attach).await.map_err(|error| run_error(&pod, error))
+    }
+
+    /// Runs a command inside of a process of the app that somebody talks to.
+    ///
+    /// # Errors
+    /// `Missing` when there is no such process, `Rejected` when the command is empty or the process takes none.
+    pub async fn pod_exec_session(
+        &self,
+        cx: &Cx,
+        app: &str,
+        pod: &str,
+        command: Vec<String>,
+        attach: Attach,
+    ) -> Result<Session> {
+        let app = self.app_for(cx, app, AppAction::Use).await?;
+        let (_, user, _) = cx.user()?;
+        let length: usize = command.iter().map(|word| word.len() + 1).sum();
+        if command.first().is_none_or(String::is_empty) {
+            return Err(Error::Rejected("command is a required field".to_owned()));
+        }
+        if length > COMMAND_MAX || command.iter().any(|word| word.contains('\0')) {
+            return Err(Error::Rejected(format!("command holds NUL or is longer than {COMMAND_MAX} bytes")));
+        }
+        let pod = name_complete(&app, pod);
+        write!(self, |db| {
+            let after = json!({"pod": pod, "command": command});
+            store::event_insert(db, &event(cx, "exec", app_subject(&app), Value::Null, after)).await?;
+            Ok::<_, Fail>(())
+        })?;
+        self.app_log(app.id, format!("INFO {user} runs '{}' in {pod}", command.join(" ")));
+        let spec = ExecSpec { app: app.id, name: app.name.clone(), pod, command, attach };
+        self.engine().exec_session(spec).await.map_err(engine_error)
+    }
+
+    /// Authorises and records a one-off process; gives what to run, and its name for the user.
+    async fn run_begin(&self, cx: &Cx, app: &str, command: Option<&str>) -> Result<(RunSpec, String)> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
         let (_, user, _) = cx.user()?;
         let command = command
@@ -69,25 +118,30 @@ impl Service {
         })?;
         let pod = format!("{}-run-{suffix}", app.name);
         self.app_log(app.id, format!("INFO {user} on {pod} runs '{command}'"));
-        self.engine().run(spec).await.map_err(|error| match error {
-            EngineError::TimedOut(secs) => Error::Unavailable {
-                public: if secs % 60 == 0 {
-                    format!("Timed out ({} mins) while running", secs / 60)
-                } else {
-                    format!("Timed out ({secs} s) while running")
-                },
-                context: format!("{pod} ran out of its time"),
+        Ok((spec, pod))
+    }
+}
+
+/// An engine's error about a one-off process, for the user. Source: `drycc-v2.md` §2.2.
+fn run_error(pod: &str, error: EngineError) -> Error {
+    match error {
+        EngineError::TimedOut(secs) => Error::Unavailable {
+            public: if secs % 60 == 0 {
+                format!("Timed out ({} mins) while running", secs / 60)
+            } else {
+                format!("Timed out ({secs} s) while running")
             },
-            EngineError::Rejected(reason) => {
-                Error::Unavailable { public: format!("{pod} (run): {reason}"), context: reason }
-            }
-            EngineError::Missing(what) => {
-                Error::Unavailable { public: format!("{pod} (run): {what} does not exist"), context: what }
-            }
-            EngineError::Unavailable { public, context } => {
-                Error::Unavailable { public: format!("{pod} (run): {public}"), context }
-            }
-        })
+            context: format!("{pod} ran out of its time"),
+        },
+        EngineError::Rejected(reason) => {
+            Error::Unavailable { public: format!("{pod} (run): {reason}"), context: reason }
+        }
+        EngineError::Missing(what) => {
+            Error::Unavailable { public: format!("{pod} (run): {what} does not exist"), context: what }
+        }
+        EngineError::Unavailable { public, context } => {
+            Error::Unavailable { public: format!("{pod} (run): {public}"), context }
+        }
     }
 }
 
