@@ -13,6 +13,7 @@ pub mod ps;
 pub mod release;
 pub mod remote;
 pub mod runtime;
+pub mod session;
 pub mod setting;
 #[cfg(feature = "up")]
 pub mod up;
@@ -61,7 +62,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             AppCommand::Info => app::info(cx).await,
             AppCommand::Open => app::open(cx).await,
             AppCommand::Logs { lines, follow } => app::logs(cx, lines, follow).await,
-            AppCommand::Run { command } => app::run(cx, &command).await,
+            AppCommand::Run { interactive, tty, command } => app::run(cx, &command, interactive, tty).await,
             AppCommand::Destroy { confirm } => app::destroy(cx, confirm.as_deref()).await,
             AppCommand::Transfer { user } => app::transfer(cx, &user).await,
         },
@@ -120,6 +121,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         Command::Ps(command) => match command {
             PsCommand::List => ps::list(cx).await,
             PsCommand::Scale { types } => ps::scale(cx, &types).await,
+            PsCommand::Exec { pod, command } => ps::exec(cx, &pod, &command).await,
             PsCommand::Restart { target } => ps::restart(cx, target.as_deref()).await,
         },
         Command::Releases(command) => match command {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 use serde_json::Value;
-use slipway_client::{Answer, Client, segment};
+use slipway_client::{Answer, Client, ClientBuilder, Socket, segment};
 
 use crate::api::Api;
 use crate::args::Global;
@@ -45,6 +45,11 @@ impl Context {
     /// The controller, as the user who is logged in.
     pub fn api(&self) -> Result<Api> {
         api_as(&self.settings.session()?)
+    }
+
+    /// A WebSocket to the controller, as the user who is logged in.
+    pub async fn socket(&self, path: &str) -> Result<Socket> {
+        Ok(builder_as(&self.settings.session()?).http1_only().build()?.socket(path).await?)
     }
 
     /// The app that a command is about: the flag, else that of a git remote, else one named like the folder.
@@ -112,12 +117,14 @@ pub fn app_path(app: &str, rest: &str) -> String {
 
 /// The controller, as a given user.
 pub fn api_as(profile: &Profile) -> Result<Api> {
-    let client = Client::builder(&profile.controller)
+    Ok(Api::new(builder_as(profile).build()?))
+}
+
+fn builder_as(profile: &Profile) -> ClientBuilder {
+    Client::builder(&profile.controller)
         .user_agent(USER_AGENT)
         .ssl_verify(profile.ssl_verify)
         .token(profile.token.clone())
-        .build()?;
-    Ok(Api::new(client))
 }
 
 /// The controller, as nobody.

@@ -101,6 +101,7 @@ impl From<ClientError> for Error {
             }
             ClientError::Header(_)
             | ClientError::Setup { .. }
+            | ClientError::Closed(_)
             | ClientError::TooLong { .. }
             | ClientError::Decode { .. } => Self::new(chain(&error)),
         }

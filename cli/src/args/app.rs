@@ -38,6 +38,12 @@ pub enum AppCommand {
     },
     /// Run a command in a one-off process of the app
     Run {
+        /// Pass on what is typed, as it is typed
+        #[arg(short, long)]
+        interactive: bool,
+        /// Give it a terminal
+        #[arg(short, long)]
+        tty: bool,
         /// The command; one word is taken as a line for the app's shell, several as a command with its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<String>,

@@ -18,4 +18,12 @@ pub enum PsCommand {
         /// A process type or a process; without it, all
         target: Option<String>,
     },
+    /// Run a command inside of a process that is there, with a terminal if there is one here
+    Exec {
+        /// The process, as `ps` lists it
+        pod: String,
+        /// The command with its arguments
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
 }

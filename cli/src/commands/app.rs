@@ -3,10 +3,11 @@
 use std::process::{Command, Stdio};
 
 use futures::StreamExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use slipway_client::{Method, NO_BODY, StatusCode};
 use slipway_wire::drycc_v2::{App, Page, RunResult};
 
+use super::session::{self, Talk};
 use super::{heading, ps, remote};
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
@@ -136,10 +137,14 @@ pub async fn logs(cx: &Context, lines: Option<u32>, follow: bool) -> Result {
 }
 
 /// Runs a one-off process and ends with its exit code.
-pub async fn run(cx: &Context, command: &[String]) -> Result {
+pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal: bool) -> Result {
     let api = cx.api()?;
     let command = command_line(command);
     let path = app_path(&cx.app()?, "run");
+    if has_input || has_terminal {
+        let talk = Talk { has_input: has_input || has_terminal, has_terminal };
+        return session::talk(cx, &path, Value::String(command), talk).await;
+    }
     if !cx.is_json {
         print::note(format_args!("Running '{command}'..."));
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use slipway_client::{Answer, segment};
 use slipway_wire::drycc_v2::{Pod, Pods};
 
+use super::session::{self, Talk};
 use crate::api::Api;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
@@ -86,4 +87,10 @@ pub async fn restart(cx: &Context, target: Option<&str>) -> Result {
         let count = pods.len() as u64;
         show(&app, &Pods { results: pods, count })
     })
+}
+
+/// Runs a command inside of a process and ends with its exit code.
+pub async fn exec(cx: &Context, pod: &str, command: &[String]) -> Result {
+    let path = app_path(&cx.app()?, &format!("pods/{}/exec/", segment(pod)));
+    session::talk(cx, &path, json!(command), Talk::usual()).await
 }

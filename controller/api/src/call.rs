@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode, header};
+use poem::web::websocket::WebSocket;
 use poem::{Body, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -38,6 +39,8 @@ pub struct Call {
     pub url: String,
     /// The body.
     pub content: Content,
+    /// The WebSocket that the request asks for, if it does.
+    pub websocket: Option<Box<WebSocket>>,
 }
 
 /// A request's body, read whole.

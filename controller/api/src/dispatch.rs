@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::error::ReadBodyError;
+use poem::web::websocket::WebSocket;
 use poem::{Endpoint, Request, Response};
 use slipway_core::authz::Actor;
 use slipway_service::Cx;
@@ -59,6 +60,7 @@ impl Api {
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
         let in_flight = self.state.metrics.begin();
+        let websocket = crate::session::socket(&request).await.map(Box::new);
         let (head, body) = Head::new(request);
         let span = tracing::info_span!(
             "request",
@@ -67,7 +69,8 @@ impl Api {
             http.path = %head.path,
             operation = tracing::field::Empty,
         );
-        let (operation, mut response) = self.route(&head, body, &span).instrument(span.clone()).await;
+        let (operation, mut response) =
+            Box::pin(self.route(&head, body, websocket, &span)).instrument(span.clone()).await;
         decorate(&head, &mut response);
         if head.method == Method::HEAD {
             response = without_body(response).await;
@@ -83,7 +86,13 @@ impl Api {
     }
 
     /// The operation's id, for the metrics, and the answer without what every answer carries.
-    async fn route(&self, head: &Head, body: poem::Body, span: &tracing::Span) -> (&'static str, Response) {
+    async fn route(
+        &self,
+        head: &Head,
+        body: poem::Body,
+        websocket: Option<Box<WebSocket>>,
+        span: &tracing::Span,
+    ) -> (&'static str, Response) {
         if let Some(response) = cors::preflight(&head.method, &head.headers) {
             return ("cors_preflight", response);
         }
@@ -94,14 +103,14 @@ impl Api {
         let generation = route.or(group.routes.first()).map_or(Generation::DryccV2, |route| route.generation);
         let operation = route.map_or("unknown_method", |route| route.operation);
         span.record("operation", operation);
-        let answer = self.handle(head, body, group, route, params).await;
+        let answer = self.handle(head, (body, websocket), group, route, params).await;
         (operation, answer.unwrap_or_else(|failure| render(generation, &failure)))
     }
 
     async fn handle(
         &self,
         head: &Head,
-        body: poem::Body,
+        (body, websocket): (poem::Body, Option<Box<WebSocket>>),
         group: &Group,
         route: Option<&Route>,
         params: crate::path::Params,
@@ -131,6 +140,7 @@ impl Api {
             query: head.query.clone(),
             url: head.url(),
             content,
+            websocket,
         };
         let app = group.pattern.has_variable("app").then(|| (call.cx.clone(), call.param("app").to_owned()));
         match (run(route, call).await, app) {

@@ -18,6 +18,7 @@ pub mod page;
 pub mod path;
 pub mod route;
 pub mod serve;
+mod session;
 
 use slipway_service::Service;
 use tokio_util::sync::CancellationToken;

@@ -41,6 +41,9 @@ pub enum ClientError {
         /// Why.
         source: reqwest::Error,
     },
+    /// A WebSocket broke, or was none.
+    #[error("the connection was closed: {0}")]
+    Closed(String),
     /// The answer is longer than can be.
     #[error("the answer is longer than {limit_bytes} bytes")]
     TooLong {
@@ -69,6 +72,7 @@ impl ClientError {
             | Self::Setup { .. }
             | Self::Connect { .. }
             | Self::Transport { .. }
+            | Self::Closed(_)
             | Self::TooLong { .. }
             | Self::Decode { .. } => None,
         }

@@ -8,6 +8,7 @@
 mod error;
 pub mod hooks;
 mod path;
+mod socket;
 
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub use error::{ApiError, ClientError};
 pub use path::segment;
 pub use reqwest::header::HeaderMap;
 pub use reqwest::{Method, StatusCode};
+pub use socket::{Piece, Socket};
 
 /// The API version that this client was written for; sent by the server in `DRYCC_API_VERSION`.
 ///
@@ -44,6 +46,7 @@ pub struct ClientBuilder {
     headers: Vec<(String, SecretString)>,
     user_agent: String,
     is_ssl_verified: bool,
+    is_http1_only: bool,
     connect_timeout: Duration,
 }
 
@@ -73,6 +76,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn ssl_verify(mut self, is_verified: bool) -> Self {
         self.is_ssl_verified = is_verified;
+        self
+    }
+
+    /// Never speaks HTTP/2, over which there are no WebSockets.
+    #[must_use]
+    pub fn http1_only(mut self) -> Self {
+        self.is_http1_only = true;
         self
     }
 
@@ -113,6 +123,9 @@ impl ClientBuilder {
             .connect_timeout(self.connect_timeout)
             .tcp_nodelay(true)
             .tls_danger_accept_invalid_certs(!self.is_ssl_verified);
+        if self.is_http1_only {
+            http = http.http1_only();
+        }
         if path::is_loopback(&base) {
             // A proxy that the environment names cannot reach this machine's own loopback addresses.
             http = http.no_proxy();
@@ -176,6 +189,7 @@ impl Client {
             headers: Vec::new(),
             user_agent: concat!("slipway-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             is_ssl_verified: true,
+            is_http1_only: false,
             connect_timeout: CONNECT_TIMEOUT,
         }
     }

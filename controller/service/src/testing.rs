@@ -15,7 +15,8 @@ use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 use slipway_engine::status::Rollout;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Engine, EngineError, LogSink, PodState, PodStatus, RolloutState, RunOutcome, RunSpec,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, PodState, PodStatus, RolloutState,
+    RunOutcome, RunSpec, Session,
 };
 use tokio::sync::broadcast;
 
@@ -447,6 +448,20 @@ impl Engine for FakeEngine {
         }
     }
 
+    async fn run_session(&self, spec: RunSpec, attach: Attach) -> Result<Session, EngineError> {
+        let command = spec.command.clone();
+        self.state().run_specs.push(spec);
+        Ok(echo(command, attach))
+    }
+
+    async fn exec_session(&self, spec: ExecSpec) -> Result<Session, EngineError> {
+        let status = self.app_status(spec.app).await?;
+        if !status.pods.iter().any(|pod| pod.name == spec.pod) {
+            return Err(EngineError::Missing(format!("process {}", spec.pod)));
+        }
+        Ok(echo(spec.command.join(" "), spec.attach))
+    }
+
     async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError> {
         let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(lines_find(&lines, app, &query))
@@ -486,4 +501,27 @@ impl Engine for FakeEngine {
         self.state().kept = keep.to_vec();
         Ok(())
     }
+}
+
+/// A process that tells its command and its terminal, repeats what it is given, and ends at the end of input with code 7.
+fn echo(command: String, attach: Attach) -> Session {
+    use slipway_engine::session::{Input, Output};
+
+    let (input, mut commands) = tokio::sync::mpsc::channel(4);
+    let (sender, output) = tokio::sync::mpsc::channel(4);
+    tokio::spawn(async move {
+        let size = |size: slipway_engine::session::TerminalSize| format!("{}x{}", size.columns, size.rows);
+        let terminal = attach.terminal.map_or("none".to_owned(), size);
+        let mut piece = Output::Stderr(Bytes::from(format!("{command} on {terminal}")));
+        while sender.send(piece).await.is_ok() {
+            piece = match commands.recv().await {
+                Some(Input::Bytes(bytes)) => Output::Stdout(bytes),
+                Some(Input::Resize(new)) => Output::Stdout(Bytes::from(size(new))),
+                Some(Input::End) | None => Output::Exit(7),
+            };
+        }
+    });
+    let output =
+        futures::stream::unfold(output, |mut output| async { output.recv().await.map(|piece| (piece, output)) });
+    Session { input, output: output.boxed() }
 }

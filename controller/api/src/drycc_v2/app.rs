@@ -1,10 +1,12 @@
 //! Apps, scaling and one-off processes. Source: `drycc-v2.md` §2.2.
 
 use http::StatusCode;
+use slipway_core::Error;
 
 use super::{from_wire, to_wire};
 use crate::call::{Answer, Call, created, empty, ok};
 use crate::page;
+use crate::session::{self, Begin, Command};
 
 pub(super) async fn apps_list(call: Call) -> Answer {
     let query = page::query(&call);
@@ -38,6 +40,22 @@ pub(super) async fn app_run(call: Call) -> Answer {
     let command = from_wire::optional(&call, "command")?;
     let outcome = call.state.service.app_run(&call.cx, call.param("app"), command.as_deref()).await?;
     ok(&to_wire::run(&outcome))
+}
+
+/// A one-off process that the client talks to over a WebSocket.
+pub(super) async fn app_run_session(mut call: Call) -> Answer {
+    let app = call.param("app").to_owned();
+    call.state.service.app_get(&call.cx, &app).await?;
+    let (service, cx) = (call.state.service.clone(), call.cx.clone());
+    let begin = move |begin: Begin| async move {
+        let attach = begin.attach();
+        let line = match begin.command {
+            Command::Line(line) => line,
+            Command::Words(_) => return Err(Error::Rejected("command must be a line of text".to_owned())),
+        };
+        service.app_run_session(&cx, &app, Some(&line), attach).await
+    };
+    Ok(session::answer(call.websocket.take(), call.state.shutdown.clone(), begin)?)
 }
 
 pub(super) async fn app_scale(call: Call) -> Answer {

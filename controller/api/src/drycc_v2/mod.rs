@@ -121,6 +121,7 @@ fn app_routes() -> Vec<Route> {
         route(DELETE, "/v2/apps/{app}", "drycc_v2_app_destroy", User, handler!(app::app_destroy)),
         route(GET, "/v2/apps/{app}/logs", "drycc_v2_app_logs", User, handler!(log::app_logs)),
         route(POST, "/v2/apps/{app}/run", "drycc_v2_app_run", User, handler!(app::app_run)).drop_when_abandoned(),
+        route(GET, "/v2/apps/{app}/run", "drycc_v2_app_run_session", User, handler!(app::app_run_session)),
         route(POST, "/v2/apps/{app}/scale", "drycc_v2_app_scale", User, handler!(app::app_scale)),
         route(GET, "/v2/apps/{app}/pods", "drycc_v2_pods_list", User, handler!(pod::pods_list)),
         route(POST, "/v2/apps/{app}/pods/restart", "drycc_v2_pods_restart", User, handler!(pod::pods_restart)),
@@ -132,6 +133,7 @@ fn app_routes() -> Vec<Route> {
             User,
             handler!(pod::pods_restart_segment),
         ),
+        route(GET, "/v2/apps/{app}/pods/{pod}/exec", "drycc_v2_pod_exec", User, handler!(pod::pod_exec)),
         route(GET, "/v2/apps/{app}/pods/{ptype}/{pod}", "drycc_v2_pod_read", User, handler!(pod::pod_read)),
         route(
             POST,

@@ -142,6 +142,12 @@ fn app(operation: &str) -> Option<Operation> {
             .also(&[204, 400])
             .query(&["log_lines", "process_type", "since"]),
         "drycc_v2_app_run" => new("apps", "Runs a command and waits for its end", Json(200, "RunResult")).body("Run"),
+        "drycc_v2_app_run_session" => {
+            new("apps", "Runs a command that the client talks to, over a WebSocket", Empty(101)).also(&[400])
+        }
+        "drycc_v2_pod_exec" => {
+            new("pods", "Runs a command inside of a process, over a WebSocket", Empty(101)).also(&[400])
+        }
         "drycc_v2_app_scale" => {
             new("apps", "Sets how many processes of each type run", Empty(204)).body("Scale").also(&[409])
         }

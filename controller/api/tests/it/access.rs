@@ -102,6 +102,8 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         | "drycc_v2_pods_list"
         | "drycc_v2_pods_list_type"
         | "drycc_v2_pod_read"
+        | "drycc_v2_pod_exec"
+        | "drycc_v2_app_run_session"
         | "drycc_v2_config_read"
         | "drycc_v2_build_current"
         | "drycc_v2_builds_list"

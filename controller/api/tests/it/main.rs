@@ -12,4 +12,5 @@ mod golden_routing;
 mod openapi;
 mod routing;
 mod serve;
+mod session;
 mod world;

@@ -15,14 +15,14 @@ use crate::world::{Database, World};
 /// Longest that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Server {
-    addr: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    async fn start(world: &World) -> Self {
+    pub(crate) async fn start(world: &World) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let shutdown = world.shutdown.clone();
