@@ -8,6 +8,7 @@
 {{- with .Values.registry.pushHost }}
 - { name: SLIPWAY_REGISTRY_PUSH, value: {{ . | quote }} }
 {{- end }}
+- { name: SLIPWAY_REGISTRY_PREFIX, value: {{ .Values.registry.prefix | quote }} }
 - { name: SLIPWAY_REGISTRY_INSECURE, value: {{ ternary "1" "0" .Values.registry.insecure | quote }} }
 {{- with include "slipway.registrySecret" . }}
 - name: SLIPWAY_REGISTRY_USERNAME
