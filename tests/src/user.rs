@@ -21,10 +21,16 @@ pub struct User {
 impl User {
     /// Registers `name`, logs in and adds a fresh key.
     pub(crate) fn register(platform: &Platform, name: &str) -> Self {
+        Self::register_at(platform.endpoints(), name)
+    }
+
+    /// As [`Platform::user`], on a platform that somebody else started.
+    #[must_use]
+    pub fn register_at(endpoints: Endpoints, name: &str) -> Self {
         let user = Self {
             home: tempfile::Builder::new().prefix("slipway-home-").tempdir().unwrap(),
             name: name.to_owned(),
-            endpoints: platform.endpoints(),
+            endpoints,
         };
         let api = format!("http://{}", user.endpoints.api);
         let email = format!("{name}@example.com");

@@ -1,0 +1,83 @@
+//! The API server dies. This needs the lab of `KUBE_LAB` and hurts everybody who uses it, so that it runs last.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use slipway_tests::eventually;
+
+use crate::installed::{App, Installed, SETTLED};
+
+/// The API server of the lab, as its process table tells.
+struct ApiServer {
+    lab: PathBuf,
+    pid: u32,
+    arguments: Vec<String>,
+    directory: PathBuf,
+}
+
+impl ApiServer {
+    fn find() -> Self {
+        let lab = PathBuf::from(std::env::var_os("KUBE_LAB").expect("KUBE_LAB names the lab"));
+        let pids = std::fs::read_to_string(lab.join("pids")).unwrap();
+        let line = pids.lines().find(|line| line.ends_with(" apiserver")).expect("the lab has an API server");
+        let pid = line.split(' ').next().unwrap().parse().unwrap();
+        let text = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+        let arguments = text.split('\0').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let directory = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+        Self { lab, pid, arguments, directory }
+    }
+
+    fn kill(&self) {
+        kill_process(Pid::from_raw(self.pid.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+        eventually("the API server is dead", Duration::from_secs(10), || {
+            (!slipway_tests::process_is_alive(self.pid)).then_some(())
+        });
+    }
+
+    /// Starts it as it was, and tells the lab its new pid.
+    fn start(&self) {
+        let log = std::fs::OpenOptions::new().append(true).create(true).open(self.lab.join("log/apiserver.log")).unwrap();
+        let mut command = Command::new(self.lab.join("bin").join(&self.arguments[0]));
+        command.args(&self.arguments[1..]).current_dir(&self.directory);
+        command.process_group(0).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let child = command.spawn().unwrap();
+        let path = self.lab.join("pids");
+        let pids = std::fs::read_to_string(&path).unwrap();
+        let (old, new) = (format!("{} apiserver", self.pid), format!("{} apiserver", child.id()));
+        std::fs::write(path, pids.replace(&old, &new)).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "wants the platform in the lab cluster"]
+fn the_api_server_dies_and_what_was_wanted_comes_about() {
+    let platform = Installed::find();
+    let user = platform.user("lea");
+    let app = platform.app_from_image(&user, "outage", &platform.busybox(), &App::serve("one"));
+    platform.answers(&app.name, "text=one");
+    for round in 0..2 {
+        let server = ApiServer::find();
+        std::thread::scope(|scope| {
+            let change = scope.spawn(|| app.cli(&["config:set", &format!("GREETING=g{round}")]));
+            std::thread::sleep(Duration::from_millis(300 + 700 * round));
+            server.kill();
+            // What runs is served without it.
+            for _ in 0..20 {
+                let answer = platform.get(&app.name, "/").unwrap();
+                assert!(answer.status == 200 && answer.body.contains("text=one"), "{answer:?}");
+            }
+            server.start();
+            eprintln!("the change ended with {}", change.join().unwrap().code);
+        });
+        eventually("the API server answers", SETTLED, || {
+            (platform.kubectl(&["get", "--raw", "/readyz"]).code == 0).then_some(())
+        });
+        platform.ready();
+        assert_eq!(app.settled("the API server was killed"), "succeed");
+    }
+    app.cli(&["config:set", "GREETING=after"]).ok();
+    platform.answers(&app.name, "greeting=after");
+}

@@ -1,0 +1,253 @@
+//! The installed platform.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use slipway_tests::platform::{Answer, Endpoints};
+use slipway_tests::{Repo, Run, User, eventually};
+
+/// Within which every app must have settled after something was killed.
+pub const SETTLED: Duration = Duration::from_mins(1);
+
+/// The platform that `tests/cluster/run` installed.
+pub struct Installed {
+    pub endpoints: Endpoints,
+    pub namespace: String,
+    pub release: String,
+    pub registry: String,
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests are run by tests/cluster/run"))
+}
+
+impl Installed {
+    /// What the variables say.
+    pub fn find() -> Self {
+        let address = |name: &str| variable(name).parse().unwrap();
+        Self {
+            endpoints: Endpoints {
+                api: address("SLIPWAY_TEST_API"),
+                ssh: address("SLIPWAY_TEST_SSH"),
+                router: address("SLIPWAY_TEST_ROUTER"),
+                router_tls: address("SLIPWAY_TEST_ROUTER_TLS"),
+            },
+            namespace: variable("SLIPWAY_TEST_NAMESPACE"),
+            release: variable("SLIPWAY_TEST_RELEASE"),
+            registry: variable("SLIPWAY_TEST_REGISTRY"),
+        }
+    }
+
+    /// A new user with a key. The name is another at each call: the platform may have seen earlier runs.
+    pub fn user(&self, name: &str) -> User {
+        User::register_at(self.endpoints, &unique(name))
+    }
+
+    /// Runs kubectl.
+    #[expect(clippy::unused_self, reason = "it is this platform's cluster")]
+    pub fn kubectl(&self, args: &[&str]) -> Run {
+        let config = variable("SLIPWAY_TEST_KUBECONFIG");
+        Run::of(Command::new("kubectl").arg("--kubeconfig").arg(config).args(args))
+    }
+
+    /// A field of an object, by JSON path; empty when it is not there.
+    pub fn field(&self, namespace: &str, object: &str, path: &str) -> String {
+        let output = format!("jsonpath={path}");
+        self.kubectl(&["-n", namespace, "get", object, "--ignore-not-found", "-o", &output]).ok().stdout
+    }
+
+    /// Names of the pods of a part that are not on their way out.
+    pub fn pods(&self, part: &str) -> Vec<String> {
+        let selector = format!("app.kubernetes.io/component={part}");
+        let template = r#"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}"#;
+        let found = self.kubectl(&["-n", &self.namespace, "get", "pods", "-l", &selector, "-o", template]).ok();
+        found.stdout.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Kills a pod at once, as the loss of its node would: nothing in it can tidy up.
+    pub fn kill(&self, pod: &str) {
+        let pod = format!("pod/{pod}");
+        self.kubectl(&["-n", &self.namespace, "delete", &pod, "--force", "--grace-period=0", "--wait=false"]);
+    }
+
+    /// Waits until all replicas of the platform's parts are ready.
+    pub fn ready(&self) {
+        for part in ["deployment/{}-controller", "deployment/{}-router", "statefulset/{}-builder"] {
+            let part = part.replace("{}", &self.release);
+            self.kubectl(&["-n", &self.namespace, "rollout", "status", &part, "--timeout=120s"]).ok();
+        }
+        eventually("the API answers", SETTLED, || {
+            let url = format!("http://{}/readiness", self.endpoints.api);
+            reqwest::blocking::get(url).is_ok_and(|answer| answer.status() == 200).then_some(())
+        });
+    }
+
+    /// `GET path` of an app through the router.
+    pub fn get(&self, app: &str, path: &str) -> Result<Answer, reqwest::Error> {
+        let response = reqwest::blocking::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()?
+            .get(format!("http://{}{path}", self.endpoints.router))
+            .header("Host", format!("{app}.cluster.test"))
+            .send()?;
+        Ok(Answer { status: response.status().as_u16(), body: response.text()? })
+    }
+
+    /// Waits until an app answers 200 with a body that holds `text`.
+    pub fn answers(&self, app: &str, text: &str) -> Answer {
+        let mut last = String::new();
+        let start = Instant::now();
+        loop {
+            match self.get(app, "/") {
+                Ok(answer) if answer.status == 200 && answer.body.contains(text) => return answer,
+                Ok(answer) => last = format!("{} {}", answer.status, answer.body),
+                Err(error) => last = error.to_string(),
+            }
+            if start.elapsed() > SETTLED {
+                let pods = self.kubectl(&["-n", app, "get", "pods,deployments,services", "-o", "wide"]);
+                panic!("{app} should answer {text:?}, and last did {last}\n{pods}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// An app of `user` from an image of the registry, started with `command` as its process `web`.
+    pub fn app_from_image<'a>(&'a self, user: &'a User, name: &str, image: &str, procfile: &str) -> App<'a> {
+        let app = self.app(user, name);
+        app.image(image, procfile).ok();
+        app
+    }
+
+    /// An app without anything in it.
+    pub fn app<'a>(&'a self, user: &'a User, name: &str) -> App<'a> {
+        let name = unique(name);
+        user.cli(&["create", &name, "--no-remote"]).ok();
+        App { platform: self, user, name }
+    }
+
+    /// An image whose processes serve files with a small server of Debian's busybox.
+    pub fn busybox(&self) -> String {
+        format!("{}/base/busybox:1", self.registry)
+    }
+}
+
+/// A name that no earlier run has used.
+pub fn unique(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("{name}-{:x}{:x}", since.as_secs() % 0x100_0000, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// An app that is destroyed at the end of its test.
+pub struct App<'a> {
+    platform: &'a Installed,
+    pub user: &'a User,
+    pub name: String,
+}
+
+impl App<'_> {
+    /// A Procfile line for a server that answers `text` and the variable GREETING.
+    pub fn serve(text: &str) -> String {
+        format!(
+            "web: mkdir -p /tmp/www && echo \"text={text} greeting=$GREETING release=$WORKFLOW_RELEASE\" \
+             >/tmp/www/index.html && echo serving && exec httpd -f -p $PORT -h /tmp/www"
+        )
+    }
+
+    /// Deploys an image with a Procfile.
+    pub fn image(&self, image: &str, procfile: &str) -> Run {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("Procfile"), format!("{procfile}\n")).unwrap();
+        self.user.slipway(dir.path(), &["pull", image, "-a", &self.name])
+    }
+
+    /// Runs `slipway ARGS -a APP`.
+    pub fn cli(&self, args: &[&str]) -> Run {
+        let mut all = args.to_vec();
+        let before = all.iter().position(|arg| *arg == "--").unwrap_or(all.len());
+        all.splice(before..before, ["-a", &self.name]);
+        self.user.cli(&all)
+    }
+
+    /// Gives `repo` the remote of this app.
+    pub fn remote(&self, repo: &Repo) {
+        self.user.slipway(repo.path(), &["git:remote", "-a", &self.name, "--force"]).ok();
+    }
+
+    /// The newest release: version and state.
+    pub fn release(&self) -> (u64, String) {
+        let newest = self.user.releases(&self.name).into_iter().next().unwrap();
+        (newest["version"].as_u64().unwrap(), newest["state"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Waits until nothing of the app is under way: the newest release has ended, well or not, all its pods are ready
+    /// and none of another release is left. Gives its state.
+    pub fn settled(&self, what: &str) -> String {
+        let mut last = String::new();
+        let start = Instant::now();
+        loop {
+            match self.is_settled() {
+                Ok(state) => return state,
+                Err(why) => last = why,
+            }
+            if start.elapsed() > SETTLED {
+                let pods = self.platform.kubectl(&["-n", &self.name, "get", "pods,deployments", "-o", "wide"]);
+                panic!("{} had not settled within {SETTLED:?} after {what}: {last}\n{pods}", self.name);
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn is_settled(&self) -> Result<String, String> {
+        let (status, body) = self.try_api(&format!("/v2/apps/{}/releases/", self.name))?;
+        if status != 200 {
+            return Err(format!("{status} {body}"));
+        }
+        let page: serde_json::Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+        let newest = &page["results"][0];
+        let state = newest["state"].as_str().unwrap_or_default().to_owned();
+        if !["succeed", "succeeded", "failed", "crashed", "canceled", "superseded"].contains(&state.as_str()) {
+            return Err(format!("the newest release is {newest}"));
+        }
+        let run = self.platform.kubectl(&["-n", &self.name, "get", "deployments", "-o", "json"]);
+        if run.code != 0 {
+            return Err(run.stderr);
+        }
+        let list: serde_json::Value = serde_json::from_str(&run.stdout).map_err(|error| error.to_string())?;
+        for item in list["items"].as_array().unwrap() {
+            let wanted = item["spec"]["replicas"].as_u64().unwrap_or(1);
+            let number = |name: &str| item["status"][name].as_u64().unwrap_or(0);
+            let is_seen = item["status"]["observedGeneration"] == item["metadata"]["generation"];
+            if !is_seen || number("readyReplicas") != wanted || number("replicas") != wanted {
+                return Err(format!("a Deployment is at {}", item["status"]));
+            }
+        }
+        Ok(state)
+    }
+
+    fn try_api(&self, path: &str) -> Result<(u16, String), String> {
+        let client = reqwest::blocking::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let answer = client
+            .get(format!("http://{}{path}", self.platform.endpoints.api))
+            .header("Authorization", format!("token {}", self.user.try_token()?))
+            .send()
+            .map_err(|error| error.to_string())?;
+        Ok((answer.status().as_u16(), answer.text().map_err(|error| error.to_string())?))
+    }
+}
+
+impl Drop for App<'_> {
+    fn drop(&mut self) {
+        let name = &self.name;
+        if std::thread::panicking() {
+            let logs = self.platform.kubectl(&["-n", name, "get", "all,events"]);
+            eprintln!("-- {name}:\n{}", logs.stdout);
+        }
+        let confirm = format!("--confirm={name}");
+        let run = self.user.cli(&["destroy", "-a", name, &confirm]);
+        if run.code != 0 && !std::thread::panicking() {
+            panic!("{run}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The whole path of a user.
+
+use std::time::Duration;
+
+use slipway_tests::{Repo, eventually};
+
+use crate::installed::{App, Installed};
+
+#[test]
+#[ignore = "wants the platform in a cluster"]
+fn an_image_is_deployed_changed_scaled_rolled_back_run_and_destroyed() {
+    let platform = Installed::find();
+    let user = platform.user("ada");
+    let app = platform.app_from_image(&user, "image", &platform.busybox(), &App::serve("one"));
+    platform.answers(&app.name, "text=one");
+
+    app.cli(&["config:set", "GREETING=Ahoy"]).ok();
+    platform.answers(&app.name, "greeting=Ahoy");
+    let version = app.release().0;
+    app.cli(&["config:set", "GREETING=Bye"]).ok();
+    platform.answers(&app.name, "greeting=Bye");
+    app.cli(&["releases:rollback", &format!("v{version}")]).ok();
+    platform.answers(&app.name, "greeting=Ahoy");
+
+    app.cli(&["ps:scale", "web=3"]).ok();
+    let deployment = format!("deployment/{}-web", app.name);
+    assert_eq!(platform.field(&app.name, &deployment, "{.status.readyReplicas}"), "3");
+    app.cli(&["ps"]).ok().says("web");
+    app.cli(&["ps:restart"]).ok();
+    app.cli(&["ps:scale", "web=1"]).ok();
+    eventually("two pods are gone", Duration::from_mins(1), || {
+        (platform.field(&app.name, &deployment, "{.status.replicas}") == "1").then_some(())
+    });
+
+    let run = app.cli(&["run", "--", "echo greeting=$GREETING; exit 3"]);
+    assert_eq!(run.code, 3, "{run}");
+    run.says("greeting=Ahoy");
+    eventually("the log has what the processes said", Duration::from_secs(30), || {
+        app.cli(&["logs"]).ok().stdout.contains("serving").then_some(())
+    });
+
+    let name = app.name.clone();
+    drop(app);
+    assert_eq!(platform.field("default", &format!("namespace/{name}"), "{.metadata.name}"), "");
+    let gone = eventually("the router forgets the app", Duration::from_secs(30), || {
+        platform.get(&name, "/").ok().filter(|answer| answer.status == 404)
+    });
+    assert_eq!(gone.status, 404);
+}
+
+#[test]
+#[ignore = "wants the platform in a cluster"]
+fn limits_tags_probes_and_autoscaling_become_objects() {
+    let platform = Installed::find();
+    let user = platform.user("bea");
+    let app = platform.app_from_image(&user, "objects", &platform.busybox(), &App::serve("one"));
+    let deployment = format!("deployment/{}-web", app.name);
+    app.cli(&["ps:scale", "web=2"]).ok();
+    app.cli(&["limits:set", "--memory", "web=64M"]).ok();
+    let limit = "{.spec.template.spec.containers[0].resources.limits.memory}";
+    assert!(!platform.field(&app.name, &deployment, limit).is_empty());
+    app.cli(&["healthchecks:set", "readinessProbe", "httpGet", "8000", "--path", "/", "--type", "web"]);
+    app.cli(&["autoscale:set", "web", "--min=2", "--max=4", "--cpu-percent=50"]).ok();
+    eventually("there is an autoscaler", Duration::from_secs(30), || {
+        let found = platform.kubectl(&["-n", &app.name, "get", "hpa", "-o", "name"]).ok().stdout;
+        (!found.is_empty()).then_some(())
+    });
+    app.cli(&["autoscale:unset", "web"]).ok();
+    eventually("the autoscaler is gone", Duration::from_secs(30), || {
+        platform.kubectl(&["-n", &app.name, "get", "hpa", "-o", "name"]).ok().stdout.is_empty().then_some(())
+    });
+    platform.answers(&app.name, "text=one");
+}
+
+fn pushed(fixture: &str, expected: &str) {
+    let platform = Installed::find();
+    let user = platform.user("cleo");
+    let app = platform.app(&user, fixture);
+    let repo = Repo::fixture(fixture);
+    app.remote(&repo);
+    user.push(&repo).ok();
+    platform.answers(&app.name, expected);
+    repo.change("README.md", "Something else\n");
+    user.push(&repo).ok();
+    platform.answers(&app.name, expected);
+    assert_eq!(app.settled("two pushes"), "succeed");
+}
+
+#[test]
+#[ignore = "wants the platform in a cluster"]
+fn the_python_fixture_is_pushed() {
+    pushed("python", "Hello");
+}
+
+#[test]
+#[ignore = "wants the platform in a cluster"]
+fn the_node_fixture_is_pushed() {
+    pushed("node", "Hello");
+}
+
+#[test]
+#[ignore = "wants the platform in a cluster"]
+fn strangers_objects_in_an_apps_namespace_stay() {
+    let platform = Installed::find();
+    let user = platform.user("dan");
+    let app = platform.app_from_image(&user, "shared", &platform.busybox(), &App::serve("one"));
+    let image = format!("--image={}", platform.busybox());
+    platform.kubectl(&["-n", &app.name, "create", "deployment", "stranger", &image, "--", "sleep", "1000"]).ok();
+    app.cli(&["config:set", "GREETING=x"]).ok();
+    app.cli(&["ps:restart"]).ok();
+    for pod in platform.pods("controller") {
+        platform.kill(&pod);
+    }
+    platform.ready();
+    app.cli(&["config:set", "GREETING=y"]).ok();
+    platform.answers(&app.name, "greeting=y");
+    assert_eq!(platform.field(&app.name, "deployment/stranger", "{.spec.replicas}"), "1");
+}
