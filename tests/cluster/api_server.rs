@@ -76,7 +76,7 @@ fn the_api_server_dies_and_what_was_wanted_comes_about() {
             (platform.kubectl(&["get", "--raw", "/readyz"]).code == 0).then_some(())
         });
         platform.ready();
-        assert_eq!(app.settled("the API server was killed"), "succeed");
+        assert_eq!(app.settled("the API server was killed"), "succeeded");
     }
     app.cli(&["config:set", "GREETING=after"]).ok();
     platform.answers(&app.name, "greeting=after");

@@ -35,7 +35,7 @@ fn controllers_die_during_rollouts_and_every_app_settles() {
             }
         });
         platform.ready();
-        assert_eq!(app.settled(&what), "succeed", "{what}");
+        assert_eq!(app.settled(&what), "succeeded", "{what}");
         let greeting = app.cli(&["config:list"]).ok().stdout;
         let last = (0..=round).rev().find(|n| greeting.contains(&format!("g{n}")));
         let expected = last.map_or("greeting= ".to_owned(), |n| format!("greeting=g{n} "));
@@ -70,7 +70,7 @@ fn builders_and_controllers_die_during_pushes_and_the_next_push_works() {
         let output = child.wait_with_output().unwrap();
         eprintln!("the push ended with {}", output.status);
         platform.ready();
-        assert_eq!(app.settled(&what), "succeed", "{what}");
+        assert_eq!(app.settled(&what), "succeeded", "{what}");
         if output.status.success() {
             platform.answers(&app.name, &format!("text={text} "));
         }

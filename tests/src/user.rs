@@ -43,6 +43,19 @@ impl User {
         user
     }
 
+    /// A user who is registered already, with a new home and no key.
+    #[must_use]
+    pub fn login_at(endpoints: Endpoints, name: &str) -> Self {
+        let user = Self {
+            home: tempfile::Builder::new().prefix("slipway-home-").tempdir().unwrap(),
+            name: name.to_owned(),
+            endpoints,
+        };
+        let api = format!("http://{}", endpoints.api);
+        user.cli(&["login", &api, "--username", name, "--password", PASSWORD]).ok();
+        user
+    }
+
     /// The home directory.
     #[must_use]
     pub fn home(&self) -> &Path {
@@ -144,15 +157,22 @@ impl User {
     /// This user's token.
     #[must_use]
     pub fn token(&self) -> String {
+        self.try_token().unwrap()
+    }
+
+    /// As [`Self::token`], for when the platform may be away.
+    pub fn try_token(&self) -> Result<String, String> {
         let body = serde_json::json!({"username": self.name, "password": PASSWORD});
         let response = reqwest::blocking::Client::new()
             .post(format!("http://{}/v2/auth/login/", self.endpoints.api))
             .header("Content-Type", "application/json")
+            .timeout(Duration::from_secs(20))
             .body(body.to_string())
             .send()
-            .unwrap();
-        let answer: serde_json::Value = serde_json::from_str(&response.text().unwrap()).unwrap();
-        answer["token"].as_str().unwrap().to_owned()
+            .and_then(reqwest::blocking::Response::text)
+            .map_err(|error| error.to_string())?;
+        let answer: serde_json::Value = serde_json::from_str(&response).map_err(|_| response.clone())?;
+        answer["token"].as_str().map(str::to_owned).ok_or(response)
     }
 
     /// The releases of an app, newest first.

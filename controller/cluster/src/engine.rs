@@ -385,7 +385,7 @@ impl Engine for ClusterEngine {
 
     async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError> {
         self.synced()?;
-        Ok(self.shared.index.namespaces())
+        Ok(self.shared.index.namespaces_of(&self.shared.settings.namespace))
     }
 
     fn changes(&self) -> broadcast::Receiver<AppId> {

@@ -317,10 +317,23 @@ impl Index {
     /// Every namespace of an app: those of ours that carry an app's id.
     #[must_use]
     pub fn namespaces(&self) -> Vec<(AppId, AppName)> {
+        self.namespaces_where(|_| true)
+    }
+
+    /// Those of [`Self::namespaces`] that belong to the platform in the namespace `platform`.
+    #[must_use]
+    pub fn namespaces_of(&self, platform: &str) -> Vec<(AppId, AppName)> {
+        self.namespaces_where(|objects| {
+            let label = objects.namespace.as_ref().and_then(|namespace| namespace.label(labels::LABEL_PLATFORM));
+            label.is_some_and(|label| label == platform)
+        })
+    }
+
+    fn namespaces_where(&self, is_wanted: impl Fn(&AppObjects) -> bool) -> Vec<(AppId, AppName)> {
         let namespaces = self.inner.namespaces.read().unwrap_or_else(PoisonError::into_inner);
         let app =
             |(name, objects): (&String, &Arc<AppObjects>)| Some((objects.app?, AppName::new(name.as_str()).ok()?));
-        namespaces.iter().filter_map(app).collect()
+        namespaces.iter().filter(|(_, objects)| is_wanted(objects)).filter_map(app).collect()
     }
 
     /// The app of an id, as its namespace says.

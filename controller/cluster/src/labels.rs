@@ -19,6 +19,9 @@ pub const LABEL_TYPE: &str = "type";
 pub const LABEL_VERSION: &str = "version";
 /// Label with the app's id (a UUID) on its namespace: names are used again, ids never.
 pub const LABEL_APP_ID: &str = "slipway.io/app-id";
+/// Label on an app's namespace with the namespace of the platform that it belongs to: several platforms may share a
+/// cluster, and what one does not know is not for it to remove.
+pub const LABEL_PLATFORM: &str = "slipway.io/platform";
 /// Annotation: digest of the object as it was last written. What would be written with the same digest is not.
 pub const ANNOTATION_HASH: &str = "slipway.io/hash";
 /// Annotation of a pod template: changes when the processes shall be replaced without a new release.
@@ -56,8 +59,9 @@ pub fn app_labels(name: &AppName) -> BTreeMap<String, String> {
 
 /// Labels of an app's namespace.
 #[must_use]
-pub fn namespace_labels(app: AppId, name: &AppName) -> BTreeMap<String, String> {
+pub fn namespace_labels(app: AppId, name: &AppName, platform: &str) -> BTreeMap<String, String> {
     let mut labels = app_labels(name);
+    labels.insert(LABEL_PLATFORM.to_owned(), platform.to_owned());
     labels.insert(LABEL_APP_ID.to_owned(), app.to_string());
     labels
 }

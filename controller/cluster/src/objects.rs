@@ -172,7 +172,7 @@ pub(crate) struct Running<'a> {
 pub fn objects(input: &Input<'_>) -> Result<Vec<Object>, RenderError> {
     let Input { spec, settings, .. } = *input;
     let running = running(input)?;
-    let mut objects = vec![namespace::namespace(spec)?, service_account::service_account(&spec.name)?];
+    let mut objects = vec![namespace::namespace(spec, settings)?, service_account::service_account(&spec.name)?];
     objects.extend(quota::quota(&spec.name, settings));
     objects.extend(quota::limit_range(&spec.name, settings));
     objects.push(network_policy::network_policy(&spec.name, settings)?);

@@ -29,6 +29,10 @@ fn objects_are_found_by_namespace_and_forgotten() {
     index.put("blog", pod("blog-web-1", "Running"));
     index.put("builds", kept(Kind::Namespace, "builds", &json!({"heritage": "slipway"})));
     assert_eq!(index.namespaces(), [(ID.parse().unwrap(), name("blog"))]);
+    let labels = json!({"slipway.io/app-id": ID, "slipway.io/platform": "paas"});
+    index.put("blog", kept(Kind::Namespace, "blog", &labels));
+    assert_eq!(index.namespaces_of("paas"), index.namespaces());
+    assert!(index.namespaces_of("another").is_empty(), "what another platform runs is not ours to remove");
     assert_eq!(index.name_of(ID.parse().unwrap()), Some(name("blog")));
     let app = index.app(&name("blog"));
     assert!(app.object(Kind::Service, "blog").is_some() && app.object(Kind::Secret, "blog").is_none());

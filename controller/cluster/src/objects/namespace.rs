@@ -7,12 +7,13 @@ use slipway_engine::AppSpec;
 use super::{Object, RenderError};
 use crate::index::Kind;
 use crate::labels::namespace_labels;
+use crate::settings::ClusterSettings;
 
 /// The namespace of an app, named like it.
-pub(super) fn namespace(spec: &AppSpec) -> Result<Object, RenderError> {
+pub(super) fn namespace(spec: &AppSpec, settings: &ClusterSettings) -> Result<Object, RenderError> {
     let metadata = ObjectMeta {
         name: Some(spec.name.to_string()),
-        labels: Some(namespace_labels(spec.app, &spec.name)),
+        labels: Some(namespace_labels(spec.app, &spec.name, &settings.namespace)),
         ..ObjectMeta::default()
     };
     Object::new(Kind::Namespace, &Namespace { metadata, ..Namespace::default() })
