@@ -23,8 +23,10 @@ use tokio::process::Command;
 
 use crate::workdir::remove_tree;
 
-/// The runtimes, the one to prefer first.
-const PROGRAMS: [(&str, Kind); 3] = [("crun", Kind::Low), ("runc", Kind::Low), ("podman", Kind::Podman)];
+/// The runtimes, the one to prefer first: `runc` works with every kind of cgroup hierarchy.
+const PROGRAMS: [(&str, Kind); 3] = [("runc", Kind::Runc), ("crun", Kind::Crun), ("podman", Kind::Podman)];
+/// Where a machine that mixes both versions of cgroups has the second one.
+const HYBRID: &str = "/sys/fs/cgroup/unified/cgroup.controllers";
 /// What a process in a container may do if it runs as root there: what such processes usually need, and nothing that
 /// reaches out of the container. Source: the defaults of the common engines, without raw sockets, devices and chroot.
 const CAPABILITIES: [&str; 8] = [
@@ -58,8 +60,8 @@ pub(crate) const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Takes a bundle: `crun`, `runc`.
-    Low,
+    Runc,
+    Crun,
     Podman,
 }
 
@@ -106,7 +108,9 @@ pub(crate) struct Handle {
 impl Runtime {
     /// The runtime to use, looked for in `path`; it keeps its own files in `state`.
     pub(crate) fn find(path: &str, state: &Path) -> Option<Self> {
-        PROGRAMS.into_iter().find_map(|(name, kind)| {
+        // Newer ones refuse such a machine.
+        let is_usable = |kind: Kind| kind != Kind::Crun || !is_hybrid();
+        PROGRAMS.into_iter().filter(|(_, kind)| is_usable(*kind)).find_map(|(name, kind)| {
             let program =
                 path.split(':').filter(|dir| dir.starts_with('/')).map(|dir| Path::new(dir).join(name)).find(
                     |program| {
@@ -119,13 +123,13 @@ impl Runtime {
 
     #[cfg(test)]
     pub(crate) fn for_test() -> Self {
-        Self { program: PathBuf::from("/bin/true"), kind: Kind::Low, state: PathBuf::new() }
+        Self { program: PathBuf::from("/bin/true"), kind: Kind::Runc, state: PathBuf::new() }
     }
 
     /// What to tell a user whose image cannot run.
     pub(crate) fn missing(reference: &str) -> String {
         format!(
-            "the image '{reference}' cannot run here: no container runtime is installed on this machine. Install one (crun, runc or podman; on Debian: apt-get install crun) and try again, or push the source with git"
+            "the image '{reference}' cannot run here: no container runtime is installed on this machine. Install one (crun, runc or podman; on Debian: apt-get install runc) and try again, or push the source with git"
         )
     }
 
@@ -136,7 +140,7 @@ impl Runtime {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        if self.kind == Kind::Low {
+        if self.kind != Kind::Podman {
             command.arg("--root").arg(&self.state);
         }
         command
@@ -153,7 +157,7 @@ impl Runtime {
         let id = &container.handle.id;
         let mut command = self.command();
         match self.kind {
-            Kind::Low => {
+            Kind::Runc | Kind::Crun => {
                 let config = config(inside, rustix::process::geteuid().is_root(), id);
                 let mut options = fs::OpenOptions::new();
                 // Variables are secrets.
@@ -170,7 +174,7 @@ impl Runtime {
     /// Deletes what an earlier run left. Its processes were ended already.
     pub(crate) async fn clear(&self) {
         let ids = match self.kind {
-            Kind::Low => {
+            Kind::Runc | Kind::Crun => {
                 let Ok(entries) = fs::read_dir(&self.state) else { return };
                 entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect::<Vec<_>>()
             }
@@ -194,7 +198,7 @@ impl Handle {
     fn deletion(&self) -> Command {
         let mut command = self.runtime.command();
         match self.runtime.kind {
-            Kind::Low => command.args(["delete", "--force", "--"]),
+            Kind::Runc | Kind::Crun => command.args(["delete", "--force", "--"]),
             Kind::Podman => command.args(["rm", "--force", "--ignore", "--time", "0", "--"]),
         };
         command.arg(&self.id).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -239,6 +243,11 @@ impl Drop for Container {
             tracing::warn!(path = %bundle.display(), %error, "a container's files stay until the next start");
         }
     }
+}
+
+/// Whether this machine mixes both versions of cgroups, with controllers in the second.
+fn is_hybrid() -> bool {
+    fs::read_to_string(HYBRID).is_ok_and(|controllers| !controllers.trim().is_empty())
 }
 
 fn set(limit: Option<Limit>) -> Option<u64> {
@@ -401,7 +410,7 @@ mod tests {
         let path = format!("relative:/nowhere:{}", dir.path().display());
         let find = || Runtime::find(&path, Path::new("")).map(|runtime| runtime.program);
         assert_eq!(find(), None);
-        for name in ["podman", "crun"] {
+        for name in ["podman", "runc"] {
             fs::write(dir.path().join(name), "").unwrap();
             assert_ne!(find(), Some(dir.path().join(name)), "it cannot be run");
             fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
