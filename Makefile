@@ -11,7 +11,7 @@ PROFILE ?= release
 REGISTRY ?= 127.0.0.1:5000
 FUZZ_SECONDS ?= 600
 
-.PHONY: help setup demo test lint fmt bench fuzz images chart clean
+.PHONY: help setup demo test lint fmt bench fuzz images chart test-cluster bench-cluster clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,14 @@ lint: ## Formatting, clippy, documentation, and our own rules
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
 	 else echo "cargo-deny is not installed: deny.toml was not checked (cargo install cargo-deny)"; fi
+
+test-cluster: ## Install the platform in a real cluster from images just built, and test it there (skipped without one)
+	@.ci/setup build test chart images
+	@HELM="$(or $(HELM),$(abspath $(TARGET)/tools/helm))" CARGO="$(CARGO)" tests/cluster/run
+
+bench-cluster: ## Measure what is promised for clusters, against kubectl on the same cluster
+	@.ci/setup build test chart images
+	@HELM="$(or $(HELM),$(abspath $(TARGET)/tools/helm))" CARGO="$(CARGO)" PROFILE=release tests/cluster/run --bench
 
 chart: ## Lint the Helm chart, compare what it renders, check that against Kubernetes' schemas
 	@.ci/setup chart

@@ -151,8 +151,10 @@ impl App<'_> {
     /// A Procfile line for a server that answers `text` and the variable GREETING.
     pub fn serve(text: &str) -> String {
         format!(
-            "web: mkdir -p /tmp/www && echo \"text={text} greeting=$GREETING release=$WORKFLOW_RELEASE\" \
-             >/tmp/www/index.html && echo serving && exec httpd -f -p $PORT -h /tmp/www"
+            // The first process of a container hears SIGTERM only if it asks to.
+            "web: (mkdir -p /tmp/www && echo \"text={text} greeting=$GREETING release=$WORKFLOW_RELEASE\" \
+             >/tmp/www/index.html && echo serving && exec httpd -f -p $PORT -h /tmp/www) & \
+             trap 'kill $!; exit 0' TERM; wait"
         )
     }
 
