@@ -12,6 +12,7 @@ pub mod ps;
 pub mod release;
 pub mod route;
 pub mod runtime;
+pub mod service;
 #[cfg(feature = "up")]
 pub mod up;
 pub mod user;
@@ -130,6 +131,9 @@ pub enum Command {
     /// Labels of an app
     #[command(subcommand)]
     Labels(route::LabelCommand),
+    /// Paths that lead to processes of other types
+    #[command(subcommand)]
+    Services(service::ServiceCommand),
     /// Automatic scaling
     #[command(subcommand)]
     Autoscale(route::AutoscaleCommand),

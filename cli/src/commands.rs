@@ -13,6 +13,7 @@ pub mod ps;
 pub mod release;
 pub mod remote;
 pub mod runtime;
+pub mod service;
 pub mod session;
 pub mod setting;
 #[cfg(feature = "up")]
@@ -34,6 +35,7 @@ use crate::args::route::{
     AllowlistCommand, AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, TlsCommand,
 };
 use crate::args::runtime::{HealthcheckCommand, LimitCommand, PairCommand};
+use crate::args::service::ServiceCommand;
 use crate::args::user::UserCommand;
 use crate::args::{Cli, Command};
 use crate::completions;
@@ -122,6 +124,8 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             PsCommand::List => ps::list(cx).await,
             PsCommand::Scale { types } => ps::scale(cx, &types).await,
             PsCommand::Exec { pod, command } => ps::exec(cx, &pod, &command).await,
+            PsCommand::Stop { types } => ps::switch(cx, &types, "stop").await,
+            PsCommand::Start { types } => ps::switch(cx, &types, "start").await,
             PsCommand::Restart { target } => ps::restart(cx, target.as_deref()).await,
         },
         Command::Releases(command) => match command {
@@ -158,6 +162,11 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             LabelCommand::List => setting::label_list(cx).await,
             LabelCommand::Set { labels } => setting::label_set(cx, &labels).await,
             LabelCommand::Unset { keys } => setting::label_unset(cx, &keys).await,
+        },
+        Command::Services(command) => match command {
+            ServiceCommand::List => service::list(cx).await,
+            ServiceCommand::Add { process_type, route } => service::add(cx, &process_type, &route).await,
+            ServiceCommand::Remove { process_type } => service::remove(cx, &process_type).await,
         },
         Command::Autoscale(command) => match command {
             AutoscaleCommand::List => setting::autoscale_list(cx).await,

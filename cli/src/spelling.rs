@@ -36,7 +36,7 @@ pub const SHORTCUTS: [(&str, &[&str]); 25] = [
 ];
 
 /// What a group by itself means.
-const DEFAULTS: [(&str, &str); 22] = [
+const DEFAULTS: [(&str, &str); 23] = [
     ("allowlist", "list"),
     ("apps", "list"),
     ("auth", "whoami"),
@@ -55,6 +55,7 @@ const DEFAULTS: [(&str, &str); 22] = [
     ("registry", "list"),
     ("releases", "list"),
     ("routing", "info"),
+    ("services", "list"),
     ("tags", "list"),
     ("tls", "info"),
     ("users", "list"),

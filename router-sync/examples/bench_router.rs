@@ -56,6 +56,7 @@ async fn router(backend: SocketAddr, log: &str) -> Result<(), Error> {
         allow_list: Vec::new(),
         backends: vec![Backend::new(backend, "web.1")],
         idle: IdleReason::Starting,
+        paths: Vec::new(),
     });
     let table = RouteTable::new(vec![(vec!["bench.localhost".to_owned()], route)], Vec::new());
     let (_publish, routes) = watch::channel(Arc::new(table));

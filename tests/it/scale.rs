@@ -65,3 +65,58 @@ fn an_app_that_computes_grows_to_its_most_and_shrinks_again() {
     user.cli(&["releases", "-a", "burner"]).ok().says("v3").never_says("v4");
     assert!(process_is_alive(platform.pid()));
 }
+
+/// Waits until a path of the app is answered by a process of this type: each says its type.
+fn answered_by(platform: &Platform, path: &str, text: &str) {
+    let mut last = String::new();
+    eventually(&format!("{path} is answered with {text:?}"), PATIENCE, || {
+        match platform.try_get("shop", path) {
+            Ok(answer) if answer.status == 200 && answer.body.contains(text) => return Some(()),
+            Ok(answer) => last = format!("{answer:?}"),
+            Err(error) => last = error.to_string(),
+        }
+        None
+    });
+}
+
+#[test]
+fn paths_lead_to_other_types_and_types_are_stopped_and_started() {
+    let mut platform = Platform::start();
+    let user = platform.user("ada");
+    let serve = "exec python3 server.py";
+    let procfile = format!("web: GREETING=of-web {serve}\napi: GREETING=of-api {serve}\n");
+    let repo = Repo::with(&[("Procfile", &procfile), ("server.py", slipway_tests::repo::SERVER), ("text", "one")]);
+    user.deploy(&repo, "shop");
+    // What does not listen yet is not called.
+    user.cli(&["healthchecks:set", "readiness", "tcpSocket", "5000", "--type", "api", "-a", "shop"]).ok();
+    user.cli(&["ps:scale", "web=2", "api=2", "-a", "shop"]).ok();
+    answered_by(&platform, "/jobs/1", "greeting=of-web");
+    user.cli(&["services:add", "--type", "api", "--route", "/jobs,/v\\d+/tasks", "-a", "shop"]).ok();
+    for (path, by) in [
+        ("/jobs/1?q=/", "greeting=of-api"),
+        ("/v2/tasks", "greeting=of-api"),
+        ("/", "greeting=of-web"),
+        ("/?/jobs", "greeting=of-web"),
+        ("/old/jobs", "greeting=of-web"),
+    ] {
+        let answer = platform.get("shop", path);
+        assert!(answer.status == 200 && answer.body.contains(by), "{path}: {answer:?}");
+    }
+
+    user.cli(&["ps:stop", "api", "-a", "shop"]).ok().never_says("--- api:").says("--- web:");
+    assert_eq!(platform.get("shop", "/jobs").status, 503);
+    answered_by(&platform, "/", "greeting=of-web");
+    platform.kill();
+    platform.launch();
+    answered_by(&platform, "/", "greeting=of-web");
+    assert_eq!(platform.get("shop", "/jobs").status, 503);
+    // A release changes nothing about it.
+    user.cli(&["config:set", "B=1", "-a", "shop"]).ok();
+    assert_eq!(platform.get("shop", "/jobs").status, 503);
+    let started = user.cli(&["ps:start", "api", "-a", "shop"]).ok();
+    assert_eq!(started.stdout.matches("shop-api-").count(), 2, "{}", started.stdout);
+    answered_by(&platform, "/jobs", "greeting=of-api");
+
+    user.cli(&["services:remove", "api", "-a", "shop"]).ok();
+    answered_by(&platform, "/jobs", "greeting=of-web");
+}

@@ -13,6 +13,18 @@ pub enum PsCommand {
         #[arg(required = true, value_name = "TYPE=N")]
         types: Vec<String>,
     },
+    /// Stop all processes of some types, over restarts and releases, until they are started
+    Stop {
+        /// The process types
+        #[arg(required = true, value_name = "TYPE")]
+        types: Vec<String>,
+    },
+    /// Start as many processes of some types as there were when they were stopped
+    Start {
+        /// The process types
+        #[arg(required = true, value_name = "TYPE")]
+        types: Vec<String>,
+    },
     /// Restart processes
     Restart {
         /// A process type or a process; without it, all

@@ -8,7 +8,7 @@ use slipway_client::{Method, NO_BODY, StatusCode};
 use slipway_wire::drycc_v2::{App, Page, RunResult};
 
 use super::session::{self, Talk};
-use super::{heading, ps, remote};
+use super::{domain, heading, ps, remote, setting};
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
 use crate::{git, print};
@@ -83,7 +83,11 @@ pub async fn info(cx: &Context) -> Result {
         print::line(format_args!("{name:9} {value}"))?;
     }
     print::line("")?;
-    ps::show(&app.id, &ps::fetch(&api, &app.id).await?.json()?)
+    ps::show(&app.id, &ps::fetch(&api, &app.id).await?.json()?)?;
+    print::line("")?;
+    domain::list(cx, None).await?;
+    print::line("")?;
+    setting::label_list(cx).await
 }
 
 /// Opens an app in a browser, or says where it is.

@@ -64,6 +64,18 @@ pub async fn scale(cx: &Context, types: &[String]) -> Result {
     cx.show(&answer, || show(&app, &answer.json()?))
 }
 
+/// Stops (`stop`) or starts (`start`) process types.
+pub async fn switch(cx: &Context, types: &[String], action: &str) -> Result {
+    let api = cx.api()?;
+    let app = cx.app()?;
+    let doing = if action == "stop" { "Stopping" } else { "Starting" };
+    let progress = cx.progress(&format!("{doing} processes... but first, coffee!"))?;
+    api.post(&app_path(&app, &format!("{action}/")), &json!({"types": types})).await?;
+    progress.done_in()?;
+    let answer = fetch(&api, &app).await?;
+    cx.show(&answer, || show(&app, &answer.json()?))
+}
+
 /// Restarts all processes, those of one type, or one.
 pub async fn restart(cx: &Context, target: Option<&str>) -> Result {
     let api = cx.api()?;

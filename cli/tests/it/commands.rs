@@ -199,9 +199,18 @@ fn apps() {
     platform(&person);
     person.server.on("GET /v2/apps/foo/", 200, &app("foo").to_string());
     person.server.on("GET /v2/apps/foo/pods/", 200, &pods(&[pod("foo-web-1", "web")]));
+    let domain = json!({"owner": "bob", "created": TIME, "updated": TIME, "app": "foo", "domain": "foo"});
+    let domains = json!({"count": 1, "next": null, "previous": null, "results": [domain]});
+    person.server.on("GET /v2/apps/foo/domains/?limit=100", 200, &domains.to_string());
+    let settings = json!({
+        "uuid": "s-1", "app": "foo", "owner": "bob", "maintenance": false, "routable": true, "whitelist": [],
+        "autoscale": {}, "label": {"team": "a"}, "created": TIME, "updated": TIME,
+    });
+    person.server.on("GET /v2/apps/foo/settings/", 200, &settings.to_string());
     person.run("info -a foo").ok(&format!(
         "=== foo Application\nupdated:  {TIME}\nuuid:     u-1\ncreated:  {TIME}\nurl:      http://foo.localhost:8080\n\
-         owner:    bob\nid:       foo\n\n=== foo Processes\n--- web:\nfoo-web-1 up (v2)\n"
+         owner:    bob\nid:       foo\n\n=== foo Processes\n--- web:\nfoo-web-1 up (v2)\n\n=== foo Domains\nfoo\n\n\
+         === foo Label\nteam      a\n"
     ));
     person.run("--json open -a foo").ok("{\n  \"url\": \"http://foo.localhost:8080\"\n}\n");
     person.server.on("POST /v2/apps/foo/", 200, "");
@@ -272,6 +281,14 @@ fn processes() {
     for bad in ["web", "web=-1", "web=x", "=1"] {
         let run = person.run(&format!("scale {bad} -a foo"));
         run.fails(&format!("Error: '{bad}' does not match the pattern 'type=num', ex: web=2\n"));
+    }
+    for (command, doing) in [("stop", "Stopping"), ("start", "Starting")] {
+        person.server.on(&format!("POST /v2/apps/foo/{command}/"), 204, "");
+        person.asked();
+        person
+            .run(&format!("ps:{command} web worker -a foo"))
+            .ok(&format!("{doing} processes... but first, coffee! done in 0s\n{shown}"));
+        assert_eq!(person.asked()[0], format!(r#"POST /v2/apps/foo/{command}/ {{"types":["web","worker"]}}"#));
     }
     person.server.on("POST /v2/apps/foo/pods/web/restart/", 200, &json!([both[0]]).to_string());
     person

@@ -33,6 +33,25 @@ fn domains() {
 }
 
 #[test]
+fn services() {
+    let person = Person::new();
+    let list = json!({"services": [{"procfile_type": "worker", "path_pattern": "/jobs,/tasks"}]}).to_string();
+    person.server.on("GET /v2/apps/foo/services/", 200, &list);
+    person.run("services -a foo").ok("=== foo Services\nworker: /jobs,/tasks\n");
+    person.server.on("POST /v2/apps/foo/services/", 201, "");
+    person.run("services:add --type worker --route /jobs -a foo").ok("Adding worker (/jobs) to foo... done\n");
+    person.server.on("DELETE /v2/apps/foo/services/", 204, "");
+    person.run("services:remove worker -a foo").ok("Removing worker from foo... done\n");
+    assert_eq!(
+        person.asked()[1..],
+        [
+            r#"POST /v2/apps/foo/services/ {"path_pattern":"/jobs","procfile_type":"worker"}"#,
+            r#"DELETE /v2/apps/foo/services/ {"procfile_type":"worker"}"#,
+        ]
+    );
+}
+
+#[test]
 fn switches() {
     let person = Person::new();
     let tls = |enforced: Value| {

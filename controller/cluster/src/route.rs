@@ -91,6 +91,7 @@ mod tests {
         let secret = cert_secret_name("chain", "key");
         let route = RouteSpec {
             hosts: vec!["www.example.com".to_owned(), "blog.localhost".to_owned()],
+            paths: Vec::new(),
             is_routable: true,
             is_in_maintenance: false,
             is_https_enforced: true,

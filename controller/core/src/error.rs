@@ -29,6 +29,12 @@ pub enum Kind {
     Config,
     /// A running process (pod).
     Pod,
+    /// A process type's paths.
+    Service,
+    /// A volume.
+    Volume,
+    /// An instance of something that a catalogue offers.
+    Resource,
 }
 
 impl fmt::Display for Kind {
@@ -43,6 +49,9 @@ impl fmt::Display for Kind {
             Self::Build => "Build",
             Self::Config => "Config",
             Self::Pod => "Pod",
+            Self::Service => "Service",
+            Self::Volume => "Volume",
+            Self::Resource => "Resource",
         })
     }
 }

@@ -20,6 +20,7 @@ pub mod log;
 pub mod name;
 pub mod network;
 pub mod page;
+pub mod path_service;
 pub mod probe;
 pub mod procfile;
 pub mod release;

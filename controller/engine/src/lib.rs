@@ -10,6 +10,7 @@
 
 pub mod command;
 pub mod keep;
+pub mod path;
 pub mod route;
 pub mod route_annotation;
 pub mod session;
@@ -147,6 +148,11 @@ pub trait Engine: Send + Sync + 'static {
     /// The labels of each machine that apps may be placed on. None when the engine knows no placement.
     async fn node_labels(&self) -> Result<Vec<BTreeMap<String, String>>, EngineError> {
         Ok(Vec::new())
+    }
+
+    /// Whether requests follow [`spec::RouteSpec::paths`].
+    fn is_routing_paths(&self) -> bool {
+        false
     }
 
     /// Whether the engine itself keeps to [`ProcessSpec::autoscale`]. One that does not tells the use of each process

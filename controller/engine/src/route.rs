@@ -13,6 +13,8 @@ use slipway_core::config::SecretText;
 use slipway_core::{AppId, AppName};
 use tokio::sync::Notify;
 
+use crate::path::PathPattern;
+
 /// What stands for any host in a [`Certificate`].
 pub const ANY_HOST: &str = "*";
 
@@ -53,6 +55,8 @@ pub struct AppRoute {
     pub backends: Vec<Arc<Backend>>,
     /// Why there is no backend, when there is none.
     pub idle: IdleReason,
+    /// Paths that lead elsewhere within the app; the first that fits counts. The routes there have no paths of their own.
+    pub paths: Vec<(PathPattern, Arc<AppRoute>)>,
 }
 
 /// Why an app has nothing to answer with.
@@ -93,9 +97,17 @@ impl RouteTable {
         self.hosts.get(&format!("*.{parent}"))
     }
 
-    /// Every route, once per host name that leads to it.
+    /// The route for a path of a host, both as in [`Self::find`] and [`AppRoute::paths`].
+    #[must_use]
+    pub fn find_path(&self, host: &str, path: &str) -> Option<&Arc<AppRoute>> {
+        let route = self.find(host)?;
+        let other = route.paths.iter().find(|(pattern, _)| pattern.is_match(path));
+        Some(other.map_or(route, |(_, route)| route))
+    }
+
+    /// Every route, once per host name and path that leads to it.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<AppRoute>> {
-        self.hosts.values()
+        self.hosts.values().flat_map(|route| std::iter::once(route).chain(route.paths.iter().map(|(_, route)| route)))
     }
 
     /// Number of host names.
@@ -210,6 +222,7 @@ mod tests {
             allow_list: Vec::new(),
             backends: Vec::new(),
             idle: IdleReason::NotDeployed,
+            paths: Vec::new(),
         })
     }
 
@@ -224,6 +237,17 @@ mod tests {
         assert_eq!(find("b.example.com"), Some("wild".to_owned()));
         assert_eq!(find("b.c.example.com"), None);
         assert_eq!(find("example.com"), None);
+    }
+
+    #[test]
+    fn the_first_path_that_fits_leads_elsewhere() {
+        let path = |text: &str, name: &str| (PathPattern::new(text).unwrap(), route(name));
+        let mut main = Arc::into_inner(route("main")).unwrap();
+        main.paths = vec![path("/api/v2", "new"), path("/api", "old")];
+        let table = RouteTable::new(vec![(vec!["a.example.com".to_owned()], Arc::new(main))], Vec::new());
+        let find = |path: &str| table.find_path("a.example.com", path).unwrap().name.to_string();
+        assert_eq!(["/", "/api", "/api/v2/x", "/x/api"].map(find), ["main", "old", "new", "main"]);
+        assert_eq!(table.routes().count(), 3);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ pub use slipway_core::probe::{Check, Probe};
 pub use slipway_core::settings::Autoscale;
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 
+use crate::path::PathPattern;
 use crate::route::Certificate;
 
 /// The whole desired state of one app.
@@ -84,6 +85,8 @@ pub struct ProcessSpec {
 pub struct RouteSpec {
     /// Full host names, lower case, in ASCII; `*.example.com` covers one label. Empty: not reachable.
     pub hosts: Vec<String>,
+    /// Which paths lead to processes of another type than the routed one; the first that fits counts.
+    pub paths: Vec<PathRule>,
     /// Whether requests are routed at all.
     pub is_routable: bool,
     /// Whether every request gets the maintenance page.
@@ -94,6 +97,15 @@ pub struct RouteSpec {
     pub allow_list: Vec<(std::net::IpAddr, u8)>,
     /// Certificates for its hosts.
     pub certificates: Vec<Certificate>,
+}
+
+/// Paths that lead to processes of one type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathRule {
+    /// What the paths begin with.
+    pub pattern: PathPattern,
+    /// The type.
+    pub process_type: ProcessType,
 }
 
 /// Credentials of a private registry.

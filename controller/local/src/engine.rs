@@ -310,6 +310,10 @@ impl Engine for LocalEngine {
         removed
     }
 
+    fn is_routing_paths(&self) -> bool {
+        true
+    }
+
     async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError> {
         let status = self.lock().live.get(&app).map(|handle| Arc::clone(&handle.status));
         let Some(status) = status else { return Ok(AppStatus::default()) };

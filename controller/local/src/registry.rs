@@ -64,15 +64,19 @@ impl Registry {
 }
 
 fn is_same(kept: &Kept, entry: &Entry) -> bool {
-    let AppRoute { app, name, is_in_maintenance, is_https_enforced, allow_list, backends, idle } = &entry.route;
-    kept.hosts == entry.hosts
-        && kept.certificates == entry.certificates
-        && kept.route.app == *app
-        && kept.route.name == *name
-        && kept.route.is_in_maintenance == *is_in_maintenance
-        && kept.route.is_https_enforced == *is_https_enforced
-        && kept.route.allow_list == *allow_list
-        && kept.route.idle == *idle
-        && kept.route.backends.len() == backends.len()
-        && kept.route.backends.iter().zip(backends).all(|(a, b)| Arc::ptr_eq(a, b))
+    kept.hosts == entry.hosts && kept.certificates == entry.certificates && is_same_route(&kept.route, &entry.route)
+}
+
+fn is_same_route(kept: &AppRoute, route: &AppRoute) -> bool {
+    let AppRoute { app, name, is_in_maintenance, is_https_enforced, allow_list, backends, idle, paths } = route;
+    kept.app == *app
+        && kept.name == *name
+        && kept.is_in_maintenance == *is_in_maintenance
+        && kept.is_https_enforced == *is_https_enforced
+        && kept.allow_list == *allow_list
+        && kept.idle == *idle
+        && kept.backends.len() == backends.len()
+        && kept.backends.iter().zip(backends).all(|(a, b)| Arc::ptr_eq(a, b))
+        && kept.paths.len() == paths.len()
+        && kept.paths.iter().zip(paths).all(|(a, b)| a.0 == b.0 && is_same_route(&a.1, &b.1))
 }

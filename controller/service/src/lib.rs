@@ -24,6 +24,7 @@ mod leadership;
 mod log;
 mod log_keep;
 mod password;
+mod path_service;
 mod perm;
 mod pod;
 mod public_key;
@@ -35,6 +36,7 @@ mod scale;
 mod settings;
 mod signal;
 mod state;
+mod stop;
 mod stored;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -42,6 +44,7 @@ pub mod testing;
 mod tests;
 mod throttle;
 mod token;
+mod unsupported;
 mod user;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -75,6 +78,7 @@ pub use reconcile::Reconciler;
 pub use settings::{Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use token::TokenScope;
+pub use unsupported::Unsupported;
 pub use user::{PasswordChange, UserRegister};
 
 /// The use cases. Cheap to clone.

@@ -39,7 +39,12 @@ impl Service {
             let before = current.structure;
             let mut after = before.clone();
             after.extend(wanted.clone());
-            if after == before {
+            // Who asks for processes does not mean them to stay stopped.
+            let mut is_started = false;
+            for (process_type, _) in wanted.iter().filter(|(_, replicas)| **replicas > 0) {
+                is_started |= store::stop_delete(db, app.id, process_type).await?;
+            }
+            if after == before && !is_started {
                 return Ok(None);
             }
             store::app_update_structure(db, app.id, &after, cx.now).await?;

@@ -1,13 +1,13 @@
 //! Recorded state as the reconciler reads and writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use slipway_core::app::{App, Structure};
 use slipway_core::authz::Actor;
 use slipway_core::release::{Release, ReleaseState};
-use slipway_core::{AppId, Error, Page, Result};
+use slipway_core::{AppId, Error, Page, ProcessType, Result};
 use slipway_store as store;
 
 use crate::audit::{Subject, app_subject, event};
@@ -24,6 +24,8 @@ pub(crate) struct AppState {
     /// The newest release that succeeded, if it has a build.
     pub(crate) good: Option<Deployable>,
     pub(crate) routing: Routing,
+    /// Process types that somebody stopped.
+    pub(crate) stopped: BTreeSet<ProcessType>,
 }
 
 /// States of a release that is on its way.
@@ -137,13 +139,16 @@ impl Service {
         let settings = store::settings_by_app(&mut db, id).await.stored()?;
         let tls = store::tls_by_app(&mut db, id).await.stored()?;
         let certificates = store::certificates_by_app(&mut db, id).await.stored()?;
+        let services = store::services_by_app(&mut db, id).await.stored()?;
+        let stopped = store::stops_by_app(&mut db, id).await.stored()?;
         let routing = Routing {
+            services,
             domains: domains.into_iter().map(|domain| domain.domain).collect(),
             settings,
             certificates,
             is_https_enforced: tls.and_then(|tls| tls.https_enforced).unwrap_or(false),
         };
-        Ok(Some(AppState { app, pending, good, routing }))
+        Ok(Some(AppState { app, pending, good, routing, stopped }))
     }
 
     /// Records that a pending release runs, with the structure that it runs with.

@@ -408,6 +408,10 @@ impl Engine for FakeEngine {
         })
     }
 
+    fn is_routing_paths(&self) -> bool {
+        true
+    }
+
     fn is_autoscaling(&self) -> bool {
         self.state().is_autoscaling
     }

@@ -229,6 +229,24 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    services (app, process_type) {
+        app -> Text,
+        process_type -> Text,
+        path_pattern -> Text,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    stops (app, process_type) {
+        app -> Text,
+        process_type -> Text,
+        created -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     meta,
     users,
@@ -246,7 +264,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     build_logs,
     events,
     deploy_hooks,
-    log_lines
+    log_lines,
+    services,
+    stops
 );
 // `users.number` and `certs.number` are what the databases count; everything refers to `id`.
 diesel::joinable!(apps -> users (owner));

@@ -309,6 +309,22 @@ pub struct Cert {
     pub updated: String,
 }
 
+/// The paths of an app's process types. Source: §2.13.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Services {
+    /// One a type.
+    pub services: Vec<Service>,
+}
+
+/// The paths of a process type.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Service {
+    /// The type.
+    pub procfile_type: String,
+    /// Regular expressions with commas between them.
+    pub path_pattern: String,
+}
+
 /// The settings of an app. Source: §2.10.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Settings {

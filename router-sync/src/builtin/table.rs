@@ -131,6 +131,7 @@ impl Tables {
                     },
                     backends: backend.into_iter().collect(),
                     idle,
+                    paths: Vec::new(),
                 }),
             ));
         }

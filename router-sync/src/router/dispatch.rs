@@ -77,7 +77,7 @@ async fn dispatch(
     let target = target(&request)?;
     let Some(access) = slot.as_mut() else { return Err(Reason::BadResponse) };
     access.host.clone_from(&target.host);
-    let route = shared.find(&target.host).ok_or(Reason::NoApp)?;
+    let route = shared.find(&target.host, request.uri().path()).ok_or(Reason::NoApp)?;
     access.app = Some(route.app);
     access.client = header::client(request.headers(), peer.ip, peer.is_trusted, &shared.config.trusted_proxies);
     access.is_https = is_https(peer, &request);
@@ -119,8 +119,8 @@ fn redirect_to_https(shared: &Shared, request: &Request<Incoming>, target: &Targ
 }
 
 impl Shared {
-    /// The newest route for `host`.
-    pub(super) fn find(&self, host: &str) -> Option<Arc<AppRoute>> {
-        self.routes.borrow().find(host).cloned()
+    /// The newest route for a path of `host`.
+    pub(super) fn find(&self, host: &str, path: &str) -> Option<Arc<AppRoute>> {
+        self.routes.borrow().find_path(host, path).cloned()
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn forward(
         let in_flight = match choose(shared, &route, &tried) {
             Some(in_flight) => in_flight,
             // They may be gone because others took their place.
-            None if !tried.is_empty() => match shared.find(&host) {
+            None if !tried.is_empty() => match shared.find(&host, request.uri().path()) {
                 Some(newest) if !Arc::ptr_eq(&newest, &route) => {
                     route = newest;
                     continue;
@@ -68,7 +68,7 @@ pub(super) async fn forward(
                 _ => return Err(last_failure),
             },
             None => {
-                route = reroute(shared, &host, route).await?;
+                route = reroute(shared, &host, request.uri().path(), route).await?;
                 continue;
             }
         };
@@ -134,14 +134,14 @@ fn choose(shared: &Shared, route: &AppRoute, tried: &[Arc<Backend>]) -> Option<I
 
 /// The newest route, when `known` has no process that takes requests: waits for a newer one while `known` says that
 /// there should be some.
-async fn reroute(shared: &Shared, host: &str, known: Arc<AppRoute>) -> Result<Arc<AppRoute>, Reason> {
+async fn reroute(shared: &Shared, host: &str, path: &str, known: Arc<AppRoute>) -> Result<Arc<AppRoute>, Reason> {
     if known.backends.is_empty() {
         return Err(Reason::Idle(known.idle));
     }
     let mut routes = shared.routes.clone();
     let newer = async {
         loop {
-            let newest = routes.borrow_and_update().find(host).cloned();
+            let newest = routes.borrow_and_update().find_path(host, path).cloned();
             match newest {
                 None => return Err(Reason::NoApp),
                 Some(newest) if newest.backends.is_empty() => return Err(Reason::Idle(newest.idle)),

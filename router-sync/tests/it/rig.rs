@@ -122,6 +122,7 @@ pub(crate) fn route(name: &str, backends: Vec<Arc<Backend>>) -> AppRoute {
         allow_list: Vec::new(),
         backends,
         idle: IdleReason::NotDeployed,
+        paths: Vec::new(),
     }
 }
 

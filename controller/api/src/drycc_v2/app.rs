@@ -63,3 +63,15 @@ pub(super) async fn app_scale(call: Call) -> Answer {
     call.state.service.app_scale(&call.cx, call.param("app"), &wanted).await?;
     empty(StatusCode::NO_CONTENT)
 }
+
+pub(super) async fn app_start(call: Call) -> Answer {
+    let types = from_wire::types(&call)?;
+    call.state.service.types_start(&call.cx, call.param("app"), &types).await?;
+    empty(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn app_stop(call: Call) -> Answer {
+    let types = from_wire::types(&call)?;
+    call.state.service.types_stop(&call.cx, call.param("app"), &types).await?;
+    empty(StatusCode::NO_CONTENT)
+}

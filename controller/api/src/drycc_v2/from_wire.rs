@@ -148,6 +148,27 @@ pub fn scale(call: &Call) -> Result<BTreeMap<String, Value>, Failure> {
     Ok(call.fields()?.into_map().into_iter().collect())
 }
 
+/// Body of `start/` and `stop/`. Without types the use case refuses.
+pub fn types(call: &Call) -> Result<Vec<String>, Failure> {
+    let mut fields = call.fields()?;
+    let types = fields.texts("types").unwrap_or_default();
+    finish(fields, types)
+}
+
+/// Body of `services/`: a process type and its paths.
+pub fn service(call: &Call) -> Result<(String, String), Failure> {
+    let mut fields = call.fields()?;
+    let service = (fields.text("procfile_type"), fields.text("path_pattern"));
+    finish(fields, service)
+}
+
+/// Body of `services/` for a removal.
+pub fn service_type(call: &Call) -> Result<String, Failure> {
+    let mut fields = call.fields()?;
+    let process_type = fields.text("procfile_type");
+    finish(fields, process_type)
+}
+
 /// Body of `config/`.
 pub fn config_change(call: &Call) -> Result<ConfigChange, Failure> {
     let mut fields = call.fields()?;

@@ -24,8 +24,10 @@ mod log;
 mod perm;
 mod pod;
 mod release;
+mod service;
 mod settings;
 mod to_wire;
+mod unsupported;
 mod user;
 
 /// Headers by which both families of clients decide that they may talk to a server. Source: `drycc-v2.md` §1.3.
@@ -46,6 +48,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(cert_routes());
     routes.extend(app_routes());
     routes.extend(routing_routes());
+    routes.extend(routes_of_2020());
     routes.extend(hook_routes());
     routes
 }
@@ -165,6 +168,75 @@ fn app_routes() -> Vec<Route> {
         route(POST, "/v2/apps/{app}/perms", "drycc_v2_perm_grant", User, handler!(perm::perm_grant))
             .action(AppAction::Manage),
         route(DELETE, "/v2/apps/{app}/perms/{user}", "drycc_v2_perm_revoke", User, handler!(perm::perm_revoke)),
+    ]
+}
+
+/// What Drycc added in 2020 under the same version. Source: `drycc-v2.md` §2.13.
+fn routes_of_2020() -> Vec<Route> {
+    use Access::User;
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const PUT: Method = Method::PUT;
+    const PATCH: Method = Method::PATCH;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        route(POST, "/v2/apps/{app}/start", "drycc_v2_app_start", User, handler!(app::app_start)),
+        route(POST, "/v2/apps/{app}/stop", "drycc_v2_app_stop", User, handler!(app::app_stop)),
+        route(GET, "/v2/apps/{app}/services", "drycc_v2_services_list", User, handler!(service::services_list)),
+        route(POST, "/v2/apps/{app}/services", "drycc_v2_service_set", User, handler!(service::service_set)),
+        route(DELETE, "/v2/apps/{app}/services", "drycc_v2_service_delete", User, handler!(service::service_delete)),
+        route(GET, "/v2/apps/{app}/volumes", "drycc_v2_volumes_list", User, handler!(unsupported::volumes_list)),
+        route(POST, "/v2/apps/{app}/volumes", "drycc_v2_volume_create", User, handler!(unsupported::volume_create)),
+        route(
+            DELETE,
+            "/v2/apps/{app}/volumes/{volume}",
+            "drycc_v2_volume_delete",
+            User,
+            handler!(unsupported::volume_delete),
+        ),
+        route(
+            PATCH,
+            "/v2/apps/{app}/volumes/{volume}/path",
+            "drycc_v2_volume_mount",
+            User,
+            handler!(unsupported::volume_mount),
+        ),
+        route(GET, "/v2/apps/{app}/resources", "drycc_v2_resources_list", User, handler!(unsupported::resources_list)),
+        route(
+            POST,
+            "/v2/apps/{app}/resources",
+            "drycc_v2_resource_create",
+            User,
+            handler!(unsupported::resource_create),
+        ),
+        route(
+            GET,
+            "/v2/apps/{app}/resources/{resource}",
+            "drycc_v2_resource_read",
+            User,
+            handler!(unsupported::resource_find),
+        ),
+        route(
+            PUT,
+            "/v2/apps/{app}/resources/{resource}",
+            "drycc_v2_resource_update",
+            User,
+            handler!(unsupported::resource_find),
+        ),
+        route(
+            DELETE,
+            "/v2/apps/{app}/resources/{resource}",
+            "drycc_v2_resource_delete",
+            User,
+            handler!(unsupported::resource_delete),
+        ),
+        route(
+            PATCH,
+            "/v2/apps/{app}/resources/{resource}/binding",
+            "drycc_v2_resource_bind",
+            User,
+            handler!(unsupported::resource_find),
+        ),
     ]
 }
 

@@ -10,6 +10,7 @@ use slipway_core::certificate::{Certificate, CertificateFacts};
 use slipway_core::config::{Config, SecretText};
 use slipway_core::domain::Domain;
 use slipway_core::key::Key;
+use slipway_core::path_service::PathService;
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::settings::{AppSettings, Autoscale, Tls};
 use slipway_core::user::User;
@@ -331,6 +332,16 @@ pub fn tls(tls: &Tls, app: &str) -> wire::Tls {
 #[must_use]
 pub const fn addresses(addresses: Vec<String>) -> wire::Addresses {
     wire::Addresses { addresses }
+}
+
+/// Paths of process types.
+#[must_use]
+pub fn services(services: &[PathService]) -> wire::Services {
+    let service = |service: &PathService| {
+        let PathService { process_type, path_pattern } = service;
+        wire::Service { procfile_type: process_type.to_string(), path_pattern: path_pattern.clone() }
+    };
+    wire::Services { services: services.iter().map(service).collect() }
 }
 
 /// Collaborators.

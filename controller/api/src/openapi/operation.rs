@@ -64,6 +64,7 @@ pub fn find(operation: &str) -> Option<Operation> {
         .or_else(|| app(operation))
         .or_else(|| release(operation))
         .or_else(|| routing(operation))
+        .or_else(|| of_2020(operation))
         .or_else(|| hook(operation))
 }
 
@@ -234,6 +235,32 @@ fn routing(operation: &str) -> Option<Operation> {
         "drycc_v2_whitelist_remove" | "drycc_v2_allowlist_remove" => {
             new("settings", "Removes addresses", Empty(204)).body("NewAddresses").also(&[409, 422])
         }
+        _ => return None,
+    };
+    Some(found)
+}
+
+fn of_2020(operation: &str) -> Option<Operation> {
+    use Answers::{Empty, Json, Page};
+    let found = match operation {
+        "drycc_v2_app_start" => {
+            new("apps", "Starts process types that were stopped", Empty(204)).body("Types").also(&[404])
+        }
+        "drycc_v2_app_stop" => new("apps", "Stops process types", Empty(204)).body("Types").also(&[404]),
+        "drycc_v2_services_list" => new("services", "The paths of the app's process types", Json(200, "Services")),
+        "drycc_v2_service_set" => {
+            new("services", "Sends paths to processes of a type", Empty(201)).body("Service").also(&[204])
+        }
+        "drycc_v2_service_delete" => new("services", "Takes that back", Empty(204)).body("ServiceType"),
+        "drycc_v2_volumes_list" => new("volumes", "Always empty: there are no volumes", Page("Any")),
+        "drycc_v2_volume_create" => new("volumes", "Always refused, with the reason", Empty(201)).also(&[400]),
+        "drycc_v2_volume_delete" | "drycc_v2_volume_mount" => new("volumes", "There is none", Empty(204)),
+        "drycc_v2_resources_list" => new("resources", "Always empty: there is no catalogue", Page("Any")),
+        "drycc_v2_resource_create" => new("resources", "Always refused, with the reason", Empty(201)).also(&[400]),
+        "drycc_v2_resource_read"
+        | "drycc_v2_resource_update"
+        | "drycc_v2_resource_delete"
+        | "drycc_v2_resource_bind" => new("resources", "There is none", Empty(204)),
         _ => return None,
     };
     Some(found)

@@ -317,6 +317,7 @@ fn routing() -> Vec<(&'static str, Value)> {
     let count = json!({"type": "integer", "minimum": 0});
     let autoscale = object(&[("min", count.clone()), ("max", count.clone()), ("cpu_percent", count)]);
     let flag = json!({"type": ["boolean", "null"]});
+    let service = [("procfile_type", text()), ("path_pattern", text())];
     let filled = json!({"type": "string", "minLength": 1});
     let cert = [
         ("id", integer()),
@@ -368,6 +369,10 @@ fn routing() -> Vec<(&'static str, Value)> {
         ("Settings", object(&[&owned[..], &of_app, &settings].concat())),
         ("Tls", object(&[&owned[..], &of_app, &[("https_enforced", flag)]].concat())),
         ("Addresses", object(&[("addresses", list(&text()))])),
+        ("Types", request(&["types"], &[("types", list(&text()))])),
+        ("Service", request(&["procfile_type", "path_pattern"], &service)),
+        ("ServiceType", request(&["procfile_type"], &service[..1])),
+        ("Services", object(&[("services", list(&object(&service)))])),
     ]
 }
 

@@ -124,6 +124,16 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         "drycc_v2_tls_set" => (AppUse, json!({"https_enforced": null})),
         "drycc_v2_whitelist_add" | "drycc_v2_allowlist_add" => (AppUse, json!({"addresses": ["10.0.0.1"]})),
         "drycc_v2_whitelist_remove" | "drycc_v2_allowlist_remove" => (AppManage, json!({"addresses": ["10.0.0.1"]})),
+        "drycc_v2_app_start" | "drycc_v2_app_stop" => (AppUse, json!({"types": ["web"]})),
+        "drycc_v2_services_list" | "drycc_v2_volumes_list" | "drycc_v2_resources_list" => (AppUse, json!(null)),
+        "drycc_v2_service_set" => (AppUse, json!({"procfile_type": "web", "path_pattern": "/NEW"})),
+        "drycc_v2_service_delete" => (AppManage, json!({"procfile_type": "web"})),
+        "drycc_v2_volume_create" => (AppUse, json!({"name": "files", "size": "1G"})),
+        "drycc_v2_volume_mount" => (AppUse, json!({"path": {"web": "/data"}})),
+        "drycc_v2_resource_create" => (AppUse, json!({"name": "db", "plan": "mysql:small"})),
+        "drycc_v2_resource_read" | "drycc_v2_resource_update" => (AppUse, json!(null)),
+        "drycc_v2_resource_bind" => (AppUse, json!({"bind_action": "bind"})),
+        "drycc_v2_volume_delete" | "drycc_v2_resource_delete" => (AppManage, json!(null)),
         "drycc_v2_perm_grant" => (AppManage, json!({"username": "stranger"})),
         "drycc_v2_perm_revoke" => (AppLeave, json!(null)),
         "drycc_v2_hook_key" | "drycc_v2_hook_keys" | "drycc_v2_hook_apps" | "drycc_v2_hook_release_progress" => {
@@ -226,7 +236,9 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         .replace("{build}", "00000000-0000-0000-0000-000000000000")
         .replace("{type}", "web")
         .replace("{ptype}", "web")
-        .replace("{pod}", "none");
+        .replace("{pod}", "none")
+        .replace("{volume}", "files")
+        .replace("{resource}", "db");
     assert!(!path.contains('{'), "{path} has a variable that this test does not know");
     let body = match body {
         Value::Null => None,

@@ -95,7 +95,8 @@ async fn both_slashes_answer_alike_and_never_redirect() {
             .replace("{build}", "x")
             .replace("{type}", "web")
             .replace("{ptype}", "web")
-            .replace("{pod}", "p");
+            .replace("{pod}", "p")
+            .replace("{resource}", "r");
         let with = world.request("GET", &format!("{path}/")).user("owner").send().await;
         let without = world.request("GET", &path).user("owner").send().await;
         assert_eq!(with.status, without.status, "{path}");

@@ -8,6 +8,7 @@ mod certs;
 mod convention;
 mod examples;
 mod golden;
+mod golden_2020;
 mod golden_routing;
 mod openapi;
 mod routing;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 use slipway_engine::AppSpec;
 use slipway_engine::route::{AppRoute, Backend, IdleReason};
+use slipway_engine::spec::PathRule;
 use slipway_engine::status::{AppStatus, Rollout, RolloutState};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -292,31 +293,39 @@ impl Supervisor {
         let is_kept = |member: &&Arc<Member>| {
             !member.is_stopping() && !surplus.iter().any(|surplus| Arc::ptr_eq(surplus, member))
         };
-        let routed = |plan: &&Arc<Plan>| plan.process.is_routed;
-        let mut backends: Vec<(u32, Arc<Backend>)> = Vec::new();
-        for plan in self.proven.values().filter(routed) {
-            let members = self.of_plan(plan).into_iter().filter(is_kept);
-            backends.extend(members.filter_map(|member| Some((member.index, member.state().ready?))));
-        }
-        backends.sort_by_key(|(index, _)| *index);
-        let idle = match self.wanted.values().find(|wanted| wanted.plan.process.is_routed) {
-            _ if self.wanted.is_empty() => IdleReason::NotDeployed,
-            None => IdleReason::ScaledToZero,
-            Some(wanted) if wanted.replicas == 0 => IdleReason::ScaledToZero,
-            Some(wanted) => {
-                let states: Vec<State> = self.of_plan(&wanted.plan).iter().map(|member| member.state()).collect();
-                status::idle(&states)
+        // Where requests go that are for processes with such plans.
+        let target = |is_for: &dyn Fn(&Plan) -> bool, paths| {
+            let mut backends: Vec<(u32, Arc<Backend>)> = Vec::new();
+            for plan in self.proven.values().filter(|plan| is_for(plan)) {
+                let members = self.of_plan(plan).into_iter().filter(is_kept);
+                backends.extend(members.filter_map(|member| Some((member.index, member.state().ready?))));
+            }
+            backends.sort_by_key(|(index, _)| *index);
+            let idle = match self.wanted.values().find(|wanted| is_for(&wanted.plan)) {
+                _ if self.wanted.is_empty() => IdleReason::NotDeployed,
+                None => IdleReason::ScaledToZero,
+                Some(wanted) if wanted.replicas == 0 => IdleReason::ScaledToZero,
+                Some(wanted) => {
+                    let states: Vec<State> = self.of_plan(&wanted.plan).iter().map(|member| member.state()).collect();
+                    status::idle(&states)
+                }
+            };
+            AppRoute {
+                app: self.app,
+                name: self.name.clone(),
+                is_in_maintenance: route.is_in_maintenance,
+                is_https_enforced: route.is_https_enforced,
+                allow_list: route.allow_list.clone(),
+                backends: backends.into_iter().map(|(_, backend)| backend).collect(),
+                idle,
+                paths,
             }
         };
-        let app_route = AppRoute {
-            app: self.app,
-            name: self.name.clone(),
-            is_in_maintenance: route.is_in_maintenance,
-            is_https_enforced: route.is_https_enforced,
-            allow_list: route.allow_list.clone(),
-            backends: backends.into_iter().map(|(_, backend)| backend).collect(),
-            idle,
+        let path = |rule: &PathRule| {
+            let to = target(&|plan| plan.process.process_type == rule.process_type, Vec::new());
+            (rule.pattern.clone(), Arc::new(to))
         };
+        let app_route = target(&|plan| plan.process.is_routed, route.paths.iter().map(path).collect());
         let (hosts, certificates) = (route.hosts.clone(), route.certificates.clone());
         self.shared.registry.set(self.app, Some(Entry { hosts, route: app_route, certificates }));
     }

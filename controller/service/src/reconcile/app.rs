@@ -14,6 +14,7 @@ use super::spec::{Deployable, app_spec, deploy_timeout};
 use super::{Outcome, Reconciler};
 use crate::engine_error::engine_error;
 use crate::state::AppState;
+use crate::stop::running;
 
 /// Pause between two looks at something that is under way and announces nothing.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -53,7 +54,8 @@ impl Reconciler {
         let Some(good) = &state.good else { return Ok(None) };
         let status = service.engine().app_status(state.app.id).await.map_err(engine_error)?;
         if status.applied_generation.is_none() {
-            let running = Some((good, &state.app.structure));
+            let structure = running(&state.app.structure, &state.stopped);
+            let running = Some((good, &structure));
             let spec = app_spec(&state.app, running, &state.routing, service.platform_domain());
             let Ok(spec) = spec else { return Ok(None) };
             return match service.engine().app_apply(spec).await {
@@ -87,7 +89,8 @@ impl Reconciler {
             &pending.build,
             service.config().is_missing_procfile_type_removed,
         );
-        let spec = app_spec(&state.app, Some((pending, &structure)), &state.routing, service.platform_domain());
+        let wanted = running(&structure, &state.stopped);
+        let spec = app_spec(&state.app, Some((pending, &wanted)), &state.routing, service.platform_domain());
         let spec = match spec {
             Ok(spec) => spec,
             Err(reason) => return self.fail(state, pending, &reason).await,
@@ -155,7 +158,8 @@ impl Reconciler {
     /// Keeps what runs as it is wanted.
     async fn keep(&self, state: &AppState) -> Result<Outcome> {
         let service = &self.service;
-        let running = state.good.as_ref().map(|good| (good, &state.app.structure));
+        let structure = running(&state.app.structure, &state.stopped);
+        let running = state.good.as_ref().map(|good| (good, &structure));
         let spec = app_spec(&state.app, running, &state.routing, service.platform_domain()).map_err(Error::internal)?;
         let generation = spec.generation;
         match service.engine().app_apply(spec).await {

@@ -10,6 +10,7 @@ use slipway_core::certificate::AttachedCertificate;
 use slipway_core::config::{Config, SecretText};
 use slipway_core::limit::{cpu_parse, memory_parse};
 use slipway_core::network::network_parse;
+use slipway_core::path_service::PathService;
 use slipway_core::probe::{initial_delay_max, probe_of};
 use slipway_core::release::Release;
 use slipway_core::settings::{AppSettings, Autoscale};
@@ -17,6 +18,8 @@ use slipway_core::structure::{routed_type, structure_default};
 use slipway_engine::route::Certificate;
 use slipway_engine::spec::RouteSpec;
 use slipway_engine::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec};
+
+use crate::path_service::path_rules;
 
 /// The port of buildpack apps, and of probes that name none.
 const PORT_DEFAULT: u16 = 5000;
@@ -42,6 +45,7 @@ pub(crate) struct Routing {
     pub(crate) settings: Option<AppSettings>,
     pub(crate) certificates: Vec<AttachedCertificate>,
     pub(crate) is_https_enforced: bool,
+    pub(crate) services: Vec<PathService>,
 }
 
 /// The desired state of an app that runs `deployable` with these replicas.
@@ -84,12 +88,17 @@ fn release_spec(
         .map_or(GRACE_DEFAULT, |secs| Duration::from_secs(secs.min(GRACE_MAX_SECS)));
     let port = config.values.get("PORT").and_then(|port| port.expose().parse().ok()).unwrap_or(PORT_DEFAULT);
     let restarts = |key: &str| app.restarts.get(key).copied().unwrap_or(0);
+    let replicas = |process_type: &ProcessType| structure.get(process_type).copied().unwrap_or(0);
     let processes = types
         .into_iter()
         .map(|process_type| ProcessSpec {
             command: build.procfile.get(&process_type).cloned(),
-            replicas: structure.get(&process_type).copied().unwrap_or(0),
-            autoscale: autoscale.and_then(|by_type| by_type.get(&process_type)).copied(),
+            replicas: replicas(&process_type),
+            // What nobody wants to run is not to grow by itself.
+            autoscale: autoscale
+                .and_then(|by_type| by_type.get(&process_type))
+                .filter(|_| replicas(&process_type) > 0)
+                .copied(),
             is_routed: routed.as_ref() == Some(&process_type),
             restart_token: restarts("") + restarts(process_type.as_str()),
             memory: config.memory.get(&process_type).and_then(|text| memory_parse(text)),
@@ -149,6 +158,7 @@ fn route_spec(routing: &Routing, platform_domain: &str) -> RouteSpec {
     let settings = routing.settings.as_ref();
     RouteSpec {
         hosts: hosts.into_iter().collect(),
+        paths: path_rules(&routing.services),
         is_routable: settings.is_none_or(|settings| settings.routable),
         is_in_maintenance: settings.is_some_and(|settings| settings.maintenance),
         is_https_enforced: routing.is_https_enforced,
@@ -265,6 +275,7 @@ mod tests {
             settings: None,
             certificates: Vec::new(),
             is_https_enforced: false,
+            services: Vec::new(),
         }
     }
 

@@ -1,0 +1,88 @@
+//! What Drycc added in 2020: the body of every answer, and what comes of it.
+
+use serde_json::{Value, json};
+
+use crate::world::{Database, World, both};
+
+async fn walk(database: Database) {
+    let world = World::new(database).await;
+    world.named_app("owner", "blog").await;
+    let ask = async |method: &str, path: &str, body: &Value| {
+        let request = world.request(method, &format!("/v2/apps/blog/{path}")).user("owner");
+        let reply = if body.is_null() { request.send().await } else { request.json_body(body).send().await };
+        (reply.status, if reply.body.is_empty() { Value::Null } else { reply.json() })
+    };
+    let none = Value::Null;
+    let build = json!({"image": "example/app:1", "procfile": {"web": "run", "worker": "work"}});
+
+    // Start and stop.
+    let types = json!({"types": ["web"]});
+    assert_eq!(ask("POST", "stop/", &types).await.0, 400, "there is no build");
+    assert_eq!(ask("POST", "builds/", &build).await.0, 201);
+    assert_eq!(ask("POST", "scale/", &json!({"web": 3, "worker": 1})).await.0, 204);
+    for path in ["start/", "stop/"] {
+        for nothing in [json!({}), json!({"types": []})] {
+            assert_eq!(ask("POST", path, &nothing).await, (400, json!({"detail": "types is a required field"})));
+        }
+        assert_eq!(ask("POST", path, &json!({"types": "web"})).await.0, 400);
+        assert_eq!(
+            ask("POST", path, &json!({"types": ["web", "none"]})).await,
+            (404, json!({"detail": "Container type none does not exist in application"}))
+        );
+    }
+    let pods = async || ask("GET", "pods/", &none).await.1["count"].clone();
+    for _ in 0..2 {
+        assert_eq!(ask("POST", "stop/", &types).await, (204, Value::Null));
+        assert_eq!(pods().await, json!(1));
+    }
+    assert_eq!(ask("GET", "", &none).await.1["structure"], json!({"web": 3, "worker": 1}));
+    // A new release does not start it.
+    assert_eq!(ask("POST", "config/", &json!({"values": {"A": "1"}})).await.0, 201);
+    assert_eq!(pods().await, json!(1));
+    for _ in 0..2 {
+        assert_eq!(ask("POST", "start/", &types).await, (204, Value::Null));
+        assert_eq!(pods().await, json!(4));
+    }
+    assert_eq!(ask("POST", "stop/", &json!({"types": ["web", "worker"]})).await.0, 204);
+    assert_eq!(pods().await, json!(0));
+    // Who scales to what there was starts it, and that type alone.
+    assert_eq!(ask("POST", "scale/", &json!({"web": 3})).await.0, 204);
+    assert_eq!(pods().await, json!(3));
+
+    // Services.
+    let service = json!({"procfile_type": "worker", "path_pattern": "/jobs, /v\\d+/tasks"});
+    assert_eq!(ask("GET", "services/", &none).await, (200, json!({"services": []})));
+    assert_eq!(ask("POST", "services/", &service).await, (201, Value::Null));
+    assert_eq!(ask("POST", "services/", &service).await, (204, Value::Null));
+    let kept = json!({"procfile_type": "worker", "path_pattern": "/jobs,/v\\d+/tasks"});
+    assert_eq!(ask("GET", "services/", &none).await, (200, json!({"services": [kept]})));
+    for (body, expect) in [
+        (json!({}), json!({"procfile_type": ["This field is required."], "path_pattern": ["This field is required."]})),
+        (
+            json!({"procfile_type": "web", "path_pattern": "("}),
+            json!({"path_pattern": ["( is not a regular expression: unclosed group"]}),
+        ),
+    ] {
+        assert_eq!(ask("POST", "services/", &body).await, (400, expect));
+    }
+    assert_eq!(ask("POST", "services/", &json!({"procfile_type": "No!", "path_pattern": "/"})).await.0, 400);
+    let gone = json!({"procfile_type": "worker"});
+    assert_eq!(ask("DELETE", "services/", &gone).await, (204, Value::Null));
+    assert_eq!(ask("DELETE", "services/", &gone).await, (404, json!("No Service matches the given query.")));
+
+    // What there is not.
+    for (path, name, kind) in [("volumes", "files", "Volume"), ("resources", "db", "Resource")] {
+        let (status, list) = ask("GET", &format!("{path}/"), &none).await;
+        assert_eq!((status, &list["count"], &list["results"]), (200, &json!(0), &json!([])));
+        let (status, refusal) = ask("POST", &format!("{path}/"), &json!({"name": name})).await;
+        assert!(status == 400 && refusal["detail"].as_str().unwrap().contains("config:set"), "{refusal}");
+        let missing = (404, json!(format!("No {kind} matches the given query.")));
+        assert_eq!(ask("DELETE", &format!("{path}/{name}/"), &none).await, missing);
+    }
+    assert_eq!(ask("PATCH", "volumes/files/path/", &json!({"path": {}})).await.0, 404);
+    assert_eq!(ask("PATCH", "resources/db/binding/", &json!({"bind_action": "bind"})).await.0, 404);
+    assert_eq!(ask("PUT", "resources/db/", &json!({})).await.0, 404);
+    assert_eq!(ask("GET", "resources/db/", &none).await.0, 404);
+}
+
+both!(walk, what_was_added_in_2020);

@@ -1,0 +1,2 @@
+DROP TABLE stops;
+DROP TABLE services;
