@@ -47,6 +47,14 @@ pub enum WriteError {
     },
 }
 
+impl WriteError {
+    /// Whether the API server did not answer at all, rather than refuse.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if !matches!(**source, kube::Error::Api(_)))
+    }
+}
+
 /// Writes, at a bearable pace.
 pub struct Writer {
     client: Client,

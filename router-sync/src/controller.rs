@@ -21,7 +21,7 @@ use crate::apply::{WriteError, Writer, cut};
 use crate::desired::{DesiredRoute, certificates_settle, hosts_settle, service_read};
 use crate::health::Health;
 use crate::observe::{HERITAGE, Watches, knows, reason};
-use crate::plan::{Action, plan};
+use crate::plan::{Action, Key, plan};
 use crate::render::gateway::{self, GatewayImplementation, GatewaySettings};
 use crate::render::ingress::{self, IngressController, IngressSettings};
 use crate::render::{ANNOTATION_PROBLEM, Kind, LABEL_INSTANCE, Object, Rendered};
@@ -37,7 +37,9 @@ const DISCOVERY: Duration = Duration::from_mins(1);
 const DISCOVERY_LACKING: Duration = Duration::from_secs(5);
 /// How long a problem must last before it is told: watches of different kinds are not in step.
 const PROBLEM_AGE: Duration = Duration::from_secs(2);
-/// First and longest pause after a failure.
+/// Pause while the API server does not answer.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(2);
+/// First and longest pause until a write that failed is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// Longest problem that is written down, in bytes.
 const PROBLEM_MAX: usize = 1000;
@@ -196,15 +198,17 @@ struct Session {
     health: Arc<Health>,
     /// By namespace, since when.
     problems: HashMap<String, (String, Instant)>,
+    failures: HashMap<Key, Failure>,
 }
 
-/// What a pass left to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    Nothing,
-    /// Something is to be looked at again after this time.
-    Later(Duration),
-    Failed,
+/// A write that failed. It is not tried again at once: what does not work for one app must not keep others waiting, nor
+/// the API server busy.
+struct Failure {
+    /// What should have been written.
+    digest: Option<String>,
+    text: String,
+    until: Instant,
+    pause: Duration,
 }
 
 impl Session {
@@ -218,7 +222,7 @@ impl Session {
         let labels = format!("{LABEL_INSTANCE}={}", settings.instance);
         let owned = target.kinds().into_iter().map(|kind| (kind, watches.start_kind(client, kind, &labels))).collect();
         let health = Arc::clone(health);
-        Self { target, watches, services, secrets, owned, health, problems: HashMap::new() }
+        Self { target, watches, services, secrets, owned, health, problems: HashMap::new(), failures: HashMap::new() }
     }
 
     /// Returns when the API server knows something else than before.
@@ -234,22 +238,14 @@ impl Session {
         };
         read.await;
         let mut discovered = Instant::now();
-        let mut pause = RETRY.0;
         loop {
             let started = Instant::now();
-            let rest = self.pass(writer).await;
+            let next = self.pass(writer).await.unwrap_or(RESYNC);
             self.health.synced();
-            let next = match rest {
-                Rest::Nothing => RESYNC,
-                Rest::Later(delay) => delay,
-                Rest::Failed => pause,
-            };
-            pause = if rest == Rest::Failed { (pause * 2).min(RETRY.1) } else { RETRY.0 };
             // On a large cluster passes take longer; they never take more than half of the time.
             tokio::time::sleep(DEBOUNCE.max(started.elapsed())).await;
             tokio::select! {
-                // A change is no reason to hurry after failures: it may be the same failure again.
-                () = self.watches.changed(), if rest != Rest::Failed => {}
+                () = self.watches.changed() => {}
                 () = tokio::time::sleep(next) => {}
                 () = tokio::time::sleep(DISCOVERY.saturating_sub(discovered.elapsed())) => {
                     discovered = Instant::now();
@@ -269,7 +265,8 @@ impl Session {
         }
     }
 
-    async fn pass(&mut self, writer: &mut Writer) -> Rest {
+    /// When something is to be looked at again, if before the next change.
+    async fn pass(&mut self, writer: &mut Writer) -> Option<Duration> {
         let services = self.services.state();
         let mut problems: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut routes = Vec::new();
@@ -296,10 +293,10 @@ impl Session {
             }
         }
         let actions = plan(&objects, observed.iter().map(|(kind, object)| (*kind, &**object)));
-        let has_failed = self.write(writer, &actions, &mut problems).await;
+        let retry = self.write(writer, &actions, &mut problems).await;
         self.health.counted(routes.len(), problems.len());
-        let rest = self.tell(writer, &services, problems).await;
-        if has_failed { Rest::Failed } else { rest }
+        let told = self.tell(writer, &services, problems).await;
+        [retry, told].into_iter().flatten().min()
     }
 
     fn render(&self, routes: &mut [DesiredRoute], problems: &mut BTreeMap<String, Vec<String>>) -> Vec<Object> {
@@ -324,32 +321,52 @@ impl Session {
         objects
     }
 
-    /// Whether anything failed that may work later.
+    /// When to try again what failed.
     async fn write(
-        &self,
+        &mut self,
         writer: &mut Writer,
         actions: &[Action],
         problems: &mut BTreeMap<String, Vec<String>>,
-    ) -> bool {
-        let mut has_failed = false;
+    ) -> Option<Duration> {
+        let mut before = std::mem::take(&mut self.failures);
         for action in actions {
-            let (verb, namespace, name) = match action {
-                Action::Create(object) => ("created", &object.namespace, &object.name),
-                Action::Update(object) => ("updated", &object.namespace, &object.name),
-                Action::Delete { key: (_, namespace, name), .. } => ("removed", namespace, name),
-            };
-            match writer.perform(action).await {
-                Ok(()) => tracing::info!(app.name = %namespace, "{verb} the route object {namespace}/{name}"),
-                Err(error) => {
-                    has_failed = true;
-                    if let WriteError::Api { .. } = error {
-                        tracing::warn!(app.name = %namespace, "{error}");
-                    }
-                    problems.entry(namespace.clone()).or_default().push(error.to_string());
+            let key = action.key();
+            let (namespace, name) = (key.1.clone(), key.2.clone());
+            let failed = before.remove(&key).filter(|failure| failure.digest.as_deref() == action.digest());
+            let pause = match failed {
+                Some(failure) if failure.until > Instant::now() => {
+                    problems.entry(namespace).or_default().push(failure.text.clone());
+                    self.failures.insert(key, failure);
+                    continue;
                 }
+                Some(failure) => (failure.pause * 2).min(RETRY.1),
+                None => RETRY.0,
+            };
+            let Err(error) = writer.perform(action).await else {
+                let verb = match action {
+                    Action::Create(_) => "created",
+                    Action::Update(_) => "updated",
+                    Action::Delete { .. } => "removed",
+                };
+                tracing::info!(app.name = %namespace, "{verb} the route object {namespace}/{name}");
+                continue;
+            };
+            if error.is_outage() {
+                tracing::warn!("{error}");
+                self.failures.extend(before);
+                // Nothing else would fare better, and no app is to blame.
+                return Some(OUTAGE_PAUSE);
             }
+            if let WriteError::Api { .. } = error {
+                tracing::warn!(app.name = %namespace, "{error}");
+            }
+            let text = error.to_string();
+            problems.entry(namespace).or_default().push(text.clone());
+            let digest = action.digest().map(str::to_owned);
+            self.failures.insert(key, Failure { digest, text, until: Instant::now() + pause, pause });
         }
-        has_failed
+        let now = Instant::now();
+        self.failures.values().map(|failure| failure.until.saturating_duration_since(now)).min()
     }
 
     /// Writes problems down that have lasted, and takes back those that are gone.
@@ -358,9 +375,9 @@ impl Session {
         writer: &mut Writer,
         services: &[Arc<Service>],
         problems: BTreeMap<String, Vec<String>>,
-    ) -> Rest {
+    ) -> Option<Duration> {
         let now = Instant::now();
-        let mut rest = Rest::Nothing;
+        let mut rest = None;
         let mut known = HashMap::new();
         for (namespace, problems) in problems {
             let text = cut(&problems.join(" "), PROBLEM_MAX).to_owned();
@@ -382,7 +399,7 @@ impl Session {
                 Some((text, since)) if told != Some(text) => {
                     let age = now.saturating_duration_since(*since);
                     if age < PROBLEM_AGE {
-                        rest = Rest::Later(PROBLEM_AGE.saturating_sub(age));
+                        rest = Some(PROBLEM_AGE.saturating_sub(age));
                         continue;
                     }
                     tracing::warn!(app.name = %namespace, "{text}");
@@ -393,7 +410,10 @@ impl Session {
             };
             if let Err(error) = writer.tell(service, problem).await {
                 tracing::warn!(app.name = %namespace, error = %reason(&error), "a problem could not be written down");
-                rest = Rest::Failed;
+                if !matches!(error, kube::Error::Api(_)) {
+                    return Some(OUTAGE_PAUSE);
+                }
+                rest = Some(rest.map_or(RETRY.1, |rest: Duration| rest.min(RETRY.1)));
             }
         }
         rest

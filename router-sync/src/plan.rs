@@ -26,6 +26,28 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// The object that it is about.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Create(object) | Self::Update(object) => (object.kind, object.namespace.clone(), object.name.clone()),
+            Self::Delete { key, .. } => key.clone(),
+        }
+    }
+
+    /// Digest of the object as it should be; none when it should not be.
+    #[must_use]
+    pub fn digest(&self) -> Option<&str> {
+        match self {
+            Self::Create(object) | Self::Update(object) => {
+                object.body["metadata"]["annotations"][ANNOTATION_HASH].as_str()
+            }
+            Self::Delete { .. } => None,
+        }
+    }
+}
+
 /// The writes that lead from `observed`, all that is there of ours, to `desired`. Empty when they agree.
 #[must_use]
 pub fn plan<'a>(desired: &[Object], observed: impl IntoIterator<Item = (Kind, &'a DynamicObject)>) -> Vec<Action> {
