@@ -13,7 +13,7 @@ use slipway_engine::{AppStatus, RolloutState};
 use tokio::time::{Instant, timeout};
 
 use crate::index::Index;
-use crate::pod::{Pod, cut, time};
+use crate::pod::{Container, Pod, cut, time};
 use crate::status::{Assessment, Event, Wish, assess};
 
 /// Age up to which events are not asked for again.
@@ -29,6 +29,9 @@ const OUTPUT_BYTES: i64 = 16 * 1024;
 
 /// Events of apps, and when they were asked for.
 type EventsByApp = HashMap<AppName, (Instant, Arc<Vec<Event>>)>;
+
+/// What the kubelet answers, as if it were output, when the container was removed just now.
+const NO_OUTPUT: &str = "unable to retrieve container logs";
 
 /// Tells statuses of apps. Cheap to clone.
 #[derive(Clone)]
@@ -113,12 +116,17 @@ impl Observer {
             };
             if let Ok(Ok(text)) = timeout(ASK_MAX, api.logs(&pod.name, &params)).await
                 && !text.trim().is_empty()
+                && !text.starts_with(NO_OUTPUT)
             {
                 return text.lines().map(|line| cut(line).into()).collect();
             }
         }
-        // The kubelet keeps the end of it for longer than the container.
-        pod.ended.iter().flat_map(|ended| ended.message.lines()).map(str::to_owned).collect()
+        // The end of it is in the pod's status for longer than the container is there.
+        let last = match &pod.state {
+            Container::Ended(ended) => Some(ended),
+            _ => pod.ended.as_ref(),
+        };
+        last.into_iter().flat_map(|ended| ended.message.lines()).map(str::to_owned).collect()
     }
 }
 
