@@ -1,6 +1,7 @@
 //! A handle on one connection, and the macro that runs one query body on either database.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::SqliteConnection;
 use diesel_async::pooled_connection::deadpool::Object;
@@ -18,6 +19,8 @@ pub(crate) type Lite = SyncConnectionWrapper<SqliteConnection>;
 pub struct Db {
     pub(crate) link: Option<Link>,
     pub(crate) key: Arc<SealingKey>,
+    /// Where statements are counted.
+    pub(crate) statements: Arc<AtomicU64>,
     /// A query is on its way.
     pub(crate) is_busy: bool,
     /// A transaction is open.
@@ -75,8 +78,8 @@ const PG_BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '15s'; SET LOCAL idle_in
                         SELECT pg_advisory_xact_lock(5264731984201);";
 
 impl Db {
-    pub(crate) fn new(link: Link, key: Arc<SealingKey>) -> Self {
-        Self { link: Some(link), key, is_busy: false, in_transaction: false, has_failed: false }
+    pub(crate) fn new(link: Link, key: Arc<SealingKey>, statements: Arc<AtomicU64>) -> Self {
+        Self { link: Some(link), key, statements, is_busy: false, in_transaction: false, has_failed: false }
     }
 
     pub(crate) fn start(&mut self) -> Result<(), StoreError> {
@@ -84,6 +87,7 @@ impl Db {
             return Err(StoreError::Internal("a statement before this one did not finish".to_owned()));
         }
         self.is_busy = true;
+        self.statements.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 

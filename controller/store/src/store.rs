@@ -1,6 +1,7 @@
 //! The store: a pool of connections, and transactions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel_async::pooled_connection::deadpool::Pool;
@@ -45,6 +46,8 @@ pub struct Store {
 struct Inner {
     pool: AnyPool,
     key: Arc<SealingKey>,
+    /// How many statements were run.
+    statements: Arc<AtomicU64>,
     /// Writers of this process wait here, so that they do not hold all connections while they wait.
     turn: Semaphore,
 }
@@ -125,7 +128,14 @@ impl Store {
                     .to_owned(),
             ));
         };
-        let store = Self { inner: Arc::new(Inner { pool, key: Arc::new(config.key), turn: Semaphore::new(1) }) };
+        let store = Self {
+            inner: Arc::new(Inner {
+                pool,
+                key: Arc::new(config.key),
+                statements: Arc::default(),
+                turn: Semaphore::new(1),
+            }),
+        };
         store.write(async |db| canary::check(db).await).await?;
         Ok(store)
     }
@@ -138,7 +148,7 @@ impl Store {
         let link = tokio::time::timeout(POOL_WAIT, self.inner.pool.link())
             .await
             .map_err(|_| StoreError::Unavailable("no connection became free".to_owned()))??;
-        Ok(Db::new(link, Arc::clone(&self.inner.key)))
+        Ok(Db::new(link, Arc::clone(&self.inner.key), Arc::clone(&self.inner.statements)))
     }
 
     /// Runs `work` in one transaction: all of it is kept, or nothing.
@@ -197,6 +207,12 @@ impl Store {
 
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.inner.pool, AnyPool::Pg(_))
+    }
+
+    /// How many statements this store and its clones have run, those around transactions apart.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        AtomicU64::load(&self.inner.statements, Ordering::Relaxed)
     }
 
     /// Asks the database for a sign of life.

@@ -5,12 +5,14 @@
 mod access;
 mod bad_input;
 mod certs;
+mod conformance;
 mod convention;
 mod examples;
 mod golden;
 mod golden_2020;
 mod golden_routing;
 mod openapi;
+mod query_count;
 mod routing;
 mod serve;
 mod session;

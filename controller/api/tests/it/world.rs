@@ -54,7 +54,7 @@ pub struct World {
     tokens: HashMap<&'static str, String>,
     apps_made: AtomicUsize,
     certificate: TestCertificate,
-    _store: TestStore,
+    store: TestStore,
 }
 
 impl Drop for World {
@@ -107,7 +107,7 @@ impl World {
             tokens: HashMap::new(),
             apps_made: AtomicUsize::new(0),
             certificate: TestCertificate::new(&["www.example.com"]).unwrap(),
-            _store: store,
+            store,
         }
     }
 
@@ -203,6 +203,11 @@ impl World {
         let id = reply.json()["uuid"].as_str().unwrap().parse().unwrap();
         let line = LogLine { time: self.service.now(), source: source.to_owned(), text: text.to_owned() };
         self.engine.log_sink().append(id, line);
+    }
+
+    /// How many statements the database has been given.
+    pub fn statements(&self) -> u64 {
+        self.store.store.statements()
     }
 
     pub fn request(&self, method: &str, path: &str) -> Call<'_> {
