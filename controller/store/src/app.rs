@@ -123,6 +123,7 @@ pub async fn apps_list(db: &mut Db, page: Page) -> Result<Paged<App>, StoreError
     paged!(
         db,
         page,
+        apps::table.filter(apps::is_deleting.eq(false)) =>
         apps::table.inner_join(users::table).filter(apps::is_deleting.eq(false)),
         apps::name,
         columns!(),

@@ -56,9 +56,14 @@ macro_rules! on {
 pub(crate) use on;
 
 /// One page of a query: counts it, then reads part of it.
+///
+/// `$counted`, if given, is counted instead: the same rows without the joins that only add columns.
 macro_rules! paged {
-    ($db:expr, $page:expr, $from:expr, $order:expr, $columns:expr, $row:ty, $convert:expr) => {{
-        let total: i64 = $crate::db::on!($db, |conn| $from.count().get_result(conn).await)?;
+    ($db:expr, $page:expr, $from:expr, $order:expr, $columns:expr, $row:ty, $convert:expr) => {
+        $crate::db::paged!($db, $page, $from => $from, $order, $columns, $row, $convert)
+    };
+    ($db:expr, $page:expr, $counted:expr => $from:expr, $order:expr, $columns:expr, $row:ty, $convert:expr) => {{
+        let total: i64 = $crate::db::on!($db, |conn| $counted.count().get_result(conn).await)?;
         let (limit, offset) = $crate::types::bounds($page);
         let rows: Vec<$row> = $crate::db::on!($db, |conn| $from
             .order($order)
