@@ -97,7 +97,9 @@ async fn measure(world: &World, routes: &[Route]) -> BTreeMap<&'static str, (u64
 async fn no_request_costs_a_statement_a_row(database: Database) {
     let world = World::new(database).await;
     world.named_app("owner", "blog").await;
-    let routes: Vec<Route> = world.api.table().iter().filter(|route| route.method == Method::GET).cloned().collect();
+    // Sessions over WebSockets return no rows.
+    let is_read = |route: &&Route| route.method == Method::GET && !route.operation.ends_with("_session");
+    let routes: Vec<Route> = world.api.table().iter().filter(is_read).cloned().collect();
     // An explicit grant, so that the owner's keys are among those of the app.
     post(&world, "owner", "/v2/apps/blog/perms/", &json!({"username": "owner"})).await;
     grow(&world, 0, 2).await;
