@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -31,6 +32,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter<u64, AtomicU64>>,
     durations: Family<OperationLabels, Histogram>,
     in_flight: Gauge,
+    certificate_end: Gauge,
 }
 
 impl Default for Metrics {
@@ -53,7 +55,13 @@ impl Metrics {
             durations.clone(),
         );
         registry.register("slipway_http_requests_in_flight", "Requests being worked on", in_flight.clone());
-        Self { registry, requests, durations, in_flight }
+        let certificate_end = Gauge::default();
+        registry.register(
+            "slipway_certificate_first_end_timestamp_seconds",
+            "When the first certificate in use ends, in seconds since 1970; 0 when none is in use",
+            certificate_end.clone(),
+        );
+        Self { registry, requests, durations, in_flight, certificate_end }
     }
 
     /// Counts a request as being worked on until the guard is dropped.
@@ -67,6 +75,11 @@ impl Metrics {
     pub fn answered(&self, operation: &'static str, method: &'static str, status: u16, duration: Duration) {
         self.requests.get_or_create(&RequestLabels { operation, method, status }).inc();
         self.durations.get_or_create(&OperationLabels { operation }).observe(duration.as_secs_f64());
+    }
+
+    /// Notes when the first certificate in use ends.
+    pub fn certificate_end(&self, end: Option<DateTime<Utc>>) {
+        self.certificate_end.set(end.map_or(0, |end| end.timestamp()));
     }
 
     /// Everything in the text format.

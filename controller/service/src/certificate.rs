@@ -71,6 +71,14 @@ impl Service {
         Ok(certificate)
     }
 
+    /// When the first certificate in use ends, of all users; `None` when none is in use. For the platform's numbers.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is away.
+    pub async fn certificates_first_end(&self) -> Result<Option<chrono::DateTime<chrono::Utc>>> {
+        store::certificates_first_end(&mut self.read().await?).await.stored()
+    }
+
     /// The caller's certificates, by name.
     ///
     /// # Errors
@@ -206,7 +214,7 @@ impl Service {
     }
 }
 
-fn subject(certificate: &Certificate) -> Subject<'static> {
+pub(crate) fn subject(certificate: &Certificate) -> Subject<'static> {
     Subject { kind: "certificate", id: certificate.id.to_string(), name: certificate.name.clone() }
 }
 

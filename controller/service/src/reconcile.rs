@@ -8,6 +8,7 @@ mod app;
 pub(crate) mod autoscale;
 mod collect;
 mod deploy_hook;
+mod expiry;
 pub(crate) mod spec;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -249,6 +250,8 @@ impl Reconciler {
         beside.spawn(kept("scaling by use", move || Arc::clone(&this).autoscale_run(token.clone())));
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("telling deploy hooks", move || Arc::clone(&this).hooks_run(token.clone())));
+        let (this, token) = (Arc::clone(self), shutdown.clone());
+        beside.spawn(kept("looking for certificates that expire", move || Arc::clone(&this).expiry_run(token.clone())));
         beside
     }
 

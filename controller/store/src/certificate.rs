@@ -194,6 +194,33 @@ pub async fn certificates_count_by_owner(db: &mut Db, owner: UserId) -> Result<u
     Ok(count(total))
 }
 
+/// The certificates served for some domain that end before a time, those that ended included, first end first.
+pub async fn certificates_expiring(db: &mut Db, before: DateTime<Utc>) -> Result<Vec<Certificate>, StoreError> {
+    let in_use = certs_domains::table.select(certs_domains::cert);
+    let rows: Vec<CertificateRow> = on!(db, |conn| certs::table
+        .inner_join(users::table)
+        .filter(certs::expires.lt(UtcMicros::from(before)))
+        .filter(certs::id.eq_any(in_use))
+        .order((certs::expires, certs::name))
+        .select(columns!())
+        .load(conn)
+        .await)?;
+    let mut certificates = rows.into_iter().map(CertificateRow::certificate).collect::<Result<Vec<_>, StoreError>>()?;
+    domains_fill(db, &mut certificates).await?;
+    Ok(certificates)
+}
+
+/// When the first certificate that is served for some domain ends.
+pub async fn certificates_first_end(db: &mut Db) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let in_use = certs_domains::table.select(certs_domains::cert);
+    let end: Option<UtcMicros> = on!(db, |conn| certs::table
+        .filter(certs::id.eq_any(in_use))
+        .select(diesel::dsl::min(certs::expires))
+        .first(conn)
+        .await)?;
+    Ok(end.map(UtcMicros::utc))
+}
+
 /// Removes a certificate, and takes it from its domains; false if it is not there.
 pub async fn certificate_delete(db: &mut Db, id: CertificateId) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::delete(certs::table.filter(certs::id.eq(id.to_string()))).execute(conn).await)?;

@@ -90,6 +90,25 @@ pub async fn events_list(db: &mut Db, page: Page) -> Result<Paged<Event>, StoreE
     )
 }
 
+/// The newest entry of one kind of action on one thing. Index: `events_subject`.
+pub async fn event_latest(
+    db: &mut Db,
+    kind: &str,
+    subject_id: &str,
+    action: &str,
+) -> Result<Option<Event>, StoreError> {
+    let (kind, subject_id) = (text(kind), text(subject_id));
+    let row: Option<EventRow> = on!(db, |conn| events::table
+        .filter(events::kind.eq(&kind))
+        .filter(events::subject_id.eq(&subject_id))
+        .filter(events::action.eq(action))
+        .order((events::created.desc(), events::id.desc()))
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(EventRow::event).transpose()
+}
+
 /// The record of one thing, newest first.
 pub async fn events_by_subject(
     db: &mut Db,

@@ -1,5 +1,7 @@
 //! Certificates, from upload to what the engine is asked to serve.
 
+use std::time::Duration;
+
 use slipway_core::Error;
 use slipway_core::error::Kind;
 use slipway_core::log::LogQuery;
@@ -7,7 +9,7 @@ use slipway_store::testing::Backend;
 
 use super::bed::Bed;
 use crate::testing::{TestCertificate, TestKey};
-use crate::{Cx, PageQuery};
+use crate::{Cx, PageQuery, Reconciler};
 
 async fn add(bed: &Bed, cx: &Cx, name: &str, hosts: &[&str]) -> TestCertificate {
     let made = TestCertificate::new(hosts).unwrap();
@@ -160,4 +162,50 @@ async fn whoever_has_certificates_cannot_go() {
     assert!(matches!(&error, Error::Conflict(text) if text == "bob still has certificates. Remove them first"));
     bed.service.certificate_delete(&bob, "web").await.unwrap();
     bed.service.user_cancel(&bob, None).await.unwrap();
+}
+
+async fn an_end_is_warned_of_once_a_day(backend: Backend) {
+    let bed = Bed::on(backend).await;
+    let bob = bed.user_after_admin("bob").await;
+    let _running = bed.start();
+    bed.service.app_create(&bob, Some("blog")).await.unwrap();
+    for (name, to_day) in [("soon", 20), ("unused", 2)] {
+        let made = TestCertificate::with(TestKey::Ec, &["blog.example.com"], 0, to_day).unwrap();
+        bed.service.certificate_create(&bob, name, &made.certificate, &made.key).await.unwrap();
+    }
+    assert_eq!(bed.service.certificates_first_end().await.unwrap(), None, "none is in use");
+    bed.service.certificate_attach(&bob, "soon", "blog").await.unwrap();
+    let end = bed.service.certificates_first_end().await.unwrap().unwrap();
+    assert_eq!(end, bed.service.certificate_get(&bob, "soon").await.unwrap().facts.expires);
+
+    let day = Duration::from_hours(24);
+    let warned = async || {
+        let reconciler = Reconciler::new(bed.restarted());
+        for _ in 0..2 {
+            reconciler.expiry_warn().await.unwrap();
+        }
+        let text = log(&bed, &bob, "blog").await;
+        text.lines().filter(|line| line.contains(" expire")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    bed.clock.advance(day);
+    assert!(warned().await.is_empty());
+    bed.clock.advance(day * 12);
+    let date = end.format("%Y-%m-%d");
+    assert_eq!(warned().await, [format!("WARN certificate soon for blog expires in 6 days, on {date}")]);
+    bed.clock.advance(day / 2);
+    assert_eq!(warned().await.len(), 1);
+    bed.clock.advance(day / 2);
+    assert_eq!(warned().await.len(), 2);
+    bed.clock.advance(day * 8);
+    assert_eq!(warned().await.last().unwrap(), &format!("WARN certificate soon for blog expired on {date}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_is_warned_of_once_a_day_sqlite() {
+    an_end_is_warned_of_once_a_day(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_is_warned_of_once_a_day_postgres() {
+    an_end_is_warned_of_once_a_day(Backend::Postgres).await;
 }
