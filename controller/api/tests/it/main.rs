@@ -11,6 +11,7 @@ mod examples;
 mod golden;
 mod golden_2020;
 mod golden_routing;
+mod old_client;
 mod openapi;
 mod query_count;
 mod routing;
