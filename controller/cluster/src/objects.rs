@@ -12,8 +12,12 @@ pub mod oneoff;
 pub mod probe;
 pub mod pull_secret;
 pub mod quota;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod service;
 pub mod service_account;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
