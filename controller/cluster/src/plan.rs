@@ -232,3 +232,6 @@ fn is_in_use(secret: &Kept, seen: &AppObjects) -> bool {
     let is_same = |other: Option<slipway_core::ReleaseVersion>| other.is_some_and(|other| other.to_string() == version);
     seen.replica_sets.iter().any(|set| is_same(set.version)) || seen.pods.iter().any(|pod| is_same(pod.version))
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,11 @@ pub struct ContainerCommand {
     pub args: Option<Vec<String>>,
 }
 
+/// A word as the kubelet must be given it: it turns `$$` into `$`, and `$(NAME)` into a variable.
+fn literal(word: &str) -> String {
+    word.replace('$', "$$")
+}
+
 /// What a process of a type is started with.
 ///
 /// - Buildpacks: [`BUILDPACK_START`] with the line. Without a line, the image's own entrypoint.
@@ -31,7 +36,7 @@ pub fn process_command(kind: BuildKind, process_type: &ProcessType, line: Option
         (BuildKind::Buildpack, Some(_)) => line.map(|line| line_command(kind, line)).unwrap_or_default(),
         (BuildKind::Buildpack, None) => ContainerCommand::default(),
         (BuildKind::Image | BuildKind::Dockerfile, Some(line)) if is_cmd => {
-            ContainerCommand { command: None, args: Some(words(line)) }
+            ContainerCommand { command: None, args: Some(words(line).iter().map(|word| literal(word)).collect()) }
         }
         (BuildKind::Image | BuildKind::Dockerfile, Some(line)) => line_command(kind, line),
         (BuildKind::Image | BuildKind::Dockerfile, None) if is_cmd => ContainerCommand::default(),
@@ -50,7 +55,7 @@ pub fn line_command(kind: BuildKind, line: &str) -> ContainerCommand {
         }
         BuildKind::Image | BuildKind::Dockerfile => ContainerCommand {
             command: Some(["/bin/sh", "-c", SHELL].map(str::to_owned).into()),
-            args: Some(vec![line.to_owned()]),
+            args: Some(vec![literal(line)]),
         },
     }
 }
@@ -118,7 +123,9 @@ mod tests {
         let start = process_command(BuildKind::Image, &web, None);
         assert_eq!(start.args.unwrap(), ["start", "web"]);
         let line = process_command(BuildKind::Image, &web, Some("echo $PORT"));
-        assert_eq!(line.args.unwrap(), ["echo $PORT"]);
+        assert_eq!(line.args.unwrap(), ["echo $$PORT"]);
+        let substituted = line_command(BuildKind::Image, "echo $(A) $$");
+        assert_eq!(substituted.args.unwrap(), ["echo $$(A) $$$$"]);
         assert_eq!(line.command.unwrap()[..2], ["/bin/sh", "-c"]);
         let built = process_command(BuildKind::Buildpack, &web, Some("echo $PORT"));
         assert_eq!(built.command.unwrap(), [BUILDPACK_START]);

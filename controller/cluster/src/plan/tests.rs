@@ -1,0 +1,226 @@
+//! Steps for apps as they are found.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use slipway_core::ReleaseVersion;
+use slipway_engine::AppSpec;
+
+use super::*;
+use crate::index::{Deployment, ReplicaSet};
+use crate::objects::sample::{app, app_with_everything, image, process, render};
+
+/// The cluster after `objects` were written; `is_complete`: with all pods there, and no others.
+fn seen(objects: &[Object], is_complete: bool) -> AppObjects {
+    let mut seen = AppObjects::default();
+    for object in objects {
+        let kept = Arc::new(Kept {
+            kind: object.kind,
+            name: object.name.as_str().into(),
+            uid: format!("uid-{}", object.name).into(),
+            resource_version: "1".into(),
+            is_deleting: false,
+            json: object.body.to_string().into(),
+        });
+        match object.kind {
+            Kind::Namespace => seen.namespace = Some(kept),
+            _ => seen.objects.push(kept),
+        }
+        if object.kind == Kind::Deployment {
+            let mut body = object.body.clone();
+            let wanted = body.pointer("/spec/replicas").cloned().unwrap_or(json!(1));
+            let count = if is_complete { wanted } else { json!(9) };
+            body["metadata"]["generation"] = json!(2);
+            body["status"] = json!({"observedGeneration": 2, "replicas": count, "updatedReplicas": count,
+                "readyReplicas": count, "availableReplicas": count});
+            seen.deployments.push(Arc::new(Deployment::new(&body)));
+        }
+    }
+    seen
+}
+
+fn version(mut spec: AppSpec, number: u32) -> AppSpec {
+    let release = spec.release.as_mut().unwrap();
+    release.version = ReleaseVersion(number);
+    spec
+}
+
+fn objects_of(spec: &AppSpec) -> Vec<Object> {
+    render(spec, &image(Some(8080)))
+}
+
+fn names(steps: &[Step]) -> Vec<String> {
+    let name = |step: &Step| match step {
+        Step::Apply { object, is_known } => {
+            format!("{} {:?} {}", if *is_known { "apply" } else { "make" }, object.kind, object.name)
+        }
+        Step::Delete { kind, name, .. } => format!("delete {kind:?} {name}"),
+    };
+    steps.iter().map(name).collect()
+}
+
+#[test]
+fn everything_is_made_in_order_and_then_left_alone() {
+    let desired = objects_of(&app_with_everything());
+    let steps = plan(&desired, &AppObjects::default(), &Recent::default());
+    assert_eq!(steps.len(), desired.len());
+    let names = names(&steps);
+    assert!(names.iter().all(|name| name.starts_with("make ")), "{names:?}");
+    let at = |wanted: &str| names.iter().position(|name| name == wanted).unwrap();
+    assert!(at("make Namespace blog") < at("make Secret blog-v3-env"));
+    assert!(at("make Secret blog-v3-env") < at("make Deployment blog-web"));
+    for is_complete in [false, true] {
+        assert_eq!(plan(&desired, &seen(&desired, is_complete), &Recent::default()), []);
+    }
+}
+
+#[test]
+fn an_ordinary_deploy_takes_two_writes_and_a_removal_later() {
+    let spec = app(vec![process("web", 2)]);
+    let (old, new) = (objects_of(&spec), objects_of(&version(spec, 4)));
+    let steps = plan(&new, &seen(&old, true), &Recent::default());
+    assert_eq!(names(&steps), ["make Secret blog-v4-env", "apply Deployment blog-web"]);
+    let mut after = seen(&new, true);
+    let both = seen(&old, true);
+    after.objects.extend(both.objects.iter().filter(|kept| &*kept.name == "blog-v3-env").cloned());
+    let steps = plan(&new, &after, &Recent::default());
+    assert_eq!(names(&steps), ["delete Secret blog-v3-env"]);
+    after.replica_sets.push(Arc::new(ReplicaSet {
+        name: "blog-web-1".into(),
+        process_type: None,
+        version: Some(ReleaseVersion(3)),
+        owner: None,
+        wanted: 0,
+        replicas: 0,
+        created: chrono::DateTime::default(),
+    }));
+    assert_eq!(plan(&new, &after, &Recent::default()), [], "a ReplicaSet may want it back");
+}
+
+#[test]
+fn what_served_goes_only_after_the_rollout() {
+    let old = objects_of(&{
+        let mut spec = app(vec![process("cmd", 1)]);
+        spec.release.as_mut().unwrap().processes[0].is_routed = true;
+        spec
+    });
+    let new = objects_of(&version(app(vec![process("web", 1)]), 4));
+    let steps = plan(&new, &seen(&old, true), &Recent::default());
+    assert_eq!(names(&steps), ["make Secret blog-v4-env", "make Deployment blog-web"]);
+    // The new Deployment is there, and its pods are not ready.
+    let merged = |is_complete: bool| {
+        let mut all = seen(&new, is_complete);
+        let before = seen(&old, true);
+        all.objects.retain(|kept| kept.kind != Kind::Service);
+        let is_new =
+            |kept: &&Arc<Kept>| kept.kind == Kind::Service || &*kept.name == "blog-cmd" || &*kept.name == "blog-v3-env";
+        all.objects.extend(before.objects.iter().filter(is_new).cloned());
+        all.deployments.extend(before.deployments);
+        all
+    };
+    assert_eq!(plan(&new, &merged(false), &Recent::default()), []);
+    let steps = plan(&new, &merged(true), &Recent::default());
+    let expected = ["apply Service blog", "delete Deployment blog-cmd", "delete Secret blog-v3-env"];
+    let mut found = names(&steps);
+    found.sort();
+    assert_eq!(found, expected);
+    assert!(names(&steps)[0].starts_with("apply"), "nothing is removed before the Service leads away from it");
+}
+
+#[test]
+fn a_route_changes_while_the_service_still_leads_to_the_old_type() {
+    let mut spec = app(vec![process("cmd", 1)]);
+    spec.release.as_mut().unwrap().processes[0].is_routed = true;
+    let old = objects_of(&spec);
+    let mut next = version(app(vec![process("web", 1)]), 4);
+    next.route.is_in_maintenance = true;
+    let steps = plan(&objects_of(&next), &seen(&old, true), &Recent::default());
+    let service = steps.iter().find_map(|step| match step {
+        Step::Apply { object, .. } if object.kind == Kind::Service => Some(object),
+        Step::Apply { .. } | Step::Delete { .. } => None,
+    });
+    let body = &service.unwrap().body;
+    assert_eq!(body["metadata"]["annotations"]["router.slipway.io/maintenance"], "true");
+    assert_eq!(body["spec"]["selector"]["type"], "cmd");
+}
+
+#[test]
+fn what_someone_changed_is_put_right() {
+    let desired = objects_of(&app(vec![process("web", 2)]));
+    for (kind, pointer, value) in [
+        (Kind::Deployment, "/spec/replicas", json!(5)),
+        (Kind::Deployment, "/spec/template/spec/containers/0/image", json!("evil:1")),
+        (Kind::Service, "/spec/selector", json!({"app": "other"})),
+        (Kind::Service, "/metadata/labels/app", json!("other")),
+    ] {
+        let mut changed = desired.clone();
+        let object = changed.iter_mut().find(|object| object.kind == kind).unwrap();
+        *object.body.pointer_mut(pointer).unwrap() = value;
+        let steps = plan(&desired, &seen(&changed, true), &Recent::default());
+        assert_eq!(steps.len(), 1, "{pointer}: {steps:?}");
+    }
+    let mut more = desired.clone();
+    let object = more.iter_mut().find(|object| object.kind == Kind::Service).unwrap();
+    object.body["metadata"]["labels"]["someone"] = json!("else");
+    assert_eq!(plan(&desired, &seen(&more, true), &Recent::default()), [], "others may add what they like");
+}
+
+#[test]
+fn autoscaled_types_keep_the_number_they_have() {
+    let desired = objects_of(&app_with_everything());
+    let mut scaled = desired.clone();
+    scaled.iter_mut().find(|object| object.name == "blog-worker" && object.kind == Kind::Deployment).unwrap().body["spec"]
+        ["replicas"] = json!(5);
+    assert_eq!(plan(&desired, &seen(&scaled, true), &Recent::default()), []);
+    let mut spec = app_with_everything();
+    spec.release.as_mut().unwrap().processes[2].autoscale = None;
+    let steps = names(&plan(&objects_of(&spec), &seen(&scaled, true), &Recent::default()));
+    let at = |wanted: &str| steps.iter().position(|name| name == wanted);
+    assert!(at("delete HorizontalPodAutoscaler blog-worker") < at("apply Deployment blog-worker"), "{steps:?}");
+    assert_eq!(steps.iter().filter(|name| name.contains("HorizontalPodAutoscaler")).count(), 1);
+}
+
+#[test]
+fn an_immutable_object_is_made_anew() {
+    let spec = app(vec![process("web", 1)]);
+    let mut other = spec.clone();
+    let env = &mut other.release.as_mut().unwrap().env;
+    env.insert("A".to_owned(), slipway_core::config::SecretText::new("2"));
+    let steps = plan(&objects_of(&other), &seen(&objects_of(&spec), true), &Recent::default());
+    assert_eq!(names(&steps), ["delete Secret blog-v3-env", "apply Secret blog-v3-env"]);
+}
+
+#[test]
+fn what_the_watches_have_not_told_of_yet_is_not_written_again() {
+    let desired = objects_of(&app(vec![process("web", 1)]));
+    let (mut recent, now) = (Recent::default(), Instant::now());
+    for object in &desired {
+        recent.note(object, now);
+    }
+    let nothing = AppObjects::default();
+    recent.forget(&nothing, now);
+    assert_eq!(plan(&desired, &nothing, &recent), []);
+    recent.forget(&nothing, now + LAG_MAX);
+    assert_eq!(plan(&desired, &nothing, &recent).len(), desired.len(), "it was lost, or removed at once");
+    for object in &desired {
+        recent.note(object, now);
+    }
+    recent.forget(&seen(&desired, true), now);
+    assert_eq!(plan(&desired, &nothing, &recent).len(), desired.len(), "it was there, and went");
+}
+
+#[test]
+fn other_secrets_and_what_is_being_removed_are_left_alone() {
+    let desired = objects_of(&app(vec![process("web", 1)]));
+    let mut all = seen(&desired, true);
+    let mut secret = desired.iter().find(|object| object.kind == Kind::Secret).unwrap().clone();
+    secret.name = "build-cache".to_owned();
+    secret.body["metadata"]["name"] = json!("build-cache");
+    secret.body["metadata"]["labels"]["type"] = json!("build");
+    all.objects.extend(seen(std::slice::from_ref(&secret), true).objects);
+    assert_eq!(plan(&desired, &all, &Recent::default()), []);
+    for kept in &mut all.objects {
+        Arc::make_mut(kept).is_deleting = true;
+    }
+    assert_eq!(plan(&desired, &all, &Recent::default()), []);
+}

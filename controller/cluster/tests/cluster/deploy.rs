@@ -1,0 +1,137 @@
+//! Deploys, and what they cost.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
+use kube::Api;
+use kube::api::ListParams;
+use slipway_core::ReleaseVersion;
+use slipway_engine::{Engine, RolloutState};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::bed::{Bed, SERVE, app, process, release};
+
+/// The body that the app's Service answers with.
+async fn get(bed: &Bed, name: &str) -> std::io::Result<String> {
+    let service = Api::<Service>::namespaced(bed.client.clone(), name).get(name).await.unwrap();
+    let ip = service.spec.unwrap().cluster_ip.unwrap();
+    let mut stream = TcpStream::connect((ip, 80)).await?;
+    stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.trim().to_owned())
+        .ok_or_else(|| std::io::Error::other(answer.clone()))
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn an_app_comes_changes_with_few_writes_and_goes() {
+    let bed = Bed::new().await;
+    let mut spec = app("deploy");
+    let name = spec.name.to_string();
+    let status = bed.settle(&spec).await;
+    assert_eq!(status.serving, Some(ReleaseVersion(1)));
+    assert_eq!(status.rollout.unwrap().state, RolloutState::Ready);
+    assert_eq!(get(&bed, &name).await.unwrap(), "v1");
+    bed.writes();
+
+    // Requests never fail while another release comes up.
+    spec.generation = 2;
+    spec.release = Some(release(2, vec![process("web", 1, SERVE)]));
+    bed.engine.app_apply(spec.clone()).await.unwrap();
+    let (mut answers, mut failures) = (0, Vec::new());
+    loop {
+        match get(&bed, &name).await {
+            Ok(_) => answers += 1,
+            Err(error) => failures.push(error.to_string()),
+        }
+        let status = bed.engine.app_status(spec.app).await.unwrap();
+        if status.is_settled && status.applied_generation == Some(2) {
+            break;
+        }
+    }
+    assert!(answers > 0 && failures.is_empty(), "{answers} answers, {failures:?}");
+    assert_eq!(get(&bed, &name).await.unwrap(), "v2");
+    let writes = bed.writes();
+    assert!(!writes.is_empty() && writes.len() <= 4, "{writes:?}");
+
+    // The same wish again, and a generation that means nothing for the cluster.
+    bed.engine.app_apply(spec.clone()).await.unwrap();
+    spec.generation = 3;
+    bed.settle(&spec).await;
+    assert_eq!(bed.writes(), Vec::<String>::new());
+
+    // Another engine, as after a restart of the controller, finds everything as it should be.
+    let other = Bed::new().await;
+    let status = other.settle(&spec).await;
+    assert_eq!(status.serving, Some(ReleaseVersion(2)));
+    assert_eq!(other.writes(), Vec::<String>::new());
+    assert!(other.engine.apps_known().await.unwrap().contains(&(spec.app, spec.name.clone())));
+    drop(other);
+
+    let namespaces: Api<Namespace> = Api::all(bed.client.clone());
+    let client = bed.client.clone();
+    bed.end(&spec).await;
+    assert!(namespaces.get_opt(&name).await.unwrap().is_none());
+    drop(client);
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn a_release_that_fails_leaves_the_old_one_and_is_undone() {
+    let bed = Bed::new().await;
+    let good = app("undo");
+    let name = good.name.to_string();
+    bed.settle(&good).await;
+
+    let mut bad = good.clone();
+    bad.generation = 2;
+    bad.release = Some(release(2, vec![process("web", 1, "echo no way; exit 7")]));
+    bed.engine.app_apply(bad.clone()).await.unwrap();
+    let is_failing = |state: &RolloutState| matches!(state, RolloutState::Failing(_));
+    let status = bed
+        .until(bad.app, "failing", |status| status.rollout.as_ref().is_some_and(|rollout| is_failing(&rollout.state)))
+        .await;
+    let RolloutState::Failing(reason) = status.rollout.unwrap().state else { panic!("not failing") };
+    assert!(reason.contains("exit code 7"), "{reason}");
+    assert_eq!(get(&bed, &name).await.unwrap(), "v1");
+
+    let mut again = good.clone();
+    again.generation = 3;
+    let status = bed.settle(&again).await;
+    assert_eq!(status.serving, Some(ReleaseVersion(1)));
+    assert_eq!(get(&bed, &name).await.unwrap(), "v1");
+    bed.end(&again).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn types_that_are_gone_go_and_a_restart_replaces_pods() {
+    let bed = Bed::new().await;
+    let mut spec = app("types");
+    let name = spec.name.to_string();
+    let idle = "trap 'exit 0' TERM; while :; do busybox sleep 1; done";
+    spec.release = Some(release(1, vec![process("web", 1, SERVE), process("worker", 1, idle)]));
+    let before = bed.settle(&spec).await;
+    assert_eq!(before.pods.len(), 2, "{before:?}");
+
+    spec.generation = 2;
+    for process in &mut spec.release.as_mut().unwrap().processes {
+        process.restart_token = 1;
+    }
+    let after = bed.settle(&spec).await;
+    assert_eq!(after.pods.len(), 2);
+    assert!(after.pods.iter().all(|pod| before.pods.iter().all(|old| old.name != pod.name)), "{after:?}");
+
+    spec.generation = 3;
+    spec.release = Some(release(2, vec![process("web", 1, SERVE)]));
+    bed.settle(&spec).await;
+    let deployments: Api<Deployment> = Api::namespaced(bed.client.clone(), &name);
+    let names = |list: Vec<Deployment>| list.into_iter().filter_map(|one| one.metadata.name).collect::<Vec<_>>();
+    assert_eq!(names(deployments.list(&ListParams::default()).await.unwrap().items), [format!("{name}-web")]);
+    let secrets: Api<Secret> = Api::namespaced(bed.client.clone(), &name);
+    assert!(secrets.get_opt(&format!("{name}-v2-env")).await.unwrap().is_some());
+    bed.end(&spec).await;
+}
