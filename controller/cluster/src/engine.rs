@@ -154,6 +154,11 @@ impl ClusterEngine {
         known.or_else(|| self.shared.index.name_of(app))
     }
 
+    /// The platform's own namespace, by which its apps are known among those of other platforms.
+    fn platform(&self) -> &str {
+        &self.shared.settings.namespace
+    }
+
     fn synced(&self) -> Result<(), EngineError> {
         if self.shared.index.is_synced() {
             return Ok(());
@@ -170,7 +175,9 @@ impl ClusterEngine {
         }
         let labels = self.shared.writer.labels(name, Kind::Namespace, name.as_str()).await;
         match labels.map_err(|error| Self::unavailable(&error))? {
-            Some(labels) if namespace_owner(&labels).is_none() => Err(EngineError::Rejected(foreign(name))),
+            Some(labels) if namespace_owner(&labels, self.platform()).is_none() => {
+                Err(EngineError::Rejected(foreign(name)))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -307,7 +314,7 @@ impl Engine for ClusterEngine {
             let labels = self.shared.writer.labels(name, Kind::Namespace, name.as_str()).await;
             let labels = labels.map_err(|error| Self::unavailable(&error))?;
             // Someone else's namespace, or one that a newer app of this name has, stays.
-            if labels.as_ref().and_then(namespace_owner) != Some(app.to_string()) {
+            if labels.as_ref().and_then(|labels| namespace_owner(labels, self.platform())) != Some(app.to_string()) {
                 break;
             }
             if self.shared.index.app(name).namespace.as_ref().is_none_or(|kept| !kept.is_deleting) {

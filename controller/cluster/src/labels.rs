@@ -57,7 +57,7 @@ pub fn app_labels(name: &AppName) -> BTreeMap<String, String> {
     .into()
 }
 
-/// Labels of an app's namespace.
+/// Labels of an app's namespace; `platform` is the platform's own.
 #[must_use]
 pub fn namespace_labels(app: AppId, name: &AppName, platform: &str) -> BTreeMap<String, String> {
     let mut labels = app_labels(name);

@@ -3,6 +3,7 @@
 //! Level-triggered: a pass looks at the newest wish and at what the watches told, does what is to be done, and may be cut
 //! off anywhere. It is woken by a new wish, by changes in the app's namespace, and by the end of a pause after a failure.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{WriteError, Writer};
 use crate::image::{ImageFacts, image_facts, image_facts_written};
 use crate::index::{AppObjects, Index, Kind};
-use crate::labels::{ANNOTATION_HASH, LABEL_APP_ID, LABEL_HERITAGE};
+use crate::labels::{ANNOTATION_HASH, LABEL_APP_ID, LABEL_HERITAGE, LABEL_PLATFORM};
 use crate::objects::{Input, Object, RenderError, objects};
 use crate::plan::{Recent, Step, plan};
 use crate::settings::{ClusterSettings, HERITAGE};
@@ -234,13 +235,17 @@ impl Worker {
     /// Checks that the namespace is this app's or free, and gives whether it is new.
     async fn namespace_check(&self, seen: &AppObjects) -> Result<bool, Problem> {
         if let Some(kept) = &seen.namespace {
-            let is_own = seen.app == Some(self.app);
-            return if is_own && !kept.is_deleting { Ok(false) } else { Err(self.going()) };
+            let is_platform = kept.label(LABEL_PLATFORM).as_deref() == Some(&self.shared.settings.namespace);
+            return match seen.app {
+                Some(app) if is_platform && app == self.app && !kept.is_deleting => Ok(false),
+                Some(_) if is_platform => Err(self.going()),
+                Some(_) | None => Err(Problem::Refused(foreign(&self.name))),
+            };
         }
         let labels = self.shared.writer.labels(&self.name, Kind::Namespace, self.name.as_str()).await;
         match labels.map_err(|error| self.problem(&error))? {
             None => Ok(true),
-            Some(labels) => match namespace_owner(&labels) {
+            Some(labels) => match namespace_owner(&labels, &self.shared.settings.namespace) {
                 None => Err(Problem::Refused(foreign(&self.name))),
                 Some(owner) if owner == self.app.to_string() => Ok(false),
                 Some(_) => Err(self.going()),
@@ -289,13 +294,16 @@ pub(crate) const SLUG_REFUSED: &str = "this platform runs images on a cluster; a
 
 /// Why an app cannot have its namespace.
 pub(crate) fn foreign(name: &AppName) -> String {
-    format!("the cluster has a Namespace {:?} that is not Slipway's; the app cannot have this name", name.as_str())
+    format!(
+        "the cluster has a Namespace {:?} that is not this platform's; the app cannot have this name",
+        name.as_str()
+    )
 }
 
-/// The app's id on a namespace of ours, empty when it has none; `None` when it is not ours.
-pub(crate) fn namespace_owner(labels: &std::collections::BTreeMap<String, String>) -> Option<String> {
-    let is_ours = labels.get(LABEL_HERITAGE).is_some_and(|heritage| heritage == HERITAGE);
-    // The platform's own namespace is ours, too, and belongs to no app.
+/// The app's id on the namespace of an app of this platform; `None` on any other namespace.
+pub(crate) fn namespace_owner(labels: &BTreeMap<String, String>, platform: &str) -> Option<String> {
+    let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
+    let is_ours = has(LABEL_HERITAGE, HERITAGE) && has(LABEL_PLATFORM, platform);
     is_ours.then(|| labels.get(LABEL_APP_ID).cloned()).flatten()
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn app_with_everything() -> AppSpec {
             chain_pem: "CHAIN".to_owned(),
             key_pem: SecretText::new("KEY"),
         }],
+        ..RouteSpec::default()
     };
     spec
 }

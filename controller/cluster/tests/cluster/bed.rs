@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 
 /// Longest that anything is waited for.
-const WAIT_MAX: Duration = Duration::from_secs(120);
+const WAIT_MAX: Duration = Duration::from_mins(2);
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(200);
 
