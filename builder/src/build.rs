@@ -11,6 +11,7 @@ pub mod ignore;
 pub mod local;
 pub mod plan;
 pub mod process;
+pub mod sink;
 pub mod source;
 pub mod static_server;
 pub mod tools;

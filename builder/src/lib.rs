@@ -4,12 +4,16 @@
 //! `push` ties a push together: policy, checkout, build, release; `build` turns source into something that runs.
 //! What apps and users there are only the controller knows, and it is asked through `hook` alone.
 
+pub mod args;
 pub mod build;
+pub mod cluster;
 pub mod config;
+pub mod export;
 pub mod git;
 pub mod hook;
 pub mod push;
 pub mod ssh;
+pub mod step;
 
 mod errors;
 mod fetch;

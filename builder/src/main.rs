@@ -1,56 +1,51 @@
 //! `slipway-builder`: the builder as a process of its own, told everything by `SLIPWAY_*` variables.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
 use secrecy::SecretString;
-use slipway_builder::build::{LocalBuilder, LocalBuilderConfig, ToolEnv};
-use slipway_builder::{Builder, BuilderConfig, Limits};
+use slipway_builder::args::{BuildPlace, Cli, Command, Serve};
+use slipway_builder::build::{LocalBuilder, LocalBuilderConfig, ToolEnv, serve_static};
+use slipway_builder::cluster::ClusterBuilder;
+use slipway_builder::{Builder, BuilderConfig, Limits, SourceBuilder, step};
 use slipway_slug::SlugStore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-#[derive(Parser)]
-#[command(version, about)]
-struct Settings {
-    /// Where the SSH server listens.
-    #[arg(long, env = "SLIPWAY_SSH", default_value = "0.0.0.0:2222")]
-    ssh: SocketAddr,
-    /// The data directory.
-    #[arg(long, env = "SLIPWAY_DATA")]
-    data: PathBuf,
-    /// File with the host key, as OpenSSH or as PKCS #8 PEM. Without it one is made in the data directory.
-    #[arg(long, env = "SLIPWAY_HOST_KEY_FILE")]
-    host_key: Option<PathBuf>,
-    /// Base URL of the controller.
-    #[arg(long, env = "SLIPWAY_CONTROLLER_URL")]
-    controller: url::Url,
-    /// Largest pack in one push, in bytes.
-    #[arg(long, env = "SLIPWAY_PACK_MAX_BYTES", default_value_t = Limits::default().pack_max_bytes)]
-    pack_max_bytes: u64,
-    /// Largest checkout, in bytes.
-    #[arg(long, env = "SLIPWAY_SOURCE_MAX_BYTES", default_value_t = Limits::default().source_max_bytes)]
-    source_max_bytes: u64,
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let log = tracing_subscriber::EnvFilter::from_env("SLIPWAY_LOG");
+    // A step's standard output is the pusher's.
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    let cli = Cli::parse();
+    match cli.command {
+        None => serve(cli.serve).await?,
+        Some(Command::Step(step)) => {
+            if !step::run(step).await {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Some(Command::StaticServer { root }) => {
+            let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).context("PORT is not a port")?;
+            serve_static(&root, (IpAddr::from(Ipv4Addr::UNSPECIFIED), port).into()).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_env("SLIPWAY_LOG")).init();
-    let settings = Settings::parse();
+async fn serve(settings: Serve) -> anyhow::Result<()> {
+    let data = settings.data.context("SLIPWAY_DATA is not set")?;
     // A key on the command line would be seen by every user of the machine, so that it has no flag.
     let key = std::env::var("SLIPWAY_BUILDER_KEY").context("SLIPWAY_BUILDER_KEY is not set")?;
-    let slugs = SlugStore::open(settings.data.join("slugs")).context("cannot open the slug store")?;
     let tools = ToolEnv::from_vars(std::env::vars_os());
-    let source = LocalBuilder::open(LocalBuilderConfig::new(settings.data.clone(), tools, None), slugs)
-        .context("cannot prepare the builds")?;
     let config = BuilderConfig {
         ssh: settings.ssh,
-        data: settings.data,
+        data: data.clone(),
         host_key: settings.host_key,
-        controller: settings.controller,
+        controller: settings.controller.context("SLIPWAY_CONTROLLER_URL is not set")?,
         builder_key: SecretString::from(key),
         limits: Limits {
             pack_max_bytes: settings.pack_max_bytes,
@@ -58,7 +53,26 @@ async fn main() -> anyhow::Result<()> {
             ..Limits::default()
         },
     };
-    let builder = Builder::bind(config, Arc::new(source)).await?;
+    let mut cluster = None;
+    let source: Arc<dyn SourceBuilder> = match settings.build {
+        BuildPlace::Local => {
+            let slugs = SlugStore::open(data.join("slugs")).context("cannot open the slug store")?;
+            let local = LocalBuilder::open(LocalBuilderConfig::new(data, tools, None), slugs);
+            Arc::new(local.context("cannot prepare the builds")?)
+        }
+        BuildPlace::Cluster => {
+            let login = (std::env::var("SLIPWAY_REGISTRY_USERNAME"), std::env::var("SLIPWAY_REGISTRY_PASSWORD"));
+            let login = if let (Ok(user), Ok(password)) = login { Some((user, password)) } else { None };
+            let config = settings.cluster.config(data, &tools, login).map_err(anyhow::Error::msg)?;
+            let client = kube::Client::try_default().await.context("cannot find the cluster")?;
+            let opened = ClusterBuilder::open(config, client).await.context("cannot prepare the builds")?;
+            let opened = Arc::new(opened);
+            tracing::info!(address = %opened.local_addr(), "listening for builds");
+            cluster = Some(Arc::clone(&opened));
+            opened
+        }
+    };
+    let builder = Builder::bind(config, source).await?;
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = shutdown.clone();
@@ -71,5 +85,8 @@ async fn main() -> anyhow::Result<()> {
     });
     tracing::info!(address = %builder.local_addr(), "listening");
     builder.run(shutdown).await;
+    if let Some(cluster) = cluster {
+        cluster.close().await;
+    }
     Ok(())
 }

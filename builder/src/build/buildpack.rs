@@ -135,7 +135,7 @@ impl Compile<'_> {
     /// Whether config value `name` is set to something that means yes.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
-        self.env.get(name).is_some_and(|value| !matches!(value.expose().trim(), "" | "0" | "false" | "no"))
+        is_set(self.env, name)
     }
 
     /// `program` from the `PATH`, to run in the source directory with the config values as environment.
@@ -222,6 +222,12 @@ impl Compile<'_> {
         }
         self.run(tool(), what).await
     }
+}
+
+/// Whether config value `name` is set to something that means yes.
+#[must_use]
+pub fn is_set(env: &BTreeMap<String, SecretText>, name: &str) -> bool {
+    env.get(name).is_some_and(|value| !matches!(value.expose().trim(), "" | "0" | "false" | "no"))
 }
 
 /// When a failure makes the cache suspect.

@@ -1,8 +1,11 @@
 //! Stack `container`: a Dockerfile, built by whichever engine this machine has.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::buildpack::Compile;
+use slipway_core::config::SecretText;
+
+use super::buildpack::{Compile, is_set};
 use super::process::Tool;
 use super::{BuildError, Built};
 
@@ -20,15 +23,21 @@ pub async fn build(cx: &Compile<'_>, app: &str) -> Result<Built, BuildError> {
     let image = format!("slipway/{app}:git-{short}");
     cx.step(&format!("Building the Dockerfile with {name}")).await;
     let mut tool = engine_tool(cx, program).args(["build", "--tag"]).arg(&image).args(["--file", "Dockerfile"]);
-    if cx.is_set("DEIS_DOCKER_BUILD_ARGS_ENABLED") || cx.is_set("DRYCC_DOCKER_BUILD_ARGS_ENABLED") {
-        // Only the names are arguments; the engine takes the values from its environment.
-        for (variable, value) in cx.env.iter().filter(|(variable, _)| is_build_argument(variable)) {
-            tool = tool.arg("--build-arg").arg(variable).env(variable, value.expose().replace('\0', ""));
-        }
+    // Only the names are arguments; the engine takes the values from its environment.
+    for variable in arguments(cx.env) {
+        let value = cx.env.get(variable).map(|value| value.expose().replace('\0', "")).unwrap_or_default();
+        tool = tool.arg("--build-arg").arg(variable).env(variable, value);
     }
     cx.run(tool.arg("."), &format!("{name} build")).await?;
     let procfile = super::read_procfile(cx.source)?.unwrap_or_default();
     Ok(Built { image, procfile, dockerfile: "true".to_owned(), stack: "container".to_owned() })
+}
+
+/// Names of the config values that are build arguments: none, unless the app asked for it.
+pub fn arguments(env: &BTreeMap<String, SecretText>) -> impl Iterator<Item = &str> {
+    let is_asked =
+        ["DEIS_DOCKER_BUILD_ARGS_ENABLED", "DRYCC_DOCKER_BUILD_ARGS_ENABLED"].iter().any(|name| is_set(env, name));
+    env.keys().map(String::as_str).filter(move |name| is_asked && is_build_argument(name))
 }
 
 /// A tool without the config values: those would steer the engine itself.

@@ -2,7 +2,7 @@
 //!
 //! A build is detect → compile → release, in the style of classic buildpacks, with what is built in
 //! ([`super::buildpack`]) or with others ([`super::buildpack::classic`]), or a Dockerfile ([`super::dockerfile`]);
-//! [`super::plan`] says which. The finished tree becomes a slug.
+//! [`super::plan`] says which. The finished tree goes to a [`super::sink`]: a slug on one machine, an image on a cluster.
 //!
 //! On disk, below the data directory: `cache/<app id>/` with a lock file beside it, and `tmp/` for what lives as long
 //! as one build.
@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use slipway_core::{AppId, ProcessType};
-use slipway_slug::{SlugError, SlugLimits, SlugManifest, SlugStore};
+use slipway_slug::{SlugManifest, SlugStore};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -27,6 +27,7 @@ use super::buildpack::{Compile, Compiled, classic};
 use super::cache::{self, Cache, CacheLock};
 use super::plan::{self, Pack, Plan};
 use super::process::{ProcessLimits, Runner, kill_marked};
+use super::sink::{FinishedSlug, SlugSink, StoreSink};
 use super::source::Source;
 use super::tools::ToolEnv;
 use super::{
@@ -110,7 +111,7 @@ impl LocalBuilderConfig {
 /// Builds source on this machine.
 pub struct LocalBuilder {
     config: LocalBuilderConfig,
-    slugs: SlugStore,
+    sink: Arc<dyn SlugSink>,
     slots: Semaphore,
     /// The first part of the mark on every process of this data directory's builds.
     marker: String,
@@ -129,6 +130,15 @@ impl LocalBuilder {
     /// # Errors
     /// When the data directory cannot be made or written to.
     pub fn open(config: LocalBuilderConfig, slugs: SlugStore) -> io::Result<Self> {
+        let sink = StoreSink::new(slugs, config.data.clone());
+        Self::with_sink(config, Arc::new(sink))
+    }
+
+    /// As [`LocalBuilder::open`], with another place for what is built.
+    ///
+    /// # Errors
+    /// As [`LocalBuilder::open`].
+    pub fn with_sink(config: LocalBuilderConfig, sink: Arc<dyn SlugSink>) -> io::Result<Self> {
         fs::create_dir_all(&config.data)?;
         let data = fs::canonicalize(&config.data)?;
         let config = LocalBuilderConfig { data, ..config };
@@ -144,7 +154,7 @@ impl LocalBuilder {
             }
         }
         let slots = Semaphore::new(config.concurrency.max(1));
-        Ok(Self { config, slugs, slots, marker })
+        Ok(Self { config, sink, slots, marker })
     }
 
     fn cache_dir(&self, app: AppId) -> PathBuf {
@@ -373,7 +383,7 @@ impl LocalBuilder {
         Ok(defaults)
     }
 
-    /// Moves the finished tree into the slug store.
+    /// Hands the finished tree on.
     async fn store(&self, cx: &Compile<'_>, manifest: SlugManifest, roots: Vec<PathBuf>) -> Result<String, BuildError> {
         let limit = self.config.limits.slug_bytes;
         let dir = cx.source.dir().to_owned();
@@ -385,30 +395,16 @@ impl LocalBuilder {
                 tree::human(limit)
             )));
         }
-        let mut limits = SlugLimits { bytes_max: limit, ..SlugLimits::default() };
-        limits.system_roots.extend(roots);
-        let (slugs, source, scratch) = (self.slugs.clone(), cx.source.dir().to_owned(), cx.scratch.to_owned());
-        let data = self.config.data.clone();
-        let stored = blocking(move || {
-            // The store moves directories, which works within one file system only.
-            let is_near = matches!((fs::metadata(&source), fs::metadata(&data)), (Ok(a), Ok(b)) if a.dev() == b.dev());
-            let dir = if is_near {
-                source
-            } else {
-                let copy = scratch.join("slug");
-                tree::copy(&source, &copy).map_err(|error| internal("copying the slug", &error))?;
-                copy
-            };
-            slugs.put(&dir, &manifest, &limits).map_err(|error| match error {
-                SlugError::Refused(refusal) => BuildError::Failed(refusal.to_string()),
-                error @ (SlugError::Missing(_) | SlugError::Damaged { .. } | SlugError::Io { .. }) => {
-                    internal("storing the slug", &error)
-                }
-            })
-        })
-        .await??;
+        let slug = FinishedSlug {
+            dir: cx.source.dir().to_owned(),
+            scratch: cx.scratch.to_owned(),
+            manifest,
+            system_roots: roots,
+            bytes_max: limit,
+        };
+        let image = self.sink.take(slug).await?;
         cx.detail(&format!("Slug size: {}", tree::human(size))).await;
-        Ok(format!("slug@sha256:{stored}"))
+        Ok(image)
     }
 }
 
@@ -442,19 +438,19 @@ impl SourceBuilder for LocalBuilder {
 }
 
 /// Runs what blocks on the file system where it may.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, BuildError> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, BuildError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| internal("working on files", &error))
 }
 
 /// Logs the cause and keeps it from the pusher.
-fn internal(doing: &str, error: &dyn std::error::Error) -> BuildError {
+pub(crate) fn internal(doing: &str, error: &dyn std::error::Error) -> BuildError {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     tracing::error!(%error, cause, "{doing} failed");
     BuildError::Internal(format!("{doing} failed; the platform's log says why"))
 }
 
 /// A time as people say it.
-fn duration(time: Duration) -> String {
+pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         1 => "1 second".to_owned(),

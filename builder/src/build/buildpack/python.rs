@@ -54,7 +54,7 @@ impl Buildpack for Python {
         } else {
             cx.source.remove(VENV)?;
             cx.step("Creating a virtual environment").await;
-            let create = cx.tool(interpreter.program.clone()).args(["-m", "venv", "--symlinks"]).arg(&venv);
+            let create = unwritten(cx.tool(interpreter.program.clone())).args(["-m", "venv", "--symlinks"]).arg(&venv);
             cx.run(create.dir(cx.scratch), "python -m venv").await?;
             self.install(cx, &venv, &plan).await?;
             python_venv::make_relocatable(&venv, cx.source.dir())
@@ -124,7 +124,7 @@ impl Python {
 }
 
 fn pip(cx: &Compile<'_>, venv: &Path, cache: &Path) -> Tool {
-    cx.tool(venv.join("bin/python3"))
+    unwritten(cx.tool(venv.join("bin/python3")))
         .env("PIP_CACHE_DIR", cache)
         .env("PIP_PROGRESS_BAR", "off")
         .env("PIP_ROOT_USER_ACTION", "ignore")
@@ -133,16 +133,22 @@ fn pip(cx: &Compile<'_>, venv: &Path, cache: &Path) -> Tool {
 
 /// Whether the interpreter of a restored environment is still there.
 async fn python_works(cx: &Compile<'_>, venv: &Path) -> bool {
-    cx.runner.capture(cx.tool(venv.join("bin/python3")).args(["-c", "pass"]), false).await.is_ok()
+    cx.runner.capture(unwritten(cx.tool(venv.join("bin/python3"))).args(["-c", "pass"]), false).await.is_ok()
+}
+
+/// Keeps an interpreter from leaving compiled modules beside those that it imports: they hold times, which differ from
+/// build to build, and what is installed shall be the same in an image when nothing was installed anew.
+fn unwritten(tool: Tool) -> Tool {
+    tool.env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
 /// Compiles modules ahead, so that the first start of a process is not slower than the next. What does not compile is
 /// no error: many packages hold templates with the ending `.py`.
 async fn compile_all(cx: &Compile<'_>, venv: &Path, dir: &Path) {
-    let mut tool = cx.tool(venv.join("bin/python3")).args(["-m", "compileall", "-q"]);
+    let mut tool = unwritten(cx.tool(venv.join("bin/python3"))).args(["-m", "compileall", "-q"]);
     // Validated by content instead of time: files get new times when a slug is unpacked.
     tool = tool.args(["--invalidation-mode", "unchecked-hash"]);
-    tool = if dir == venv { tool.args(["-j", "0"]) } else { tool.args(["-x", r"/\.slipway/|/node_modules/"]) };
+    tool = if dir == venv { tool.args(["-f", "-j", "0"]) } else { tool.args(["-x", r"/\.slipway/|/node_modules/"]) };
     let _ = cx.runner.capture(tool.arg("--").arg(dir), false).await;
 }
 

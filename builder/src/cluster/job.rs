@@ -1,0 +1,418 @@
+//! The Job of a build and its Secret, rendered. Nothing here talks to the cluster.
+//!
+//! A Job has steps that run one after the other in one pod: init containers, and one last container. Code of the app
+//! runs in a middle step only, which has no credentials but a token that is spent before; what writes to the registry
+//! or to the builder runs in the last one, in a container of its own, which sees the others' files and not their
+//! processes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use slipway_core::config::SecretText;
+use slipway_core::{AppId, AppName};
+use uuid::Uuid;
+
+use super::listener::Tokens;
+use super::settings::{ClusterBuildConfig, DockerfileEngine, NativeSettings};
+use super::task::{self, Task};
+
+/// Value of the label `heritage`: not the controller's, which removes what it does not know.
+pub const HERITAGE: &str = "slipway-builder";
+/// Label with the build's id.
+pub const LABEL_BUILD: &str = "slipway.io/build";
+/// Label with the id of the builder's data directory: who may sweep it.
+pub const LABEL_BUILDER: &str = "slipway.io/builder";
+/// Label with the app's id.
+pub const LABEL_APP_ID: &str = "slipway.io/app-id";
+/// User and group of the steps.
+const STEP_ID: i64 = 1000;
+/// The container of the last step.
+pub const LAST: &str = "export";
+
+/// How an app is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// With the built-in buildpacks.
+    Slug,
+    /// From its Dockerfile, with config values as build arguments when it asked for that.
+    Dockerfile {
+        /// Names of config values that are build arguments.
+        arguments: Vec<String>,
+    },
+    /// With Cloud Native Buildpacks.
+    Native(NativeSettings),
+}
+
+impl Kind {
+    /// The beginning of the Job's name. Source: `drycc-v2.md` §5.7.
+    fn prefix(&self) -> &'static str {
+        match self {
+            Self::Slug => "slugbuild",
+            Self::Dockerfile { .. } => "imagebuild",
+            Self::Native(_) => "cnbbuild",
+        }
+    }
+
+    /// The containers of the Job in the order in which they run.
+    #[must_use]
+    pub fn steps(&self) -> &'static [&'static str] {
+        match self {
+            Self::Slug => &["build", LAST],
+            Self::Dockerfile { .. } | Self::Native(_) => &["fetch", "build", LAST],
+        }
+    }
+}
+
+/// One build, as far as its Job depends on it.
+#[derive(Debug, Clone)]
+pub struct BuildJob<'a> {
+    /// The build.
+    pub build: Uuid,
+    /// The builder's data directory.
+    pub builder: &'a str,
+    /// The app.
+    pub app: AppId,
+    /// Its name.
+    pub name: &'a AppName,
+    /// Full commit hash.
+    pub sha: &'a str,
+    /// How it is built.
+    pub kind: &'a Kind,
+    /// What its steps are told.
+    pub task: &'a Task,
+}
+
+impl BuildJob<'_> {
+    /// Name of Job and Secret: `slugbuild-<app>-<sha8>-<id8>`, at most 63 characters.
+    #[must_use]
+    pub fn object_name(&self) -> String {
+        let app: String = self.name.as_str().chars().take(30).collect();
+        let sha: String = self.sha.chars().take(8).collect();
+        let id = self.build.simple().to_string();
+        format!("{}-{}-{sha}-{}", self.kind.prefix(), app.trim_end_matches('-'), &id[id.len() - 8..])
+    }
+
+    fn labels(&self) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("heritage", HERITAGE.to_owned()),
+            ("app", self.name.to_string()),
+            ("type", self.kind.prefix().to_owned()),
+            ("app.kubernetes.io/managed-by", HERITAGE.to_owned()),
+            ("app.kubernetes.io/component", "build".to_owned()),
+            (LABEL_APP_ID, self.app.to_string()),
+            (LABEL_BUILD, self.build.to_string()),
+            (LABEL_BUILDER, self.builder.to_owned()),
+        ])
+    }
+
+    /// The Secret with what the steps must keep to themselves; it goes with its `owner`, the Job.
+    ///
+    /// # Errors
+    /// When the object cannot be made, which would be a fault of ours.
+    pub fn secret(
+        &self,
+        config: &ClusterBuildConfig,
+        owner: &OwnerReference,
+        tokens: &Tokens,
+        env: &BTreeMap<String, SecretText>,
+    ) -> Result<Secret, serde_json::Error> {
+        let values: BTreeMap<&String, &str> = env.iter().map(|(name, value)| (name, value.expose())).collect();
+        let mut data = json!({
+            "fetch-token": tokens.fetch.expose_secret(),
+            "report-token": tokens.report.expose_secret(),
+            "env.json": serde_json::to_string(&values)?,
+            "config.json": config.registry.credentials.to_docker_config(),
+        });
+        if let Kind::Dockerfile { arguments } = self.kind {
+            for name in arguments {
+                // A key of its own for each: the engine takes values from its environment.
+                let value = env.get(name).map(SecretText::expose).unwrap_or_default();
+                data[format!("argument.{name}")] = json!(value);
+            }
+        }
+        if let Kind::Native(_) = self.kind {
+            data["cnb-auth"] = json!(registry_headers(config));
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": self.object_name(),
+                "namespace": config.namespace,
+                "labels": self.labels(),
+                "ownerReferences": [owner],
+            },
+            "type": "Opaque",
+            "immutable": true,
+            "stringData": data,
+        }))
+    }
+
+    /// The Job.
+    ///
+    /// # Errors
+    /// When the object cannot be made, which would be a fault of ours.
+    pub fn job(&self, config: &ClusterBuildConfig) -> Result<Job, serde_json::Error> {
+        let limits = &config.limits;
+        let steps = match self.kind {
+            Kind::Slug => vec![self.own_step(config, "build", "build-slug", "fetch-token")?],
+            Kind::Dockerfile { arguments } => {
+                vec![self.own_step(config, "fetch", "fetch", "fetch-token")?, self.dockerfile_step(config, arguments)]
+            }
+            Kind::Native(native) => {
+                vec![self.own_step(config, "fetch", "fetch", "fetch-token")?, self.native_step(config, native)]
+            }
+        };
+        let last = self.own_step(config, LAST, "export", "report-token")?;
+        let name = self.object_name();
+        let deadline = limits.start + limits.time * 2;
+        let user = match self.kind {
+            Kind::Native(native) => native.user,
+            Kind::Slug | Kind::Dockerfile { .. } => STEP_ID,
+        };
+        let mut pod = json!({
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
+            // A build that is cancelled has nothing to finish.
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": true, "runAsUser": user, "runAsGroup": user, "fsGroup": user,
+                "seccompProfile": { "type": self.seccomp() },
+            },
+            "initContainers": steps,
+            "containers": [last],
+            "volumes": [
+                { "name": "workspace", "emptyDir": { "sizeLimit": limits.disk_bytes.to_string() } },
+                { "name": "tmp", "emptyDir": { "sizeLimit": limits.disk_bytes.to_string() } },
+                {
+                    "name": "env",
+                    "secret": { "secretName": name, "items": [{ "key": "env.json", "path": "env.json" }] },
+                },
+                {
+                    "name": "registry",
+                    "secret": { "secretName": name, "items": [{ "key": "config.json", "path": "config.json" }] },
+                },
+            ],
+        });
+        if !config.node_selector.is_empty() {
+            pod["nodeSelector"] = json!(config.node_selector);
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": { "name": name, "namespace": config.namespace, "labels": self.labels() },
+            "spec": {
+                "backoffLimit": 0,
+                "completions": 1,
+                "parallelism": 1,
+                "activeDeadlineSeconds": deadline.as_secs(),
+                "ttlSecondsAfterFinished": limits.ttl.as_secs(),
+                "template": { "metadata": { "labels": self.labels() }, "spec": pod },
+            },
+        }))
+    }
+
+    /// Engines without a daemon make namespaces of their own, which the default profile forbids.
+    fn seccomp(&self) -> &'static str {
+        match self.kind {
+            Kind::Dockerfile { .. } => "Unconfined",
+            Kind::Slug | Kind::Native(_) => "RuntimeDefault",
+        }
+    }
+
+    /// A step of this program, from the stack image.
+    fn own_step(
+        &self,
+        config: &ClusterBuildConfig,
+        name: &str,
+        command: &str,
+        token: &str,
+    ) -> Result<Value, serde_json::Error> {
+        let mut env = vec![
+            json!({ "name": task::TASK, "value": serde_json::to_string(self.task)? }),
+            json!({
+                "name": task::TOKEN,
+                "valueFrom": { "secretKeyRef": { "name": self.object_name(), "key": token } },
+            }),
+            json!({ "name": "HOME", "value": "/tmp" }),
+        ];
+        let mut mounts = vec![
+            json!({ "name": "workspace", "mountPath": task::WORKSPACE }),
+            json!({ "name": "tmp", "mountPath": "/tmp" }),
+        ];
+        if name == LAST {
+            mounts.push(json!({ "name": "registry", "mountPath": "/secrets/registry", "readOnly": true }));
+        } else if command == "build-slug" {
+            mounts.push(json!({ "name": "env", "mountPath": "/secrets/env", "readOnly": true }));
+            env.extend(config.env.iter().map(|(name, value)| json!({ "name": name, "value": value })));
+        }
+        let mut step = container(config, name, &config.stack);
+        step["command"] = json!(["slipway-builder", command]);
+        step["env"] = json!(env);
+        step["volumeMounts"] = json!(mounts);
+        Ok(step)
+    }
+
+    /// Builds the Dockerfile into an OCI layout; without the registry's credentials, since it runs the app's code.
+    fn dockerfile_step(&self, config: &ClusterBuildConfig, arguments: &[String]) -> Value {
+        let settings = &config.dockerfile;
+        let mut step = container(config, "build", &settings.image);
+        let mut env = vec![json!({ "name": "HOME", "value": "/tmp" })];
+        env.extend(config.env.iter().map(|(name, value)| json!({ "name": name, "value": value })));
+        let command = match settings.engine {
+            DockerfileEngine::Buildah => {
+                env.extend([
+                    json!({ "name": "BUILDAH_ISOLATION", "value": "chroot" }),
+                    json!({ "name": "STORAGE_DRIVER", "value": "vfs" }),
+                    json!({ "name": "XDG_RUNTIME_DIR", "value": "/tmp" }),
+                ]);
+                let mut command: Vec<String> = [
+                    "buildah",
+                    "--root",
+                    "/workspace/storage",
+                    "--runroot",
+                    "/tmp/storage",
+                    "--storage-driver",
+                    "vfs",
+                    "--storage-opt",
+                    "ignore_chown_errors=true",
+                    "build",
+                    "--isolation",
+                    "chroot",
+                    "--format",
+                    "oci",
+                    "--file",
+                    "/workspace/source/Dockerfile",
+                    "--tag",
+                    "oci:/workspace/layout:image",
+                ]
+                .map(str::to_owned)
+                .into();
+                if config.registry.is_insecure {
+                    command.push("--tls-verify=false".to_owned());
+                }
+                // Only the name: the value is in the environment.
+                command.extend(arguments.iter().flat_map(|name| ["--build-arg".to_owned(), name.clone()]));
+                command.push("/workspace/source".to_owned());
+                command
+            }
+            DockerfileEngine::Buildkit => {
+                env.push(json!({ "name": "BUILDKITD_FLAGS", "value": "--oci-worker-no-process-sandbox" }));
+                let mut command: Vec<String> = [
+                    "buildctl-daemonless.sh",
+                    "build",
+                    "--progress=plain",
+                    "--frontend=dockerfile.v0",
+                    "--local=context=/workspace/source",
+                    "--local=dockerfile=/workspace/source",
+                    "--output=type=oci,tar=false,dest=/workspace/layout",
+                ]
+                .map(str::to_owned)
+                .into();
+                // Kubernetes puts the value in: this command has no way to take it from the environment.
+                command.extend(arguments.iter().map(|name| format!("--opt=build-arg:{name}=$({name})")));
+                command
+            }
+        };
+        env.extend(arguments.iter().map(|name| {
+            let key = format!("argument.{name}");
+            json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": self.object_name(), "key": key } } })
+        }));
+        step["command"] = json!(command);
+        step["workingDir"] = json!("/workspace/source");
+        step["env"] = json!(env);
+        step["volumeMounts"] = json!([
+            { "name": "workspace", "mountPath": task::WORKSPACE },
+            { "name": "tmp", "mountPath": "/tmp" },
+        ]);
+        // newuidmap and newgidmap are programs with a capability each; nothing else is given.
+        step["securityContext"] = json!({
+            "allowPrivilegeEscalation": true,
+            "capabilities": { "drop": ["ALL"], "add": ["SETGID", "SETUID"] },
+        });
+        step
+    }
+
+    /// Runs the lifecycle of the builder image. It takes the registry's credentials out of its environment before it
+    /// starts a buildpack. Source: Buildpacks platform specification 0.12, `creator`.
+    fn native_step(&self, config: &ClusterBuildConfig, native: &NativeSettings) -> Value {
+        let image = format!("{}:{}", self.task.image.repository, self.task.image.tag);
+        let cache = format!("{}:cache", self.task.image.repository);
+        let mut command: Vec<String> = [
+            "/cnb/lifecycle/creator",
+            "-app=/workspace/source",
+            "-layers=/workspace/layers",
+            "-platform=/workspace/platform",
+            "-report=/workspace/report.toml",
+            "-skip-restore=false",
+            "-log-level=info",
+        ]
+        .map(str::to_owned)
+        .into();
+        command.push(format!("-cache-image={cache}"));
+        command.push(format!("-uid={}", native.user));
+        command.push(format!("-gid={}", native.user));
+        command.extend(self.task.image.insecure.iter().map(|host| format!("-insecure-registry={host}")));
+        command.push(image);
+        let mut env = vec![
+            json!({ "name": "CNB_PLATFORM_API", "value": "0.12" }),
+            json!({
+                "name": "CNB_REGISTRY_AUTH",
+                "valueFrom": { "secretKeyRef": { "name": self.object_name(), "key": "cnb-auth" } },
+            }),
+            json!({ "name": "HOME", "value": "/tmp" }),
+        ];
+        env.extend(config.env.iter().map(|(name, value)| json!({ "name": name, "value": value })));
+        let mut step = container(config, "build", &native.builder);
+        step["command"] = json!(command);
+        step["env"] = json!(env);
+        step["volumeMounts"] = json!([
+            { "name": "workspace", "mountPath": task::WORKSPACE },
+            { "name": "tmp", "mountPath": "/tmp" },
+        ]);
+        step
+    }
+}
+
+/// What all steps have in common.
+fn container(config: &ClusterBuildConfig, name: &str, image: &str) -> Value {
+    let limits = &config.limits;
+    json!({
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "terminationMessagePath": task::TERMINATION_LOG,
+        "terminationMessagePolicy": "File",
+        "resources": {
+            "requests": {
+                "cpu": limits.cpu_request,
+                // A request above the limit is refused.
+                "memory": limits.memory_request_bytes.min(limits.memory_bytes).to_string(),
+            },
+            "limits": {
+                "cpu": limits.cpu,
+                "memory": limits.memory_bytes.to_string(),
+                "ephemeral-storage": limits.disk_bytes.to_string(),
+            },
+        },
+        "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+    })
+}
+
+/// The registry's credentials in the form of `CNB_REGISTRY_AUTH`: authorization headers by registry.
+fn registry_headers(config: &ClusterBuildConfig) -> String {
+    let docker: Value = serde_json::from_str(&config.registry.credentials.to_docker_config()).unwrap_or_default();
+    let auths = docker.get("auths").and_then(Value::as_object).into_iter().flatten();
+    let headers: serde_json::Map<String, Value> = auths
+        .filter_map(|(host, entry)| Some((host.clone(), json!(format!("Basic {}", entry.get("auth")?.as_str()?)))))
+        .collect();
+    Value::Object(headers).to_string()
+}
+
+#[cfg(test)]
+mod tests;

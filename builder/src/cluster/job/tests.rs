@@ -1,0 +1,120 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use secrecy::SecretString;
+
+use super::*;
+use crate::cluster::settings::{DockerfileSettings, JobLimits, RegistrySettings};
+use crate::cluster::task::{From, ImageTask, TaskLimits};
+use crate::export::registry::Credentials;
+
+const BUILD: &str = "0193a6b2-7c00-7000-8000-00000000abcd";
+
+fn config() -> ClusterBuildConfig {
+    ClusterBuildConfig {
+        data: "/data".into(),
+        namespace: "slipway-builds".to_owned(),
+        stack: "r.example.org/slipway/stack:1".to_owned(),
+        run: None,
+        registry: RegistrySettings {
+            host: "r.example.org".to_owned(),
+            push_host: "registry.local:5000".to_owned(),
+            prefix: "apps".to_owned(),
+            is_insecure: false,
+            credentials: Credentials::one("registry.local:5000", "bob", "registry-password"),
+        },
+        listen: "0.0.0.0:8001".parse().unwrap(),
+        url: "http://slipway-source.slipway.svc".parse().unwrap(),
+        limits: JobLimits::default(),
+        concurrency: 8,
+        dockerfile: DockerfileSettings::published(DockerfileEngine::Buildah),
+        buildpacks: None,
+        env: BTreeMap::from([("HTTPS_PROXY".to_owned(), "http://proxy:3128".to_owned())]),
+        node_selector: BTreeMap::from([("pool".to_owned(), "builds".to_owned())]),
+    }
+}
+
+/// Job and Secret of a build.
+fn render(kind: &Kind, config: &ClusterBuildConfig) -> (Value, Value) {
+    let task = Task {
+        build: BUILD.parse().unwrap(),
+        app: "0193a6b2-7c00-7000-8000-000000000001".to_owned(),
+        name: "shop".to_owned(),
+        sha: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+        url: config.url.clone(),
+        image: ImageTask {
+            repository: "registry.local:5000/apps/shop".to_owned(),
+            tag: "git-01234567".to_owned(),
+            base: "registry.local:5000/slipway/stack:1".to_owned(),
+            insecure: Vec::new(),
+            from: From::Slug,
+        },
+        limits: TaskLimits {
+            time_secs: 1,
+            memory_bytes: 2,
+            disk_bytes: 3,
+            slug_bytes: 4,
+            cache_bytes: 5,
+            output_bytes: 6,
+        },
+    };
+    let name = AppName::new("shop").unwrap();
+    let job = BuildJob {
+        build: task.build,
+        builder: "0193a6b2-7c00-7000-8000-000000000002",
+        app: task.app.parse().unwrap(),
+        name: &name,
+        sha: &task.sha,
+        kind,
+        task: &task,
+    };
+    let tokens = Tokens { fetch: SecretString::from("fetch-1"), report: SecretString::from("report-1") };
+    let env = BTreeMap::from([("GREETING".to_owned(), SecretText::new("a secret greeting"))]);
+    let owner = OwnerReference { kind: "Job".to_owned(), name: job.object_name(), ..OwnerReference::default() };
+    let secret = job.secret(config, &owner, &tokens, &env).unwrap();
+    (serde_json::to_value(job.job(config).unwrap()).unwrap(), serde_json::to_value(secret).unwrap())
+}
+
+#[test]
+fn jobs_are_rendered() {
+    let native = NativeSettings { builder: "paketo/builder:1".to_owned(), user: 1001 };
+    let buildkit =
+        ClusterBuildConfig { dockerfile: DockerfileSettings::published(DockerfileEngine::Buildkit), ..config() };
+    let arguments = vec!["GREETING".to_owned()];
+    for (name, kind, config) in [
+        ("slug", Kind::Slug, config()),
+        ("buildah", Kind::Dockerfile { arguments: arguments.clone() }, config()),
+        ("buildkit", Kind::Dockerfile { arguments }, buildkit),
+        ("native", Kind::Native(native), config()),
+    ] {
+        let (job, secret) = render(&kind, &config);
+        insta::assert_json_snapshot!(format!("{name}_job"), job);
+        insta::assert_json_snapshot!(format!("{name}_secret"), secret);
+        // Anybody who may read Jobs reads this.
+        let text = job.to_string();
+        for hidden in ["fetch-1", "report-1", "a secret greeting", "registry-password"] {
+            assert!(!text.contains(hidden), "{name}: {hidden}");
+        }
+    }
+}
+
+#[test]
+fn the_step_that_runs_the_apps_code_has_no_credentials() {
+    for kind in [Kind::Slug, Kind::Dockerfile { arguments: Vec::new() }] {
+        let (job, _) = render(&kind, &config());
+        for step in job["spec"]["template"]["spec"]["initContainers"].as_array().unwrap() {
+            let text = step.to_string();
+            assert!(!text.contains("report-token") && !text.contains("/secrets/registry"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn names_fit_and_requests_stay_below_limits() {
+    let mut config = config();
+    config.limits.memory_bytes = 1 << 20;
+    let (job, _) = render(&Kind::Slug, &config);
+    assert!(job["metadata"]["name"].as_str().unwrap().len() <= 63);
+    let resources = &job["spec"]["template"]["spec"]["containers"][0]["resources"];
+    assert_eq!(resources["requests"]["memory"], resources["limits"]["memory"]);
+}

@@ -1,0 +1,415 @@
+//! The registry: what is there, what is mounted from elsewhere in it, what is sent.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::AddAssign;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use futures::TryStreamExt;
+use http::HeaderValue;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::OciDistributionError;
+use oci_client::manifest::OciDescriptor;
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, RegistryOperation};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio_util::io::ReaderStream;
+
+use super::layer::Layer;
+
+pub use oci_client::Reference as Name;
+
+/// How often something is tried that fails for reasons which may pass.
+const ATTEMPTS: u32 = 4;
+/// How long a registry may be silent.
+const READ_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Why the registry did not do its part.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {what} failed: {source}")]
+pub struct RegistryError {
+    /// What was being done.
+    pub action: &'static str,
+    /// To what.
+    pub what: String,
+    /// The cause.
+    pub source: Box<OciDistributionError>,
+}
+
+impl RegistryError {
+    pub(crate) fn new(action: &'static str, what: impl fmt::Display) -> impl FnOnce(OciDistributionError) -> Self {
+        let what = what.to_string();
+        move |source| Self { action, what, source: Box::new(source) }
+    }
+}
+
+/// User names and passwords, by registry. `Debug` shows the registries alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Credentials(BTreeMap<String, (String, String)>);
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Credentials {
+    /// Those of a `config.json` in Docker's form; an empty text holds none.
+    ///
+    /// # Errors
+    /// What is wrong with it; the text holds nothing of the file.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(default)]
+            auths: BTreeMap<String, Entry>,
+        }
+        #[derive(Deserialize)]
+        struct Entry {
+            #[serde(default)]
+            auth: String,
+            #[serde(default)]
+            username: String,
+            #[serde(default)]
+            password: String,
+        }
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        // The parser's own words may quote the file.
+        let file: File = serde_json::from_str(text)
+            .map_err(|error| format!("the registry credentials are no Docker config.json (line {})", error.line()))?;
+        let mut all = BTreeMap::new();
+        for (registry, entry) in file.auths {
+            let host = registry.trim_start_matches("https://").trim_start_matches("http://");
+            let host = host.split('/').next().unwrap_or_default().to_owned();
+            let pair = if entry.auth.is_empty() {
+                (entry.username, entry.password)
+            } else {
+                let plain = base64::engine::general_purpose::STANDARD.decode(entry.auth.trim()).ok();
+                let plain = plain.and_then(|bytes| String::from_utf8(bytes).ok());
+                let pair = plain.as_deref().and_then(|text| text.split_once(':'));
+                let (user, password) =
+                    pair.ok_or_else(|| format!("the registry credentials for {host} are not base64 of user:password"))?;
+                (user.to_owned(), password.to_owned())
+            };
+            all.insert(host, pair);
+        }
+        Ok(Self(all))
+    }
+
+    /// One registry's.
+    #[must_use]
+    pub fn one(registry: &str, user: &str, password: &str) -> Self {
+        Self(BTreeMap::from([(registry.to_owned(), (user.to_owned(), password.to_owned()))]))
+    }
+
+    /// With those for `from` also used for `to`, another address of the same registry.
+    #[must_use]
+    pub fn also_for(mut self, from: &str, to: &str) -> Self {
+        if let Some(pair) = self.0.get(from).cloned() {
+            self.0.entry(to.to_owned()).or_insert(pair);
+        }
+        self
+    }
+
+    /// As a `config.json` in Docker's form.
+    #[must_use]
+    pub fn to_docker_config(&self) -> String {
+        let auths: serde_json::Map<String, Value> = self
+            .0
+            .iter()
+            .map(|(registry, (user, password))| {
+                let auth = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+                (registry.clone(), serde_json::json!({ "auth": auth }))
+            })
+            .collect();
+        serde_json::json!({ "auths": auths }).to_string()
+    }
+
+    pub(crate) fn pair(&self, registry: &str) -> Option<&(String, String)> {
+        self.0.get(registry)
+    }
+
+    fn auth(&self, registry: &str) -> RegistryAuth {
+        match self.pair(registry) {
+            Some((user, password)) => RegistryAuth::Basic(user.clone(), password.clone()),
+            None => RegistryAuth::Anonymous,
+        }
+    }
+}
+
+/// What an image stands on.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// Its config.
+    pub config: Value,
+    /// Its layers, lowest first.
+    pub layers: Vec<BaseLayer>,
+}
+
+/// A layer of a base image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseLayer {
+    /// Its digest.
+    pub digest: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: String,
+}
+
+/// Where the bytes of a blob are.
+enum Content {
+    File(PathBuf),
+    Bytes(Bytes),
+    Remote(Name, BaseLayer),
+}
+
+/// Something that a repository must have.
+pub struct Blob {
+    digest: String,
+    size: u64,
+    content: Content,
+}
+
+impl Blob {
+    /// A layer that lies on disk.
+    #[must_use]
+    pub fn file(layer: &Layer) -> Self {
+        Self::file_at(layer.digest.clone(), layer.size_bytes, layer.path.clone())
+    }
+
+    /// A file whose digest and size are known.
+    #[must_use]
+    pub fn file_at(digest: String, size: u64, path: PathBuf) -> Self {
+        Self { digest, size, content: Content::File(path) }
+    }
+
+    /// Bytes.
+    #[must_use]
+    pub fn bytes(digest: String, bytes: Vec<u8>) -> Self {
+        Self { digest, size: bytes.len() as u64, content: Content::Bytes(bytes.into()) }
+    }
+
+    /// A layer of the image `from`.
+    #[must_use]
+    pub fn remote(layer: &BaseLayer, from: &Name) -> Self {
+        Self { digest: layer.digest.clone(), size: layer.size, content: Content::Remote(from.clone(), layer.clone()) }
+    }
+}
+
+/// What an export had to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Blobs that were there.
+    pub present: u32,
+    /// Blobs that were mounted from another repository.
+    pub mounted: u32,
+    /// Blobs that were sent.
+    pub uploaded: u32,
+    /// Their bytes.
+    pub uploaded_bytes: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.present += other.present;
+        self.mounted += other.mounted;
+        self.uploaded += other.uploaded;
+        self.uploaded_bytes += other.uploaded_bytes;
+    }
+}
+
+/// A client for registries.
+#[derive(Clone)]
+pub struct Registry {
+    client: Client,
+    http: reqwest::Client,
+    credentials: Credentials,
+    insecure: Vec<String>,
+}
+
+impl Registry {
+    /// A client that knows `credentials`, and speaks plain HTTP with the registries in `insecure`.
+    #[must_use]
+    pub fn new(credentials: Credentials, insecure: Vec<String>) -> Self {
+        let config = ClientConfig {
+            protocol: ClientProtocol::HttpsExcept(insecure.clone()),
+            // One request for a blob, not one for each few megabytes.
+            use_monolithic_push: true,
+            read_timeout: Some(READ_TIMEOUT),
+            connect_timeout: Some(Duration::from_secs(10)),
+            ..ClientConfig::default()
+        };
+        let http =
+            reqwest::Client::builder().read_timeout(READ_TIMEOUT).connect_timeout(Duration::from_secs(10)).build();
+        // What can fail is reading the system's certificates; requests then say so.
+        Self { client: Client::new(config), http: http.unwrap_or_default(), credentials, insecure }
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub(crate) fn pair(&self, name: &Name) -> Option<&(String, String)> {
+        self.credentials.pair(name.registry())
+    }
+
+    /// Scheme and host of the registry of `name`.
+    pub(crate) fn origin(&self, name: &Name) -> String {
+        let host = name.resolve_registry();
+        let scheme = if self.insecure.iter().any(|insecure| insecure == host) { "http" } else { "https" };
+        format!("{scheme}://{host}")
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn auth(&self, name: &Name) -> RegistryAuth {
+        self.credentials.auth(name.registry())
+    }
+
+    async fn log_in(&self, name: &Name, operation: RegistryOperation) -> Result<(), RegistryError> {
+        let auth = self.auth(name);
+        attempt(|| self.client.auth(name, &auth, operation))
+            .await
+            .map(drop)
+            .map_err(RegistryError::new("logging in for", name.repository()))
+    }
+
+    /// Config and layers of the image `name`, of the kind for this machine when there are several.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn pull_base(&self, name: &Name) -> Result<Base, RegistryError> {
+        let auth = self.auth(name);
+        let pulled = attempt(|| self.client.pull_manifest_and_config(name, &auth)).await;
+        let (manifest, _, config) = pulled.map_err(RegistryError::new("reading the image", name))?;
+        let config = serde_json::from_str(&config)
+            .map_err(|error| RegistryError::new("reading the config of", name)(error.into()))?;
+        let layer = |layer: OciDescriptor| BaseLayer {
+            digest: layer.digest,
+            size: u64::try_from(layer.size).unwrap_or(0),
+            media_type: layer.media_type,
+        };
+        Ok(Base { config, layers: manifest.layers.into_iter().map(layer).collect() })
+    }
+
+    /// Makes sure that `repository` has `blob`: it is there already, or is mounted, or is sent.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn ensure(&self, repository: &Name, blob: &Blob) -> Result<Tally, RegistryError> {
+        self.log_in(repository, RegistryOperation::Push).await?;
+        let exists = attempt(|| self.client.blob_exists(repository, &blob.digest)).await;
+        if exists.map_err(RegistryError::new("looking for", &blob.digest))? {
+            return Ok(Tally { present: 1, ..Tally::default() });
+        }
+        if let Content::Remote(from, _) = &blob.content
+            && from.registry() == repository.registry()
+            // Some registries do not mount; then the layer is copied.
+            && self.client.mount_blob(repository, from, &blob.digest).await.is_ok()
+        {
+            return Ok(Tally { mounted: 1, ..Tally::default() });
+        }
+        attempt(|| self.send(repository, blob)).await.map_err(RegistryError::new("sending", &blob.digest))?;
+        Ok(Tally { uploaded: 1, uploaded_bytes: blob.size, ..Tally::default() })
+    }
+
+    async fn send(&self, repository: &Name, blob: &Blob) -> Result<(), OciDistributionError> {
+        match &blob.content {
+            Content::Bytes(bytes) => self.client.push_blob(repository, bytes.clone(), &blob.digest).await.map(drop),
+            Content::File(path) => {
+                let file = tokio::fs::File::open(path).await?;
+                let stream = ReaderStream::with_capacity(file, 256 * 1024).map_err(OciDistributionError::from);
+                self.client.push_blob_stream(repository, stream, &blob.digest, Some(blob.size)).await.map(drop)
+            }
+            Content::Remote(from, layer) => {
+                let auth = self.auth(from);
+                self.client.store_auth_if_needed(from.registry(), &auth).await;
+                let descriptor = OciDescriptor {
+                    digest: layer.digest.clone(),
+                    media_type: layer.media_type.clone(),
+                    size: i64::try_from(layer.size).unwrap_or(i64::MAX),
+                    ..OciDescriptor::default()
+                };
+                let stream = self.client.pull_blob_stream(from, &descriptor).await?;
+                let stream = stream.map_err(OciDistributionError::from);
+                self.client.push_blob_stream(repository, stream, &blob.digest, Some(blob.size)).await.map(drop)
+            }
+        }
+    }
+
+    /// Puts a manifest under its digest and under `tag`; tells the digest.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn put_manifest(
+        &self,
+        repository: &Name,
+        tag: &str,
+        manifest: Vec<u8>,
+        media_type: &'static str,
+    ) -> Result<String, RegistryError> {
+        let digest = super::layer::digest_of(&manifest);
+        let name = Name::with_tag(repository.registry().to_owned(), repository.repository().to_owned(), tag.to_owned());
+        self.log_in(&name, RegistryOperation::Push).await?;
+        let manifest = Bytes::from(manifest);
+        let put = || self.client.push_manifest_raw(&name, manifest.clone(), HeaderValue::from_static(media_type));
+        attempt(put).await.map_err(RegistryError::new("putting the manifest of", &name))?;
+        Ok(digest)
+    }
+}
+
+/// Tries again, after growing pauses, what may succeed later.
+pub(crate) async fn attempt<T, F>(mut work: impl FnMut() -> F) -> Result<T, OciDistributionError>
+where
+    F: Future<Output = Result<T, OciDistributionError>>,
+{
+    let mut number = 1;
+    loop {
+        match work().await {
+            Err(error) if number < ATTEMPTS && is_passing(&error) => {
+                tracing::warn!(%error, number, "the registry does not answer; trying again");
+                tokio::time::sleep(Duration::from_millis(250) * 4u32.pow(number - 1)).await;
+                number += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+fn is_passing(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::ServerError { code, .. } => *code >= 500,
+        OciDistributionError::RequestError(error) => error.status().is_none_or(|status| status.is_server_error()),
+        OciDistributionError::IoError(_) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_read_written_and_kept_secret() {
+        let both = Credentials::one("r.example.org", "bob", "s3cret").also_for("r.example.org", "10.0.0.1:5000");
+        let text = both.to_docker_config();
+        assert_eq!(Credentials::parse(&text).unwrap(), both);
+        assert!(!format!("{both:?}").contains("s3cret"));
+        let index = r#"{"auths":{"https://index.docker.io/v1/":{"username":"a","password":"b"}}}"#;
+        assert_eq!(Credentials::parse(index).unwrap(), Credentials::one("index.docker.io", "a", "b"));
+        assert_eq!(Credentials::parse(" ").unwrap(), Credentials::default());
+        for bad in ["[", r#"{"auths":{"x":{"auth":"s3cret!"}}}"#, r#"{"auths":["s3cret"]}"#] {
+            let error = Credentials::parse(bad).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! From a tree to an image, against a registry in this process that counts what it is sent.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod collect;
+mod image;
+mod registry;
