@@ -74,9 +74,12 @@ pub enum Error {
     /// Fields of the request break rules. Never empty; one entry a field, one or more messages each.
     #[error("{}", join_fields(.0))]
     Invalid(Vec<FieldError>),
-    /// The request breaks a rule that belongs to no one field, or a deploy failed.
+    /// The request breaks a rule that belongs to no one field.
     #[error("{0}")]
     Rejected(String),
+    /// The request was taken, but the release that it made did not come to run.
+    #[error("{0}")]
+    DeployFailed(String),
     /// A key to be removed is not there.
     #[error("{0}")]
     Unprocessable(String),

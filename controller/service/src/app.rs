@@ -18,9 +18,10 @@ use crate::deploy_hook::release_record;
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Page, PageQuery, Service};
 
-/// The text of old servers, which old clients look for.
-const APP_NAME_RULE_OLD: &str = "App name can only contain a-z (lowercase), 0-9 and hyphens";
-const APP_NAME_TAKEN: &str = "Application with this id already exists.";
+/// The message for an app name outside its grammar, in the text of 2.0 that old clients look for.
+pub const APP_NAME_RULE_OLD: &str = "App name can only contain a-z (lowercase), 0-9 and hyphens";
+/// The message for an app name that somebody has.
+pub const APP_NAME_TAKEN: &str = "Application with this id already exists.";
 /// How often another name is made up when one is taken.
 const NAME_TRIES: usize = 20;
 

@@ -133,8 +133,7 @@ impl Service {
     /// Makes a build and a release of it, and waits for the rollout. Source: `drycc-v2.md` §2.5.
     ///
     /// # Errors
-    /// `Invalid` by field; `Rejected` when the deploy failed (the release is kept as failed) or was replaced by a later
-    /// one.
+    /// `Invalid` by field; `DeployFailed` when it failed (the release is kept as failed) or was replaced by a later one.
     pub async fn build_create(&self, cx: &Cx, app: &str, new: NewBuild) -> Result<Deployed> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
         if matches!(new.image.trim().parse(), Ok(Artifact::Slug { .. })) {

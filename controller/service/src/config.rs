@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use slipway_core::authz::AppAction;
 use slipway_core::config::{Config, ConfigChange, change_apply};
 use slipway_core::error::Kind;
-use slipway_core::release::summary::summary;
+use slipway_core::release::summary::{summary, summary_unchanged};
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::structure::routed_type;
 use slipway_core::{Error, ProcessType, Result};
@@ -28,6 +28,15 @@ pub struct Configured {
     pub release: Release,
 }
 
+/// What becomes of a change that changes nothing, or that unsets what is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyChange {
+    /// It is refused.
+    Refuse,
+    /// It makes a release like any other; unsetting what is not set does nothing.
+    Release,
+}
+
 impl Service {
     /// The configuration of the latest good release.
     ///
@@ -45,9 +54,9 @@ impl Service {
     /// Source: `drycc-v2.md` §2.4.
     ///
     /// # Errors
-    /// `Invalid` by field, `Unprocessable` for an unset of nothing, `Conflict` when nothing changed or a deploy is in
-    /// progress, `Rejected` for a rule across fields or a failed deploy.
-    pub async fn config_set(&self, cx: &Cx, app: &str, change: ConfigChange) -> Result<Configured> {
+    /// `Invalid` by field, `Conflict` when a deploy is in progress, `Rejected` for a rule across fields, `DeployFailed`;
+    /// with `EmptyChange::Refuse` also `Unprocessable` for an unset of nothing, and `Conflict` when nothing changed.
+    pub async fn config_set(&self, cx: &Cx, app: &str, change: ConfigChange, empty: EmptyChange) -> Result<Configured> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
         let (owner, owner_name, _) = cx.user()?;
         let nodes =
@@ -67,14 +76,22 @@ impl Service {
             }
             let missing = || Error::internal(format!("release {} has no config", base.id));
             let previous = store::config_by_id(db, base.config).await?.ok_or_else(missing)?;
+            let change = match empty {
+                EmptyChange::Refuse => change.clone(),
+                EmptyChange::Release => change.clone().without_idle_unsets(&previous),
+            };
             let mut next = change_apply(&previous, &change)?;
             if let Some(nodes) = &nodes {
                 tags_check(nodes, &previous.tags, &next.tags)?;
             }
             next.owner_name = owner_name.clone();
-            let Some(text) = summary(None, &previous, &next) else {
-                let text = format!("{owner_name} changed nothing - release stopped");
-                return Err(Error::Conflict(text).into());
+            let text = match (summary(None, &previous, &next), empty) {
+                (Some(text), _) => text,
+                (None, EmptyChange::Release) => summary_unchanged(owner_name),
+                (None, EmptyChange::Refuse) => {
+                    let text = format!("{} - release stopped", summary_unchanged(owner_name));
+                    return Err(Error::Conflict(text).into());
+                }
             };
             let new = store::NewConfig {
                 app: app.id,

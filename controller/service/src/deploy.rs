@@ -45,7 +45,7 @@ impl Service {
     /// Waits until a release is final, and tells how it ended.
     ///
     /// # Errors
-    /// `Rejected` when it failed or was replaced; `Unavailable` when its end was not recorded in time.
+    /// `DeployFailed` when it failed or was replaced; `Unavailable` when its end was not recorded in time.
     pub(crate) async fn release_wait(&self, app: &App, release: Release) -> Result<Release> {
         if release.state == ReleaseState::Succeeded {
             return Ok(release);
@@ -70,11 +70,11 @@ impl Service {
             }
         };
         match release.state {
-            ReleaseState::Failed => Err(Error::Rejected(release.exception)),
+            ReleaseState::Failed => Err(Error::DeployFailed(release.exception)),
             ReleaseState::Superseded => {
-                Err(Error::Rejected(format!("{version} was replaced by a later release before it was ready")))
+                Err(Error::DeployFailed(format!("{version} was replaced by a later release before it was ready")))
             }
-            ReleaseState::Canceled => Err(Error::Rejected(format!("The deploy of {version} was canceled"))),
+            ReleaseState::Canceled => Err(Error::DeployFailed(format!("The deploy of {version} was canceled"))),
             ReleaseState::Created | ReleaseState::Deploying | ReleaseState::Succeeded => Ok(release),
         }
     }

@@ -60,11 +60,12 @@ use stored::Stored;
 use throttle::Throttle;
 use token::Tokens;
 
+pub use app::{APP_NAME_RULE_OLD, APP_NAME_TAKEN};
 pub use build::{BuildLog, BuildLogState, Deployed, NewBuild};
 pub use certificate::certificate_name_check;
 pub use certificate_pem::{FieldMessage, ParsedCertificate, certificate_parse};
 pub use clock::{Clock, SystemClock};
-pub use config::Configured;
+pub use config::{Configured, EmptyChange};
 pub use cx::{Cx, Page, PageQuery};
 pub use deploy_hook::{DeployHooks, HookCall, HookSender};
 pub use hook::{HookAppRef, HookBuildLog, HookKey, HookKeyUser, ReleaseProgress};
@@ -77,9 +78,10 @@ pub use public_key::{PublicKey, public_key_parse};
 pub use reconcile::Reconciler;
 pub use settings::{Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
+pub use slipway_core::release::rollback::RollbackFloor;
 pub use token::TokenScope;
 pub use unsupported::Unsupported;
-pub use user::{PasswordChange, UserRegister};
+pub use user::{PasswordChange, USERNAME_TAKEN, UserRegister};
 
 /// The use cases. Cheap to clone.
 #[derive(Clone)]

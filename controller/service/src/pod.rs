@@ -21,6 +21,8 @@ use crate::{Cx, Service};
 pub enum PodTarget<'a> {
     /// Every process.
     All,
+    /// All of one type.
+    Type(&'a str),
     /// `pods/<segment>/restart/`: all of that type if the app knows the type, else the process of that name.
     Segment(&'a str),
     /// `pods/<type>/<name>/restart/`: one process.
@@ -70,6 +72,10 @@ impl Service {
         };
         match target {
             PodTarget::All => self.types_restart(cx, &app, None, &pods).await,
+            PodTarget::Type(name) => match ProcessType::new(name) {
+                Ok(process_type) => self.types_restart(cx, &app, Some(&process_type), &pods).await,
+                Err(_) => Ok(Vec::new()),
+            },
             PodTarget::Segment(segment) => {
                 let is_type =
                     app.structure.contains_key(segment) || pods.iter().any(|pod| pod.process_type.as_str() == segment);

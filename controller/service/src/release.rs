@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use slipway_core::authz::AppAction;
 use slipway_core::error::Kind;
-use slipway_core::release::rollback::{rollback_check, rollback_version};
+use slipway_core::release::rollback::{RollbackFloor, rollback_check, rollback_version};
 use slipway_core::release::summary::summary_rollback;
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::{Error, ReleaseVersion, Result};
@@ -42,16 +42,22 @@ impl Service {
     /// A rollback is the way out of a deploy that hangs, so one in progress is replaced.
     ///
     /// # Errors
-    /// `Rejected` with the texts of the contract.
-    pub async fn release_rollback(&self, cx: &Cx, app: &str, version: Option<&Value>) -> Result<Release> {
+    /// `Rejected` with the texts of the contract; `DeployFailed`.
+    pub async fn release_rollback(
+        &self,
+        cx: &Cx,
+        app: &str,
+        version: Option<&Value>,
+        floor: RollbackFloor,
+    ) -> Result<Release> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
         let (owner, owner_name, _) = cx.user()?;
         let release = write!(self, |db| {
             let current = store::release_latest_good(db, app.id).await?;
             let current = current.ok_or_else(|| Error::internal(format!("app {} has no release", app.id)))?;
-            let wanted = rollback_version(version, current.version)?;
+            let wanted = rollback_version(version, current.version, floor)?;
             let target = store::release_by_version(db, app.id, wanted).await?;
-            let target = rollback_check(target, current.build.is_some())?;
+            let target = rollback_check(target, current.build.is_some(), floor)?;
             let state = if target.build.is_some() { ReleaseState::Created } else { ReleaseState::Succeeded };
             let new = store::NewRelease {
                 app: app.id,

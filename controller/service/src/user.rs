@@ -18,6 +18,8 @@ use crate::{Cx, Page, PageQuery, Service};
 
 const BLANK: &str = "This field may not be blank.";
 const BAD_LOGIN: &str = "Unable to log in with provided credentials.";
+/// The message for a user name that somebody has.
+pub const USERNAME_TAKEN: &str = "A user with that username already exists.";
 const REGISTRATION_CLOSED: &str = "Registration is disabled";
 
 /// Who wants to register.
@@ -308,7 +310,7 @@ fn registration_allow(registration: Registration, admins: u64, is_admin: bool) -
 }
 
 fn username_taken() -> Error {
-    Error::invalid("username", "A user with that username already exists.")
+    Error::invalid("username", USERNAME_TAKEN)
 }
 
 fn too_long(length: usize) -> String {

@@ -1,5 +1,7 @@
 //! Configuration of apps. Source: `drycc-v2.md` §2.4.
 
+use slipway_service::EmptyChange;
+
 use super::{from_wire, release, to_wire};
 use crate::call::{Answer, Call, created, ok};
 
@@ -10,7 +12,7 @@ pub(super) async fn config_read(call: Call) -> Answer {
 
 pub(super) async fn config_set(call: Call) -> Answer {
     let change = from_wire::config_change(&call)?;
-    let configured = call.state.service.config_set(&call.cx, call.param("app"), change).await?;
+    let configured = call.state.service.config_set(&call.cx, call.param("app"), change, EmptyChange::Refuse).await?;
     let answer = created(&to_wire::config(&configured.config, call.param("app")))?;
     Ok(release::with_version(answer, &configured.release))
 }

@@ -55,7 +55,7 @@ fn domain(error: &Error) -> Response {
             }
             json_bytes(StatusCode::BAD_REQUEST, Value::Object(body).to_string().into_bytes())
         }
-        Error::Rejected(_) => refuse(StatusCode::BAD_REQUEST, &public),
+        Error::Rejected(_) | Error::DeployFailed(_) => refuse(StatusCode::BAD_REQUEST, &public),
         Error::Unprocessable(_) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &public),
         Error::Unauthenticated(_) => {
             let mut response = refuse(StatusCode::UNAUTHORIZED, &public);
@@ -108,6 +108,7 @@ mod tests {
         check(Error::Conflict("x".to_owned()), 409, r#"{"detail":"x"}"#).await;
         check(Error::invalid("id", "bad"), 400, r#"{"id":["bad"]}"#).await;
         check(Error::Rejected("x".to_owned()), 400, r#"{"detail":"x"}"#).await;
+        check(Error::DeployFailed("x".to_owned()), 400, r#"{"detail":"x"}"#).await;
         check(Error::Unprocessable("x".to_owned()), 422, r#"{"detail":"x"}"#).await;
         check(Error::Unauthenticated("x".to_owned()), 401, r#"{"detail":"x"}"#).await;
         let forbidden = r#"{"detail":"You do not have permission to perform this action."}"#;

@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use poem::Response;
 use slipway_core::release::Release;
+use slipway_service::RollbackFloor;
 
 use super::{from_wire, to_wire};
 use crate::call::{Answer, Call, created, ok};
@@ -21,7 +22,8 @@ pub(super) async fn release_read(call: Call) -> Answer {
 
 pub(super) async fn release_rollback(call: Call) -> Answer {
     let version = from_wire::rollback_version(&call)?;
-    let release = call.state.service.release_rollback(&call.cx, call.param("app"), version.as_ref()).await?;
+    let floor = RollbackFloor::SecondRelease;
+    let release = call.state.service.release_rollback(&call.cx, call.param("app"), version.as_ref(), floor).await?;
     created(&to_wire::release_version(&release))
 }
 

@@ -28,6 +28,23 @@ pub struct ConfigChange {
     pub healthcheck: BTreeMap<String, Value>,
 }
 
+impl ConfigChange {
+    /// Leaves out what would unset something that `current` does not have.
+    #[must_use]
+    pub fn without_idle_unsets(mut self, current: &Config) -> Self {
+        let keep = |change: &mut BTreeMap<String, Value>, has: &dyn Fn(&str) -> bool| {
+            change.retain(|key, value| !value.is_null() || has(key));
+        };
+        keep(&mut self.values, &|key| current.values.contains_key(key));
+        keep(&mut self.memory, &|key| current.memory.contains_key(key));
+        keep(&mut self.cpu, &|key| current.cpu.contains_key(key));
+        keep(&mut self.tags, &|key| current.tags.contains_key(key));
+        keep(&mut self.registry, &|key| current.registry.contains_key(&key.to_ascii_lowercase()));
+        keep(&mut self.healthcheck, &|key| current.healthcheck.contains_key(key));
+        self
+    }
+}
+
 /// Most bytes of one variable, name and value together: what Linux takes in one string of an environment.
 pub const VARIABLE_MAX_BYTES: usize = 128 * 1024 - 2;
 /// Most bytes of all variables of an app together: what fits in one Secret.

@@ -18,6 +18,12 @@ pub fn summary_rollback(user: &Username, to: super::ReleaseVersion) -> String {
     format!("{user} rolled back to {to}")
 }
 
+/// The sentence for a release that is as the one before.
+#[must_use]
+pub fn summary_unchanged(user: &Username) -> String {
+    format!("{user} changed nothing")
+}
+
 /// The sentence for a release that differs from the last good one by `build` (if it is a new one) and by `config`.
 /// `None` when nothing differs.
 #[must_use]

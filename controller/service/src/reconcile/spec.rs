@@ -130,7 +130,8 @@ pub(crate) fn registry_login(registry: &BTreeMap<String, SecretText>) -> Option<
     })
 }
 
-/// The variables of a release's processes: the platform's, with the user's over them. Source: `drycc-v2.md` §4.4.
+/// The variables of a release's processes: the platform's, with the user's over them. Source: `drycc-v2.md` §4.4,
+/// `deis-v1.md` §6.
 pub(crate) fn environment(app: &App, deployable: &Deployable) -> BTreeMap<String, SecretText> {
     let Deployable { release, build, config } = deployable;
     let mut env = BTreeMap::new();
@@ -140,7 +141,9 @@ pub(crate) fn environment(app: &App, deployable: &Deployable) -> BTreeMap<String
     for name in ["DEIS_APP", "DRYCC_APP", "SLIPWAY_APP"] {
         set(name, app.name.to_string());
     }
-    set("WORKFLOW_RELEASE", release.version.to_string());
+    for name in ["DEIS_RELEASE", "DRYCC_RELEASE", "SLIPWAY_RELEASE", "WORKFLOW_RELEASE"] {
+        set(name, release.version.to_string());
+    }
     set("WORKFLOW_RELEASE_SUMMARY", release.summary.clone());
     set("WORKFLOW_RELEASE_CREATED_AT", release.created.format("%Y-%m-%dT%H:%M:%SZ").to_string());
     if !build.sha.is_empty() {
@@ -295,6 +298,9 @@ mod tests {
             ("DEIS_APP", "mine"),
             ("DRYCC_APP", "blog"),
             ("SLIPWAY_APP", "blog"),
+            ("DEIS_RELEASE", "v3"),
+            ("DRYCC_RELEASE", "v3"),
+            ("SLIPWAY_RELEASE", "v3"),
             ("WORKFLOW_RELEASE", "v3"),
             ("WORKFLOW_RELEASE_SUMMARY", "bob deployed abcdef1"),
             ("WORKFLOW_RELEASE_CREATED_AT", "2026-01-02T03:04:05Z"),

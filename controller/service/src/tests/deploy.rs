@@ -7,6 +7,7 @@ use slipway_store::testing::Backend;
 
 use super::bed::{Bed, build, map, values};
 use crate::testing::Behaviour;
+use crate::{ConfigChange, EmptyChange, RollbackFloor};
 
 fn text<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     result.unwrap_err().to_string()
@@ -35,7 +36,7 @@ async fn config_before_the_first_build_makes_a_release_and_deploys_nothing() {
     let bed = Bed::new().await;
     let bob = bed.user_after_admin("bob").await;
     bed.service.app_create(&bob, Some("blog")).await.unwrap();
-    let set = async |value| bed.service.config_set(&bob, "blog", values(value)).await;
+    let set = async |value| bed.service.config_set(&bob, "blog", values(value), EmptyChange::Refuse).await;
     let configured = set(json!({"A": "1"})).await.unwrap();
     assert_eq!((configured.release.version.0, configured.release.summary.as_str()), (2, "bob added A"));
     assert_eq!(text(set(json!({"A": "1"})).await), "bob changed nothing - release stopped");
@@ -46,6 +47,44 @@ async fn config_before_the_first_build_makes_a_release_and_deploys_nothing() {
     bed.push(&bob, "blog", "image").await.unwrap();
     let spec = bed.engine.applied(bed.app_id(&bob, "blog").await).unwrap();
     assert_eq!(spec.release.unwrap().env["A"].expose(), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_that_changes_nothing_may_make_a_release() {
+    let bed = Bed::new().await;
+    let bob = bed.user_after_admin("bob").await;
+    bed.service.app_create(&bob, Some("blog")).await.unwrap();
+    let set = async |change| bed.service.config_set(&bob, "blog", change, EmptyChange::Release).await.unwrap();
+    assert_eq!(set(values(json!({"A": "1"}))).await.release.summary, "bob added A");
+    assert_eq!(set(values(json!({"A": "1", "NONE": null}))).await.release.summary, "bob changed nothing");
+    let unset = ConfigChange {
+        memory: map(json!({"web": null})),
+        cpu: map(json!({"web": null})),
+        tags: map(json!({"disk": null})),
+        ..values(json!({"A": null}))
+    };
+    let configured = set(unset).await;
+    assert_eq!((configured.release.version.0, configured.release.summary.as_str()), (4, "bob deleted A"));
+    assert!(configured.config.values.is_empty());
+    let bad = bed.service.config_set(&bob, "blog", values(json!({"1": "x"})), EmptyChange::Release).await;
+    assert!(matches!(bad, Err(Error::Invalid(_))));
+    assert_eq!(bed.releases(&bob, "blog").await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_runs_after_a_rollback_to_the_initial_release() {
+    let bed = Bed::new().await;
+    let bob = bed.user_after_admin("bob").await;
+    bed.service.app_create(&bob, Some("blog")).await.unwrap();
+    let _running = bed.start();
+    bed.push(&bob, "blog", "image").await.unwrap();
+    let app = bed.app_id(&bob, "blog").await;
+    assert!(bed.engine.applied(app).unwrap().release.is_some());
+    let release = bed.service.release_rollback(&bob, "blog", Some(&json!(1)), RollbackFloor::Initial).await.unwrap();
+    assert_eq!((release.version.0, release.build), (3, None));
+    super::bed::until("the end of the processes", async || bed.engine.applied(app).unwrap().release.is_none()).await;
+    bed.push(&bob, "blog", "image").await.unwrap();
+    assert!(bed.engine.applied(app).unwrap().release.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,9 +112,9 @@ async fn a_failed_release_is_told_and_leaves_what_ran() {
     .await;
     // A failed config is named so, and the next one builds on the last good.
     bed.engine.script_version(5, Behaviour::Failing("bad config".to_owned()));
-    assert!(bed.service.config_set(&bob, "blog", values(json!({"BAD": "1"}))).await.is_err());
+    assert!(bed.service.config_set(&bob, "blog", values(json!({"BAD": "1"})), EmptyChange::Refuse).await.is_err());
     assert_eq!(bed.releases(&bob, "blog").await[0].summary, "bob deployed a config that failed");
-    let next = bed.service.config_set(&bob, "blog", values(json!({"GOOD": "1"}))).await.unwrap();
+    let next = bed.service.config_set(&bob, "blog", values(json!({"GOOD": "1"})), EmptyChange::Refuse).await.unwrap();
     assert_eq!(next.config.values.keys().collect::<Vec<_>>(), ["GOOD"]);
 }
 
@@ -84,12 +123,19 @@ async fn rollbacks_follow_the_contract() {
     let bed = Bed::new().await;
     let bob = bed.user_after_admin("bob").await;
     bed.service.app_create(&bob, Some("blog")).await.unwrap();
-    bed.service.config_set(&bob, "blog", values(json!({"A": "1"}))).await.unwrap();
+    bed.service.config_set(&bob, "blog", values(json!({"A": "1"})), EmptyChange::Refuse).await.unwrap();
     let _running = bed.start();
     bed.push(&bob, "blog", "first").await.unwrap();
     bed.push(&bob, "blog", "second").await.unwrap();
     let rollback = async |version: serde_json::Value| {
-        bed.service.release_rollback(&bob, "blog", Some(&version).filter(|version| !version.is_null())).await
+        bed.service
+            .release_rollback(
+                &bob,
+                "blog",
+                Some(&version).filter(|version| !version.is_null()),
+                RollbackFloor::SecondRelease,
+            )
+            .await
     };
     for (version, expect) in [
         (json!("x"), "version must be a number"),
@@ -122,9 +168,10 @@ async fn a_config_waits_for_nobody_and_a_rollback_replaces_a_deploy_that_hangs()
         async move { service.build_create(&bob, "blog", build("hangs", &["web"])).await }
     });
     super::bed::until("the deploy", async || bed.states(&bob, "blog").await.contains(&"v3 deploying".to_owned())).await;
-    let busy = bed.service.config_set(&bob, "blog", values(json!({"A": "1"}))).await;
+    let busy = bed.service.config_set(&bob, "blog", values(json!({"A": "1"})), EmptyChange::Refuse).await;
     assert_eq!(text(busy), "Deployment for blog-web is already in progress");
-    let release = bed.service.release_rollback(&bob, "blog", Some(&json!(2))).await.unwrap();
+    let release =
+        bed.service.release_rollback(&bob, "blog", Some(&json!(2)), RollbackFloor::SecondRelease).await.unwrap();
     assert_eq!(release.version.0, 4);
     assert_eq!(text(hanging.await.unwrap()), "v3 was replaced by a later release before it was ready");
     assert_eq!(bed.states(&bob, "blog").await, ["v1 succeeded", "v2 succeeded", "v3 superseded", "v4 succeeded"]);
@@ -176,10 +223,10 @@ async fn the_whole_path_on_postgresql() {
     bed.engine.script_artifact("broken", Behaviour::Failing("no".to_owned()));
     let _running = bed.start();
     bed.push(&bob, "blog", "good").await.unwrap();
-    bed.service.config_set(&bob, "blog", values(json!({"A": "1"}))).await.unwrap();
+    bed.service.config_set(&bob, "blog", values(json!({"A": "1"})), EmptyChange::Refuse).await.unwrap();
     assert!(bed.push(&bob, "blog", "broken").await.is_err());
     bed.service.app_scale(&bob, "blog", &map(json!({"web": 2}))).await.unwrap();
-    bed.service.release_rollback(&bob, "blog", Some(&json!(2))).await.unwrap();
+    bed.service.release_rollback(&bob, "blog", Some(&json!(2)), RollbackFloor::SecondRelease).await.unwrap();
     let states = bed.states(&bob, "blog").await;
     assert_eq!(states, ["v1 succeeded", "v2 succeeded", "v3 succeeded", "v4 failed", "v5 succeeded"]);
     bed.service.app_destroy(&bob, "blog").await.unwrap();
