@@ -9,12 +9,13 @@ use http::{HeaderMap, Method, StatusCode, header};
 use poem::web::websocket::WebSocket;
 use poem::{Body, Response};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use slipway_core::Error;
 use slipway_service::Cx;
 
 use crate::State;
 use crate::fields::Fields;
+use crate::form;
 use crate::path::Params;
 
 /// What a handler gives back.
@@ -31,6 +32,10 @@ pub struct Call {
     pub cx: Cx,
     /// The method, `HEAD` included.
     pub method: Method,
+    /// The path as it came.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The variables of the path.
     pub params: Params,
     /// The query, decoded, in order.
@@ -50,6 +55,8 @@ pub struct Content {
     pub bytes: Bytes,
     /// `Content-Type`, if sent.
     pub media_type: Option<String>,
+    /// Whether forms are read beside JSON.
+    pub is_form_read: bool,
 }
 
 /// Why there is no good answer. Each generation renders it in its own way.
@@ -61,6 +68,8 @@ pub enum Failure {
     Body(Error),
     /// No route has this path.
     UnknownUrl,
+    /// The list has no page of that number.
+    NoSuchPage,
     /// The path is known, the method is not.
     MethodNotAllowed {
         /// What was tried.
@@ -68,8 +77,17 @@ pub enum Failure {
         /// What there is.
         allowed: Vec<Method>,
     },
+    /// The client is made for another major version of the API.
+    OtherVersion {
+        /// The client's version.
+        client: String,
+        /// Ours.
+        server: &'static str,
+    },
     /// The body is not JSON. The text is the parser's.
     NotJson(String),
+    /// The body is not the form that it says to be. The text is the parser's.
+    NotForm(String),
     /// The body is of a kind that nobody reads.
     UnsupportedMediaType(String),
     /// The body is larger than the route takes.
@@ -88,10 +106,12 @@ impl Failure {
     #[must_use]
     pub const fn is_about_body(&self) -> bool {
         match self {
-            Self::Body(_) | Self::NotJson(_) | Self::UnsupportedMediaType(_) => true,
+            Self::Body(_) | Self::NotJson(_) | Self::NotForm(_) | Self::UnsupportedMediaType(_) => true,
             Self::Domain(_)
             | Self::UnknownUrl
+            | Self::NoSuchPage
             | Self::MethodNotAllowed { .. }
+            | Self::OtherVersion { .. }
             | Self::TooLarge { .. }
             | Self::Incomplete
             | Self::Panic(_) => false,
@@ -121,27 +141,41 @@ impl Call {
     /// The body's fields; no body has none.
     ///
     /// # Errors
-    /// The body is not JSON, or not a map.
+    /// The body is not JSON (nor a form, where those are read), or not a map.
     pub fn fields(&self) -> Result<Fields, Failure> {
-        Fields::new(self.content.json()?).map_err(Failure::Body)
+        Fields::new(self.content.value()?).map_err(Failure::Body)
     }
 }
 
 impl Content {
-    fn json(&self) -> Result<Value, Failure> {
+    fn value(&self) -> Result<Value, Failure> {
         if self.bytes.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Value::Object(serde_json::Map::new()));
+            return Ok(Value::Object(Map::new()));
         }
-        if let Some(media_type) = &self.media_type {
-            let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            let is_json = essence.is_empty()
-                || essence == "application/json"
-                || (essence.starts_with("application/") && essence.ends_with("+json"));
-            if !is_json {
-                return Err(Failure::UnsupportedMediaType(media_type.clone()));
+        let media_type = self.media_type.as_deref().unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "" => self.json().or_else(|failure| self.untyped_form().map(Value::Object).ok_or(failure)),
+            "application/json" => self.json(),
+            "application/x-www-form-urlencoded" if self.is_form_read => {
+                Ok(Value::Object(form::urlencoded(&self.bytes)))
             }
+            "multipart/form-data" if self.is_form_read => {
+                form::multipart(&self.bytes, media_type).map(Value::Object).map_err(Failure::NotForm)
+            }
+            essence if essence.starts_with("application/") && essence.ends_with("+json") => self.json(),
+            _ => Err(Failure::UnsupportedMediaType(media_type.to_owned())),
         }
+    }
+
+    fn json(&self) -> Result<Value, Failure> {
         serde_json::from_slice(&self.bytes).map_err(|error| Failure::NotJson(error.to_string()))
+    }
+
+    /// A body that does not say what it is and is no JSON, if it may be a form.
+    fn untyped_form(&self) -> Option<Map<String, Value>> {
+        let is_like_form = self.bytes.contains(&b'=') && !self.bytes.starts_with(b"{") && !self.bytes.starts_with(b"[");
+        (self.is_form_read && is_like_form).then(|| form::urlencoded(&self.bytes))
     }
 }
 
@@ -219,13 +253,17 @@ mod tests {
     use super::*;
 
     fn content(media_type: Option<&str>, body: &'static str) -> Content {
-        Content { bytes: Bytes::from_static(body.as_bytes()), media_type: media_type.map(str::to_owned) }
+        Content {
+            bytes: Bytes::from_static(body.as_bytes()),
+            media_type: media_type.map(str::to_owned),
+            is_form_read: false,
+        }
     }
 
     #[test]
     fn no_body_is_an_empty_map() {
         for (media_type, body) in [(Some("application/json"), ""), (None, " \n"), (Some("text/plain"), "")] {
-            assert_eq!(content(media_type, body).json().unwrap(), serde_json::json!({}));
+            assert_eq!(content(media_type, body).value().unwrap(), serde_json::json!({}));
         }
     }
 
@@ -234,14 +272,36 @@ mod tests {
         for good in
             [None, Some("application/json; charset=utf-8"), Some("Application/JSON"), Some("application/x+json")]
         {
-            assert!(content(good, "{}").json().is_ok(), "{good:?}");
+            assert!(content(good, "{}").value().is_ok(), "{good:?}");
         }
         for bad in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
-            assert!(matches!(content(Some(bad), "{}").json(), Err(Failure::UnsupportedMediaType(_))), "{bad}");
+            assert!(matches!(content(Some(bad), "{}").value(), Err(Failure::UnsupportedMediaType(_))), "{bad}");
         }
         for bad in ["{", "{'a': 1}", "{\"a\": 1e999}", "nope", "{}{}"] {
-            assert!(matches!(content(None, bad).json(), Err(Failure::NotJson(_))), "{bad}");
+            assert!(matches!(content(None, bad).value(), Err(Failure::NotJson(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn forms_are_read_where_they_may_be() {
+        let form = |media_type: Option<&str>, body| Content { is_form_read: true, ..content(media_type, body) };
+        let expect = serde_json::json!({"a": "1"});
+        for (media_type, body) in [
+            (Some("application/x-www-form-urlencoded; charset=utf-8"), "a=1"),
+            (
+                Some("multipart/form-data; boundary=x"),
+                "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--\r\n",
+            ),
+            (None, "a=1"),
+            (None, "{\"a\": \"1\"}"),
+        ] {
+            assert_eq!(form(media_type, body).value().unwrap(), expect, "{media_type:?} {body}");
+        }
+        for body in ["{'a': '1=1'}", "[1=", "nothing"] {
+            assert!(matches!(form(None, body).value(), Err(Failure::NotJson(_))), "{body}");
+        }
+        assert!(matches!(form(Some("multipart/form-data"), "x").value(), Err(Failure::NotForm(_))));
+        assert!(matches!(content(None, "a=1").value(), Err(Failure::NotJson(_))));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Requests from pages of other origins. Source: `drycc-v2.md` §1.3.
+//! Requests from pages of other origins. Source: `drycc-v2.md` §1.3,
+//! `deis-v1.md` §1.
 //!
 //! Any origin may read the API: callers are known by a token in a header, which a foreign page does not have, and
 //! never by a cookie.
@@ -8,8 +9,8 @@ use poem::Response;
 
 const ALLOWED_HEADERS: &str = "content-type, accept, origin, Authorization, Host";
 const ALLOWED_METHODS: &str = "DELETE, GET, OPTIONS, PATCH, POST, PUT";
-const EXPOSED_HEADERS: &str =
-    "DEIS_API_VERSION, DEIS_PLATFORM_VERSION, DRYCC_API_VERSION, DRYCC_PLATFORM_VERSION, X-Request-Id";
+const EXPOSED_HEADERS: &str = "DEIS_API_VERSION, DEIS_PLATFORM_VERSION, DRYCC_API_VERSION, DRYCC_PLATFORM_VERSION, X_DEIS_API_VERSION, \
+     X_DEIS_PLATFORM_VERSION, X_DEIS_VERSION, X_DEIS_RELEASE, Deis-Release, X-Deis-Release, X-Drycc-Release, X-Request-Id";
 
 /// The answer to a browser that asks before it sends the real request.
 #[must_use]

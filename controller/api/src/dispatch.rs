@@ -11,14 +11,16 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::error::ReadBodyError;
 use poem::web::websocket::WebSocket;
 use poem::{Endpoint, Request, Response};
+use slipway_core::Error;
 use slipway_core::authz::Actor;
+use slipway_core::error::Kind;
 use slipway_service::Cx;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use crate::call::{Answer, Call, Content, Failure};
 use crate::route::{Abandoned, Access, Generation, Group, Route, RouteTable};
-use crate::{State, call, cors, drycc_v2};
+use crate::{State, call, cors, deis_v1, dployr_v1, drycc_v2, v1};
 
 /// Time in which a body must have come whole.
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -69,9 +71,9 @@ impl Api {
             http.path = %head.path,
             operation = tracing::field::Empty,
         );
-        let (operation, mut response) =
+        let (operation, generation, mut response) =
             Box::pin(self.route(&head, body, websocket, &span)).instrument(span.clone()).await;
-        decorate(&head, &mut response);
+        decorate(&head, generation, &mut response);
         if head.method == Method::HEAD {
             response = without_body(response).await;
         }
@@ -85,26 +87,35 @@ impl Api {
         response
     }
 
-    /// The operation's id, for the metrics, and the answer without what every answer carries.
+    /// The operation's id, for the metrics, the generation, and the answer without what every answer carries.
     async fn route(
         &self,
         head: &Head,
         body: poem::Body,
         websocket: Option<Box<WebSocket>>,
         span: &tracing::Span,
-    ) -> (&'static str, Response) {
+    ) -> (&'static str, Generation, Response) {
         if let Some(response) = cors::preflight(&head.method, &head.headers) {
-            return ("cors_preflight", response);
+            let generation = v1::unknown_generation(&head.path, &head.headers).unwrap_or(Generation::DryccV2);
+            return ("cors_preflight", generation, response);
         }
         let Some((group, params)) = self.table.find(&head.path) else {
-            return ("unknown_url", render(Generation::DryccV2, &Failure::UnknownUrl));
+            let generation = v1::unknown_generation(&head.path, &head.headers).unwrap_or(Generation::DryccV2);
+            return ("unknown_url", generation, render(generation, &Failure::UnknownUrl));
         };
         let route = group.find(&head.method);
-        let generation = route.or(group.routes.first()).map_or(Generation::DryccV2, |route| route.generation);
+        let generation = if group.pattern.text() == v1::LOGIN {
+            v1::login_generation_unread(&head.path, head.media_type().as_deref())
+        } else {
+            route.or(group.routes.first()).map_or(Generation::DryccV2, |route| route.generation)
+        };
         let operation = route.map_or("unknown_method", |route| route.operation);
         span.record("operation", operation);
-        let answer = self.handle(head, (body, websocket), group, route, params).await;
-        (operation, answer.unwrap_or_else(|failure| render(generation, &failure)))
+        let answer = match version_check(generation, &head.headers) {
+            Ok(()) => self.handle(head, (body, websocket), group, route, params).await,
+            Err(failure) => Err(failure),
+        };
+        (operation, generation, answer.unwrap_or_else(|failure| render(generation, &failure)))
     }
 
     async fn handle(
@@ -125,7 +136,7 @@ impl Api {
         };
         let content = match head.method {
             Method::GET | Method::HEAD => Content::default(),
-            _ => read(head, body, route.body_max).await?,
+            _ => read(head, body, route).await?,
         };
         let call = Call {
             state: Arc::clone(&self.state),
@@ -136,6 +147,8 @@ impl Api {
                 remote: call::remote(head.peer.map(|peer| peer.ip()), &head.headers),
             },
             method: head.method.clone(),
+            path: head.path.clone(),
+            headers: head.headers.clone(),
             params,
             query: head.query.clone(),
             url: head.url(),
@@ -143,13 +156,24 @@ impl Api {
             websocket,
         };
         let app = group.pattern.has_variable("app").then(|| (call.cx.clone(), call.param("app").to_owned()));
-        match (run(route, call).await, app) {
-            (Err(failure), Some((cx, app))) if failure.is_about_body() => {
+        let answer = run(route, call).await;
+        let Some((cx, app)) = app else { return answer };
+        let answer = match answer {
+            Err(failure) if failure.is_about_body() => {
                 // Whether the app exists, and whether the caller may do this with it, comes before what the body says.
-                self.state.service.app_authorize(&cx, &app, route.action).await?;
-                Err(failure)
+                let allowed = self.state.service.app_authorize(&cx, &app, route.action).await;
+                Err(allowed.err().map_or(failure, Failure::from))
             }
-            (answer, _) => answer,
+            answer => answer,
+        };
+        match answer {
+            Err(Failure::Domain(Error::Forbidden(text))) if route.generation.is_hiding_apps() => {
+                match self.state.service.app_get(&cx, &app).await {
+                    Err(Error::Forbidden(_)) => Err(Error::not_found(Kind::App).into()),
+                    _ => Err(Error::Forbidden(text).into()),
+                }
+            }
+            answer => answer,
         }
     }
 
@@ -204,7 +228,8 @@ async fn run(route: &Route, call: Call) -> Answer {
     })
 }
 
-async fn read(head: &Head, body: poem::Body, limit: usize) -> Result<Content, Failure> {
+async fn read(head: &Head, body: poem::Body, route: &Route) -> Result<Content, Failure> {
+    let limit = route.body_max;
     let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(Failure::TooLarge { limit });
@@ -214,9 +239,7 @@ async fn read(head: &Head, body: poem::Body, limit: usize) -> Result<Content, Fa
         Ok(Err(ReadBodyError::PayloadTooLarge)) => return Err(Failure::TooLarge { limit }),
         Ok(Err(_)) | Err(_) => return Err(Failure::Incomplete),
     };
-    let media_type =
-        head.headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into());
-    Ok(Content { bytes, media_type })
+    Ok(Content { bytes, media_type: head.media_type(), is_form_read: route.generation == Generation::DeisV1 })
 }
 
 fn options(allowed: &[Method]) -> Answer {
@@ -234,16 +257,31 @@ pub(crate) fn allow(allowed: &[Method]) -> HeaderValue {
 fn render(generation: Generation, failure: &Failure) -> Response {
     match generation {
         Generation::Platform | Generation::DryccV2 => drycc_v2::error::render(failure),
+        Generation::DeisV1 => deis_v1::error::render(failure),
+        Generation::DployrV1 => dployr_v1::error::render(failure),
     }
 }
 
-/// What every answer carries, whatever it is. Source: `drycc-v2.md` §1.3.
-fn decorate(head: &Head, response: &mut Response) {
+/// Whether the client says to be made for a version that we are not. Source: `deis-v1.md` §2.
+fn version_check(generation: Generation, headers: &HeaderMap) -> Result<(), Failure> {
+    match generation {
+        Generation::DeisV1 => deis_v1::version_check(headers),
+        Generation::Platform | Generation::DryccV2 | Generation::DployrV1 => Ok(()),
+    }
+}
+
+/// What every answer carries, whatever it is. Source: `drycc-v2.md` §1.3, `deis-v1.md` §2.
+fn decorate(head: &Head, generation: Generation, response: &mut Response) {
     if head.headers.contains_key(header::ORIGIN) {
         cors::allow(response);
     }
     let headers = response.headers_mut();
-    for (name, value) in drycc_v2::HEADERS {
+    let versions = match generation {
+        Generation::Platform | Generation::DryccV2 => &drycc_v2::HEADERS[..],
+        Generation::DeisV1 => &deis_v1::HEADERS[..],
+        Generation::DployrV1 => &[],
+    };
+    for (name, value) in versions.iter().copied() {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -293,6 +331,11 @@ impl Head {
             is_tls,
         };
         (head, body)
+    }
+
+    /// `Content-Type`, if sent.
+    fn media_type(&self) -> Option<String> {
+        self.headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into())
     }
 
     /// The URL as the client sees it, without the query.

@@ -67,6 +67,12 @@ impl Fields {
         self.map.contains_key(field)
     }
 
+    /// Whether the field is there and not null.
+    #[must_use]
+    pub fn is_given(&self, field: &str) -> bool {
+        self.map.get(field).is_some_and(|value| !value.is_null())
+    }
+
     /// Whether the field is absent, null or an empty text: three ways of old clients to say nothing.
     #[must_use]
     pub fn is_void(&self, field: &str) -> bool {

@@ -8,17 +8,22 @@
 
 pub mod call;
 pub mod cors;
+pub mod deis_v1;
 pub mod dispatch;
+pub mod dployr_v1;
 pub mod drycc_v2;
 pub mod fields;
+pub mod form;
 pub mod health;
 pub mod metrics;
 pub mod openapi;
 pub mod page;
 pub mod path;
+mod refusal;
 pub mod route;
 pub mod serve;
 mod session;
+pub mod v1;
 
 use slipway_service::Service;
 use tokio_util::sync::CancellationToken;
@@ -51,5 +56,6 @@ pub fn routes() -> Vec<route::Route> {
     let mut routes = health::routes();
     routes.extend(openapi::routes());
     routes.extend(drycc_v2::routes());
+    routes.extend(deis_v1::routes());
     routes
 }

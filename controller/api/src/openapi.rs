@@ -14,6 +14,7 @@ use crate::handler;
 use crate::route::{Access, Generation, Route, RouteTable};
 use operation::{Answers, Operation};
 
+mod deis_v1;
 pub mod operation;
 mod schema;
 
@@ -127,11 +128,18 @@ fn entry(route: &Route) -> Value {
         entry["tags"] = json!([operation.tag]);
         entry["summary"] = json!(operation.summary);
         if let Some(body) = operation.body {
-            let content = json!({ "application/json": { "schema": schema::reference(body) } });
+            let mut content = Map::new();
+            let forms = ["application/x-www-form-urlencoded", "multipart/form-data"];
+            let media_types = forms.into_iter().filter(|_| route.generation == Generation::DeisV1);
+            for media_type in std::iter::once("application/json").chain(media_types) {
+                content.insert(media_type.to_owned(), json!({ "schema": schema::reference(body) }));
+            }
             entry["requestBody"] = json!({ "required": operation.is_body_required, "content": content });
         }
         if matches!(operation.answers, Answers::Page(_)) {
-            parameters.extend(["limit", "offset"].map(query));
+            let names =
+                if route.generation == Generation::DeisV1 { ["page", "page_size"] } else { ["limit", "offset"] };
+            parameters.extend(names.map(query));
         }
         parameters.extend(operation.query.iter().map(|name| query(name)));
     }
@@ -148,6 +156,7 @@ fn query(name: &str) -> Value {
 /// What a route may answer, by status. 500 is not among it: that would be a bug.
 fn responses(route: &Route, operation: Option<&Operation>) -> Value {
     let mut responses = Map::new();
+    let mut content_by_type = None;
     let mut add = |status: u16, description: &str, content: Option<(&str, Value)>| {
         let mut response = json!({ "description": description });
         if let Some((media_type, schema)) = content {
@@ -157,6 +166,12 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
     };
     match operation.map(|operation| operation.answers) {
         Some(Answers::Json(status, name)) => add(status, "Done.", Some(("application/json", schema::reference(name)))),
+        Some(Answers::JsonOrText(status, name, media_type)) => {
+            let mut both = Map::new();
+            both.insert("application/json".to_owned(), json!({ "schema": schema::reference(name) }));
+            both.insert(media_type.to_owned(), json!({ "schema": { "type": "string" } }));
+            content_by_type = Some((status, both));
+        }
         Some(Answers::List(name)) => {
             let items = json!({"type": "array", "items": schema::reference(name)});
             add(200, "Done.", Some(("application/json", items)));
@@ -188,12 +203,24 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
     if route.generation != Generation::Platform {
         statuses.push(503);
     }
+    if route.generation == Generation::DeisV1 {
+        // Of clients that are made for another major version.
+        statuses.push(405);
+        if matches!(operation.map(|operation| operation.answers), Some(Answers::Page(_))) {
+            statuses.push(404);
+        }
+    }
+    let bare = operation.map_or(&[][..], |operation| operation.bare);
+    let own = operation.and_then(|operation| operation.refusal);
     for status in statuses {
         let (description, name) = refusal(status);
-        match name {
+        match name.map(|name| own.unwrap_or(name)).filter(|_| !bare.contains(&status)) {
             Some(name) => add(status, description, Some(("application/json", schema::reference(name)))),
             None => add(status, description, None),
         }
+    }
+    if let Some((status, both)) = content_by_type {
+        responses.insert(status.to_string(), json!({ "description": "Done.", "content": both }));
     }
     Value::Object(responses)
 }
@@ -206,6 +233,7 @@ const fn refusal(status: u16) -> (&'static str, Option<&'static str>) {
         401 => ("No credentials, or bad ones.", Some("Detail")),
         403 => ("The caller may not do this.", Some("Detail")),
         404 => ("There is no such thing.", Some("NotFound")),
+        405 => ("The client is made for another major version.", Some("OtherVersion")),
         409 => ("It does not go with what is there or under way.", Some("Detail")),
         413 => ("The body is too large.", Some("Detail")),
         415 => ("The body is not JSON.", Some("Detail")),

@@ -29,6 +29,21 @@ pub enum Generation {
     Platform,
     /// Drycc and Deis 2.0 – 2.3, `/v2`.
     DryccV2,
+    /// Deis 1.x, `/v1`.
+    DeisV1,
+    /// dployr, `/v1`.
+    DployrV1,
+}
+
+impl Generation {
+    /// Whether callers who may not use an app do not learn that it exists.
+    #[must_use]
+    pub const fn is_hiding_apps(self) -> bool {
+        match self {
+            Self::Platform | Self::DryccV2 => false,
+            Self::DeisV1 | Self::DployrV1 => true,
+        }
+    }
 }
 
 /// What becomes of a request when its client goes away.

@@ -2,24 +2,30 @@
 
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use slipway_core::Error;
 
 use crate::call::{Failure, json_bytes};
 use crate::dispatch::allow;
+use crate::refusal::{bad_fields, detail, refuse};
 
 /// Writes a failure as an answer, and into the log: everything for a bug, the kind and the fields for a refusal. What
 /// users sent is not logged, because it may be a secret.
 pub fn render(failure: &Failure) -> Response {
     match failure {
         Failure::Domain(error) | Failure::Body(error) => domain(error),
-        Failure::UnknownUrl => refuse(StatusCode::NOT_FOUND, "Not found."),
+        Failure::UnknownUrl | Failure::NoSuchPage => refuse(StatusCode::NOT_FOUND, "Not found."),
         Failure::MethodNotAllowed { method, allowed } => {
             let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("Method \"{method}\" not allowed."));
             response.headers_mut().insert(header::ALLOW, allow(allowed));
             response
         }
+        Failure::OtherVersion { client, server } => {
+            let text = format!("The client is made for version {client}, this is {server}.");
+            refuse(StatusCode::METHOD_NOT_ALLOWED, &text)
+        }
         Failure::NotJson(reason) => refuse(StatusCode::BAD_REQUEST, &format!("JSON parse error - {reason}")),
+        Failure::NotForm(reason) => refuse(StatusCode::BAD_REQUEST, &format!("Form parse error - {reason}")),
         Failure::UnsupportedMediaType(media_type) => {
             refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &format!("Unsupported media type \"{media_type}\" in request."))
         }
@@ -43,18 +49,7 @@ fn domain(error: &Error) -> Response {
         }
         Error::Missing(_) => refuse(StatusCode::NOT_FOUND, &public),
         Error::Conflict(_) => refuse(StatusCode::CONFLICT, &public),
-        Error::Invalid(fields) => {
-            let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
-            tracing::info!("refused: bad fields {names:?}");
-            let mut body = Map::new();
-            for field in fields {
-                let messages = body.entry(field.field.clone()).or_insert_with(|| json!([]));
-                if let Value::Array(messages) = messages {
-                    messages.extend(field.messages.iter().cloned().map(Value::String));
-                }
-            }
-            json_bytes(StatusCode::BAD_REQUEST, Value::Object(body).to_string().into_bytes())
-        }
+        Error::Invalid(fields) => bad_fields(fields, str::to_owned),
         Error::Rejected(_) | Error::DeployFailed(_) => refuse(StatusCode::BAD_REQUEST, &public),
         Error::Unprocessable(_) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &public),
         Error::Unauthenticated(_) => {
@@ -77,15 +72,6 @@ fn domain(error: &Error) -> Response {
             detail(StatusCode::INTERNAL_SERVER_ERROR, &public)
         }
     }
-}
-
-fn refuse(status: StatusCode, text: &str) -> Response {
-    tracing::info!(http.status = status.as_u16(), "refused with {status}");
-    detail(status, text)
-}
-
-fn detail(status: StatusCode, text: &str) -> Response {
-    json_bytes(status, json!({ "detail": text }).to_string().into_bytes())
 }
 
 #[cfg(test)]

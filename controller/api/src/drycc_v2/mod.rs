@@ -17,7 +17,7 @@ mod cert;
 mod config;
 mod domain;
 pub mod error;
-mod from_wire;
+pub(crate) mod from_wire;
 mod hook;
 mod key;
 mod log;

@@ -9,6 +9,8 @@ pub enum Answers {
     List(&'static str),
     /// A page of a list of a named schema.
     Page(&'static str),
+    /// JSON of a named schema, with this status, or to some clients text of this media type.
+    JsonOrText(u16, &'static str, &'static str),
     /// Text of this media type.
     Text(&'static str),
     /// No body, with this status.
@@ -30,28 +32,50 @@ pub struct Operation {
     pub answers: Answers,
     /// Statuses beside the good one and those that follow from the route.
     pub also: &'static [u16],
+    /// Those of the statuses whose answer has no body.
+    pub bare: &'static [u16],
+    /// Schema of refusals, if it is another than usual.
+    pub refusal: Option<&'static str>,
     /// Values of the query beside those of paging.
     pub query: &'static [&'static str],
 }
 
-const fn new(tag: &'static str, summary: &'static str, answers: Answers) -> Operation {
-    Operation { tag, summary, body: None, is_body_required: false, answers, also: &[], query: &[] }
+pub(super) const fn new(tag: &'static str, summary: &'static str, answers: Answers) -> Operation {
+    Operation {
+        tag,
+        summary,
+        body: None,
+        is_body_required: false,
+        answers,
+        also: &[],
+        bare: &[],
+        refusal: None,
+        query: &[],
+    }
 }
 
 impl Operation {
-    const fn body(self, name: &'static str) -> Self {
+    pub(super) const fn body(self, name: &'static str) -> Self {
         Self { body: Some(name), is_body_required: true, ..self }
     }
 
-    const fn optional_body(self, name: &'static str) -> Self {
+    pub(super) const fn optional_body(self, name: &'static str) -> Self {
         Self { body: Some(name), ..self }
     }
 
-    const fn also(self, also: &'static [u16]) -> Self {
+    pub(super) const fn also(self, also: &'static [u16]) -> Self {
         Self { also, ..self }
     }
 
-    const fn query(self, query: &'static [&'static str]) -> Self {
+    pub(super) const fn bare(self, bare: &'static [u16]) -> Self {
+        Self { bare, ..self }
+    }
+
+    pub(super) const fn refusal(self, name: &'static str) -> Self {
+        Self { refusal: Some(name), ..self }
+    }
+
+    pub(super) const fn query(self, query: &'static [&'static str]) -> Self {
         Self { query, ..self }
     }
 }
@@ -66,6 +90,7 @@ pub fn find(operation: &str) -> Option<Operation> {
         .or_else(|| routing(operation))
         .or_else(|| of_2020(operation))
         .or_else(|| hook(operation))
+        .or_else(|| super::deis_v1::find(operation))
 }
 
 fn platform(operation: &str) -> Option<Operation> {

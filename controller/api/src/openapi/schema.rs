@@ -38,14 +38,15 @@ pub fn variable(name: &str) -> Value {
 #[must_use]
 pub fn query(name: &str) -> Value {
     match name {
-        "limit" => json!({"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}),
+        "page" => json!({"type": "integer", "minimum": 1, "default": 1}),
+        "limit" | "page_size" => json!({"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}),
         "offset" | "log_lines" => json!({"type": "integer", "minimum": 0}),
         "since" => json!({"type": "string", "format": "date-time"}),
         _ => text(),
     }
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
@@ -57,28 +58,28 @@ fn time() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
-fn uuid() -> Value {
+pub(super) fn uuid() -> Value {
     json!({"type": "string", "format": "uuid"})
 }
 
-fn boolean() -> Value {
+pub(super) fn boolean() -> Value {
     json!({"type": "boolean"})
 }
 
-fn integer() -> Value {
+pub(super) fn integer() -> Value {
     json!({"type": "integer"})
 }
 
-fn list(items: &Value) -> Value {
+pub(super) fn list(items: &Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
-fn map(values: &Value) -> Value {
+pub(super) fn map(values: &Value) -> Value {
     json!({"type": "object", "additionalProperties": values})
 }
 
 /// An answer: it has all of these fields and no others.
-fn object(fields: &[(&str, Value)]) -> Value {
+pub(super) fn object(fields: &[(&str, Value)]) -> Value {
     let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
     let properties: Map<String, Value> =
         fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
@@ -86,7 +87,7 @@ fn object(fields: &[(&str, Value)]) -> Value {
 }
 
 /// A request: some fields must be there, others may be, unknown ones are ignored.
-fn request(required: &[&str], fields: &[(&str, Value)]) -> Value {
+pub(super) fn request(required: &[&str], fields: &[(&str, Value)]) -> Value {
     let properties: Map<String, Value> =
         fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     let mut schema = json!({"type": "object", "properties": properties});
@@ -100,7 +101,14 @@ fn request(required: &[&str], fields: &[(&str, Value)]) -> Value {
 #[must_use]
 pub fn schemas() -> Value {
     let mut schemas = Map::new();
-    for (name, schema) in refusals().into_iter().chain(requests()).chain(answers()).chain(routing()).chain(hooks()) {
+    for (name, schema) in refusals()
+        .into_iter()
+        .chain(requests())
+        .chain(answers())
+        .chain(routing())
+        .chain(hooks())
+        .chain(super::deis_v1::schemas())
+    {
         schemas.insert(name.to_owned(), schema);
     }
     Value::Object(schemas)

@@ -40,6 +40,10 @@ enum Rule {
     AppManage,
     /// As `AppManage`, and the collaborator whom it is about.
     AppLeave,
+    /// As `AppUse`, but those who may not use the app do not learn that it exists.
+    HiddenUse,
+    /// As `AppManage`, with the same reserve.
+    HiddenManage,
     /// The user whose key it is; others do not learn that it exists.
     OwnKey,
     /// The user whose certificate it is; others do not learn that it exists.
@@ -149,6 +153,57 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
             BuilderFor,
             json!({"receive_user": "owner", "receive_repo": "APP", "sha": "0a1b2c3d", "state": "failed", "log": "x"}),
         ),
+        other => return rule_v1(other),
+    };
+    Some(found)
+}
+
+/// The same for `/v1`.
+fn rule_v1(operation: &str) -> Option<(Rule, Value)> {
+    use Rule::{Admins, AppLeave, AppManage, AppUse, BuilderFor, Everybody, HiddenManage, HiddenUse, OwnKey, Users};
+    let receive = json!({"receive_user": "owner", "receive_repo": "APP"});
+    let found = match operation {
+        "deis_v1_user_register" => (Everybody, json!({"username": "NEW", "password": "pw", "email": "a@b.cc"})),
+        "deis_v1_user_login" => (Everybody, json!({"username": "owner", "password": "pw"})),
+        "deis_v1_root_read" | "deis_v1_keys_list" | "deis_v1_apps_list" => (Users, json!(null)),
+        "deis_v1_user_cancel" | "deis_v1_token_regenerate" | "deis_v1_admin_grant" => {
+            (Admins, json!({"username": "VICTIM"}))
+        }
+        "deis_v1_user_password_change" => (Admins, json!({"username": "VICTIM", "new_password": "new"})),
+        "deis_v1_admins_list" | "deis_v1_admin_revoke" => (Admins, json!(null)),
+        "deis_v1_key_create" => (Users, json!({"id": "NEW", "public": "KEY"})),
+        "deis_v1_key_read" | "deis_v1_key_delete" => (OwnKey, json!(null)),
+        "deis_v1_app_create" => (Users, json!({})),
+        "deis_v1_app_transfer" => (HiddenManage, json!({"owner": "owner"})),
+        "deis_v1_app_destroy" | "deis_v1_domain_delete" => (HiddenManage, json!(null)),
+        "deis_v1_app_read"
+        | "deis_v1_app_logs"
+        | "deis_v1_containers_list"
+        | "deis_v1_containers_list_type"
+        | "deis_v1_container_read"
+        | "deis_v1_containers_restart"
+        | "deis_v1_containers_restart_type"
+        | "deis_v1_container_restart"
+        | "deis_v1_domains_list"
+        | "deis_v1_config_read"
+        | "deis_v1_builds_list"
+        | "deis_v1_build_read"
+        | "deis_v1_releases_list"
+        | "deis_v1_release_read" => (HiddenUse, json!(null)),
+        "deis_v1_app_run" => (HiddenUse, json!({"command": "true"})),
+        "deis_v1_app_scale" => (HiddenUse, json!({"web": 1})),
+        "deis_v1_config_set" => (HiddenUse, json!({"values": {"A": "NEW"}})),
+        "deis_v1_build_create" => (HiddenUse, json!({"image": "example/app:1", "procfile": {"web": "run"}})),
+        "deis_v1_release_rollback" => (HiddenUse, json!({"version": 2})),
+        "deis_v1_domain_create" => (HiddenUse, json!({"domain": "NEW.example.org"})),
+        "deis_v1_perms_list" => (AppUse, json!(null)),
+        "deis_v1_perm_grant" => (AppManage, json!({"username": "stranger"})),
+        "deis_v1_perm_revoke" | "deis_v1_perm_revoke_post" => (AppLeave, json!(null)),
+        "deis_v1_hook_push" | "deis_v1_hook_config" => (BuilderFor, receive),
+        "deis_v1_hook_build" => (
+            BuilderFor,
+            json!({"receive_user": "owner", "receive_repo": "APP", "image": "example/app:2", "sha": "0a1b2c3d"}),
+        ),
         _ => return None,
     };
     Some(found)
@@ -181,15 +236,33 @@ fn expect(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
         (Rule::OwnKey | Rule::OwnCert | Rule::OwnCertAppUse, _) => Err(404),
         (_, Role::Admin) | (Rule::Users, _) => Ok(()),
         (Rule::Admins, _) => Err(403),
-        (Rule::AppUse | Rule::AppManage | Rule::AppLeave, Role::Owner) if own => Ok(()),
-        (Rule::AppUse | Rule::AppLeave, Role::Collaborator) if own => Ok(()),
+        (Rule::AppUse | Rule::AppManage | Rule::AppLeave | Rule::HiddenUse | Rule::HiddenManage, Role::Owner)
+            if own =>
+        {
+            Ok(())
+        }
+        (Rule::AppUse | Rule::AppLeave | Rule::HiddenUse, Role::Collaborator) if own => Ok(()),
+        (Rule::HiddenManage, Role::Collaborator) if own => Err(403),
+        (Rule::HiddenUse | Rule::HiddenManage, _) => Err(404),
         (Rule::AppUse | Rule::AppManage | Rule::AppLeave, _) => Err(403),
     }
 }
 
 /// Operations after which an app is no longer what the next check expects.
-const SPOILING: [&str; 4] =
-    ["drycc_v2_app_transfer", "drycc_v2_app_destroy", "drycc_v2_perm_grant", "drycc_v2_perm_revoke"];
+const SPOILING: [&str; 9] = [
+    "drycc_v2_app_transfer",
+    "drycc_v2_app_destroy",
+    "drycc_v2_perm_grant",
+    "drycc_v2_perm_revoke",
+    "deis_v1_app_transfer",
+    "deis_v1_app_destroy",
+    "deis_v1_perm_grant",
+    "deis_v1_perm_revoke",
+    "deis_v1_perm_revoke_post",
+];
+
+/// Operations about something that the app in the test does not have.
+const MISSING: [&str; 2] = ["deis_v1_build_read", "deis_v1_domain_delete"];
 
 /// An app for one check, or one that many checks share.
 async fn app(world: &World, route: &Route, whose: Whose, shared: &[String; 2]) -> String {
@@ -212,16 +285,18 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
     } else {
         String::new()
     };
-    let victim = if body.to_string().contains("VICTIM") || route.operation == "drycc_v2_admin_revoke" {
+    let victim = if body.to_string().contains("VICTIM") || route.operation.ends_with("_admin_revoke") {
         world.user(&format!("victim-{number}")).await
     } else {
         String::new()
     };
     let user = match route.operation {
-        "drycc_v2_admin_revoke" => victim.clone(),
-        "drycc_v2_perm_revoke" if whose == Whose::Own => "collaborator".to_owned(),
+        "drycc_v2_admin_revoke" | "deis_v1_admin_revoke" => victim.clone(),
+        "drycc_v2_perm_revoke" | "deis_v1_perm_revoke" | "deis_v1_perm_revoke_post" if whose == Whose::Own => {
+            "collaborator".to_owned()
+        }
         // Nobody has access to the foreign app who could be sent away; the owner counts as granted to administrators.
-        "drycc_v2_perm_revoke" => "admin".to_owned(),
+        "drycc_v2_perm_revoke" | "deis_v1_perm_revoke" | "deis_v1_perm_revoke_post" => "admin".to_owned(),
         _ => "owner".to_owned(),
     };
     let path = route
@@ -236,6 +311,7 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         .replace("{build}", "00000000-0000-0000-0000-000000000000")
         .replace("{type}", "web")
         .replace("{ptype}", "web")
+        .replace("{num}", "1")
         .replace("{pod}", "none")
         .replace("{volume}", "files")
         .replace("{resource}", "db");
@@ -270,6 +346,8 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         Ok(()) => {
             assert!(!matches!(reply.status, 401 | 403) && reply.status < 500, "{context}");
             assert!(reply.body != "\"No App matches the given query.\"", "{context}");
+            let is_hiding = matches!(rule, Rule::HiddenUse | Rule::HiddenManage) && !MISSING.contains(&route.operation);
+            assert!(!is_hiding || reply.status != 404, "{context}");
         }
         Err(status) => assert_eq!(reply.status, status, "{context}"),
     }
@@ -304,5 +382,6 @@ async fn operation_ids_and_rows_are_unique() {
     rows.sort_unstable();
     rows.dedup();
     assert_eq!((ids.len(), rows.len()), (id_count, row_count));
-    assert!(world.api.table().iter().all(|route| route.pattern.starts_with("/v2") || route.access == Access::Public));
+    let is_api = |route: &Route| ["/v1", "/v2"].iter().any(|prefix| route.pattern.starts_with(prefix));
+    assert!(world.api.table().iter().all(|route| is_api(route) || route.access == Access::Public));
 }

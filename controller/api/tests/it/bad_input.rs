@@ -29,7 +29,7 @@ fn nasty() -> Vec<Value> {
 }
 
 /// Every field of every body.
-const FIELDS: [(&str, &[&str]); 22] = [
+const FIELDS: [(&str, &[&str]); 35] = [
     ("/v2/auth/register/", &["username", "password", "email", "first_name", "last_name"]),
     ("/v2/auth/login/", &["username", "password"]),
     ("/v2/auth/passwd/", &["username", "password", "new_password"]),
@@ -52,11 +52,24 @@ const FIELDS: [(&str, &[&str]); 22] = [
     ("/v2/hooks/config/", &["receive_user", "receive_repo"]),
     ("/v2/hooks/build/", &["receive_user", "receive_repo", "image", "sha", "procfile", "dockerfile", "stack", "wait"]),
     ("/v2/hooks/buildlog/", &["receive_user", "receive_repo", "sha", "state", "log"]),
+    ("/v1/auth/register/", &["username", "password", "email", "first_name", "last_name"]),
+    ("/v1/auth/login", &["username", "password", "email"]),
+    ("/v1/auth/passwd", &["username", "password", "new_password"]),
+    ("/v1/auth/tokens", &["username"]),
+    ("/v1/keys", &["id", "public"]),
+    ("/v1/apps/blog", &["owner"]),
+    ("/v1/apps/blog/run", &["command"]),
+    ("/v1/apps/blog/scale", &["web", "a\0b", "💥"]),
+    ("/v1/apps/blog/config", &["values", "memory", "cpu", "tags"]),
+    ("/v1/apps/blog/builds", &["image", "sha", "procfile", "dockerfile"]),
+    ("/v1/apps/blog/releases/rollback", &["version"]),
+    ("/v1/apps/blog/domains", &["domain"]),
+    ("/v1/hooks/push", &["receive_user", "receive_repo", "sha", "fingerprint", "ssh_connection"]),
 ];
 
 /// A body that would be taken.
 fn good(path: &str) -> Value {
-    match path {
+    match path.replace("/v1/", "/v2/").as_str() {
         "/v2/auth/register/" => json!({"username": "someone", "password": "pw", "email": "a@b.cc"}),
         "/v2/auth/login/" => json!({"username": "owner", "password": "pw"}),
         "/v2/auth/passwd/" => json!({"new_password": "new", "username": "stranger"}),

@@ -95,6 +95,7 @@ async fn both_slashes_answer_alike_and_never_redirect() {
             .replace("{build}", "x")
             .replace("{type}", "web")
             .replace("{ptype}", "web")
+            .replace("{num}", "1")
             .replace("{pod}", "p")
             .replace("{resource}", "r");
         let with = world.request("GET", &format!("{path}/")).user("owner").send().await;

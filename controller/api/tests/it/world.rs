@@ -219,6 +219,8 @@ impl World {
     pub fn redactions() -> Vec<(&'static str, &'static str)> {
         vec![
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[milliseconds]"),
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dUTC", "[time in UTC]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
             (r#""token": "[0-9a-f]{40}""#, r#""token": "[token]""#),
             (r#""seen": "[^"]*""#, r#""seen": "[seen]""#),
@@ -304,7 +306,15 @@ impl Reply {
     /// The answer as it is kept in snapshots: status, the headers that matter, the body.
     pub fn render(&self) -> String {
         let mut text = self.status.to_string();
-        for name in ["content-type", "www-authenticate", "retry-after", "allow", "x-drycc-release", "x-deis-release"] {
+        for name in [
+            "content-type",
+            "www-authenticate",
+            "retry-after",
+            "allow",
+            "x-drycc-release",
+            "x-deis-release",
+            "deis-release",
+        ] {
             if let Some(value) = self.header(name) {
                 text = format!("{text}\n{name}: {value}");
             }
