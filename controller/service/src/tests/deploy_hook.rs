@@ -9,7 +9,7 @@ use slipway_store::testing::Backend;
 
 use super::bed::{Bed, build, values};
 use crate::testing::{Behaviour, FakeHooks};
-use crate::{Cx, DeployHooks, Reconciler};
+use crate::{Cx, DeployHooks, EmptyChange, Reconciler, RollbackFloor};
 
 const ONE: &str = "https://one.example/hook?token=hunter2";
 
@@ -36,8 +36,8 @@ async fn every_release_is_told_once(backend: Backend) {
     bed.service.build_create(&bob, "blog", new).await.unwrap();
     bed.engine.script_artifact("broken", Behaviour::Failing("no".to_owned()));
     bed.push(&bob, "blog", "broken").await.unwrap_err();
-    bed.service.config_set(&bob, "blog", values(json!({"A": "1"}))).await.unwrap();
-    bed.service.release_rollback(&bob, "blog", Some(&json!(2))).await.unwrap();
+    bed.service.config_set(&bob, "blog", values(json!({"A": "1"})), EmptyChange::Refuse).await.unwrap();
+    bed.service.release_rollback(&bob, "blog", Some(&json!(2)), RollbackFloor::SecondRelease).await.unwrap();
     // Nobody delivered anything so far, as if each of these controllers had died at once.
     let (hooks, reconciler) = (FakeHooks::default(), Reconciler::new(bed.restarted()));
     reconciler.hooks_deliver(&hooks).await.unwrap();
