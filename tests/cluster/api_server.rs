@@ -39,7 +39,8 @@ impl ApiServer {
 
     /// Starts it as it was, and tells the lab its new pid.
     fn start(&self) {
-        let log = std::fs::OpenOptions::new().append(true).create(true).open(self.lab.join("log/apiserver.log")).unwrap();
+        let log =
+            std::fs::OpenOptions::new().append(true).create(true).open(self.lab.join("log/apiserver.log")).unwrap();
         let mut command = Command::new(self.lab.join("bin").join(&self.arguments[0]));
         command.args(&self.arguments[1..]).current_dir(&self.directory);
         command.process_group(0).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);

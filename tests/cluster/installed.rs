@@ -60,7 +60,8 @@ impl Installed {
     /// Names of the pods of a part that are not on their way out.
     pub fn pods(&self, part: &str) -> Vec<String> {
         let selector = format!("app.kubernetes.io/component={part}");
-        let template = r#"go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}"#;
+        let template =
+            "go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}";
         let found = self.kubectl(&["-n", &self.namespace, "get", "pods", "-l", &selector, "-o", template]).ok();
         found.stdout.split_whitespace().map(str::to_owned).collect()
     }

@@ -4,6 +4,13 @@
 //! Each test has users and apps of its own and removes what it made. They run one after the other: some kill parts of
 //! the platform.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "tests fail by panicking and tell what they do"
+)]
+
 mod api_server;
 mod failure;
 mod installed;

@@ -4,15 +4,15 @@ usage: recorder.py api LISTEN UPSTREAM CERTIFICATE KEY CA LOG     TLS on both si
        recorder.py count LISTEN UPSTREAM LOG                      plain bytes; one JSON line a request
 
 LISTEN and UPSTREAM are HOST:PORT. Requests are passed on byte by byte; answers are not looked at.
+One thread: OpenSSL does not let two of them read and write the same connection.
 """
+import asyncio
 import base64
 import json
-import socket
 import ssl
 import sys
-import threading
 
-LOCK = threading.Lock()
+PIECE = 65536
 
 
 def address(text):
@@ -20,61 +20,32 @@ def address(text):
     return host, int(port)
 
 
-def read_head(source, buffer):
-    """The head of the next request, and what came behind it; (None, …) when there is no other."""
-    while b"\r\n\r\n" not in buffer:
-        data = source.recv(65536)
-        if not data:
-            return None, buffer
-        buffer += data
-        if len(buffer) > 1 << 20:
-            raise ValueError("a head without end")
-    head, rest = buffer.split(b"\r\n\r\n", 1)
-    return head + b"\r\n\r\n", rest
-
-
-def pass_exactly(source, target, buffer, count):
+async def pass_exactly(source, target, count):
     while count > 0:
-        if not buffer:
-            buffer = source.recv(65536)
-            if not buffer:
-                raise ConnectionError("cut short")
-        part, buffer = buffer[:count], buffer[count:]
-        target.sendall(part)
-        count -= len(part)
-    return buffer
+        data = await source.read(min(count, PIECE))
+        if not data:
+            raise ConnectionError("cut short")
+        target.write(data)
+        await target.drain()
+        count -= len(data)
 
 
-def pass_chunks(source, target, buffer):
+async def pass_chunks(source, target):
     total = 0
     while True:
-        while b"\r\n" not in buffer:
-            data = source.recv(65536)
-            if not data:
-                raise ConnectionError("cut short")
-            buffer += data
-        line, _ = buffer.split(b"\r\n", 1)
+        line = await source.readuntil(b"\r\n")
+        target.write(line)
         size = int(line.split(b";")[0], 16)
-        buffer = pass_exactly(source, target, buffer, len(line) + 2 + size + 2)
+        await pass_exactly(source, target, size + 2)
         total += size
         if size == 0:
-            return buffer, total
+            return total
 
 
-def pass_all(source, target):
-    try:
-        while True:
-            data = source.recv(65536)
-            if not data:
-                break
-            target.sendall(data)
-    except OSError:
-        pass
-    for end in (source, target):
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+async def pass_all(source, target):
+    while data := await source.read(PIECE):
+        target.write(data)
+        await target.drain()
 
 
 def subject(headers):
@@ -86,75 +57,67 @@ def subject(headers):
     return json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))).get("sub")
 
 
-def serve(client, connect, log):
-    upstream = connect()
-    threading.Thread(target=pass_all, args=(upstream, client), daemon=True).start()
-    buffer = b""
-    try:
-        while True:
-            head, buffer = read_head(client, buffer)
-            if head is None:
-                break
-            lines = head.decode("latin-1").split("\r\n")
-            method, path, _ = lines[0].split(" ", 2)
-            headers = {n.strip().lower(): v.strip() for n, _, v in (line.partition(":") for line in lines[1:] if line)}
-            upstream.sendall(head)
-            size = 0
-            if headers.get("transfer-encoding", "").lower() == "chunked":
-                buffer, size = pass_chunks(client, upstream, buffer)
-            elif "content-length" in headers:
-                size = int(headers["content-length"])
-                buffer = pass_exactly(client, upstream, buffer, size)
-            with LOCK:
-                record = {"method": method, "path": path, "bytes": size, "who": subject(headers),
-                          "type": headers.get("content-type", "")}
-                log.write(json.dumps(record) + "\n")
-                log.flush()
-            if "upgrade" in headers:
-                upstream.sendall(buffer)
-                pass_all(client, upstream)
-                break
-    except (OSError, ValueError):
-        pass
-    finally:
-        for end in (client, upstream):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            end.close()
+async def pass_requests(source, target, log):
+    while True:
+        try:
+            head = await source.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return
+        lines = head.decode("latin-1").split("\r\n")
+        method, path, _ = lines[0].split(" ", 2)
+        headers = {n.strip().lower(): v.strip() for n, _, v in (line.partition(":") for line in lines[1:] if line)}
+        target.write(head)
+        size = 0
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            size = await pass_chunks(source, target)
+        elif "content-length" in headers:
+            size = int(headers["content-length"])
+            await pass_exactly(source, target, size)
+        await target.drain()
+        record = {"method": method, "path": path, "bytes": size, "who": subject(headers),
+                  "type": headers.get("content-type", "")}
+        log.write(json.dumps(record) + "\n")
+        log.flush()
+        if "upgrade" in headers:
+            await pass_all(source, target)
+            return
 
 
-def main():
+async def main():
     mode, listen, upstream = sys.argv[1:4]
-    server = socket.create_server(address(listen), backlog=128)
+    inbound = outbound = None
     if mode == "api":
         certificate, key, authority, path = sys.argv[4:]
         inbound = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         inbound.load_cert_chain(certificate, key)
         outbound = ssl.create_default_context(cafile=authority)
     else:
-        inbound, path = None, sys.argv[4]
+        path = sys.argv[4]
+    log = open(path, "a", encoding="utf-8")
 
-    def connect():
-        plain = socket.create_connection(address(upstream), timeout=20)
-        plain.settimeout(None)
-        return outbound.wrap_socket(plain, server_hostname=address(upstream)[0]) if inbound else plain
-
-    def accept(client):
+    async def serve(source, answer):
+        tasks = []
+        ends = [answer]
         try:
-            client.settimeout(20)
-            client = inbound.wrap_socket(client, server_side=True) if inbound else client
-            client.settimeout(None)
-            serve(client, connect, log)
-        except OSError:
-            client.close()
+            host, port = address(upstream)
+            reply, target = await asyncio.open_connection(host, port, ssl=outbound, limit=1 << 20)
+            ends.append(target)
+            tasks = [asyncio.create_task(pass_requests(source, target, log)),
+                     asyncio.create_task(pass_all(reply, answer))]
+            # Whichever side goes first, the other one goes too.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        except (OSError, ValueError):
+            pass
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for end in ends:
+                end.close()
 
-    with open(path, "a", encoding="utf-8") as log:
-        while True:
-            client, _ = server.accept()
-            threading.Thread(target=accept, args=(client,), daemon=True).start()
+    server = await asyncio.start_server(serve, *address(listen), ssl=inbound, backlog=256, limit=1 << 20)
+    await server.serve_forever()
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())
