@@ -141,7 +141,9 @@ impl Followed<'_> {
             match end {
                 Ok(end) if end.code == 0 => {}
                 // Killed since somebody removed it.
-                Ok(end) if end.message.is_empty() && watch.is_being_removed() => return Err(self.gone().await),
+                Ok(end) if watch.is_being_removed() && Failure::from_message(&end.message).is_none() => {
+                    return Err(self.gone().await);
+                }
                 Ok(end) => return Err(self.step_failure(step, &end)),
                 Err(reason) => return Err(self.pod_failure(&reason)),
             }
