@@ -19,10 +19,13 @@ async fn get(bed: &Bed, name: &str) -> std::io::Result<String> {
     stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    answer
-        .split_once("\r\n\r\n")
-        .map(|(_, body)| body.trim().to_owned())
-        .ok_or_else(|| std::io::Error::other(answer.clone()))
+    let cut = || std::io::Error::other(format!("not a whole answer: {answer:?}"));
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(cut)?;
+    // A server that is stopped in mid-answer just ends.
+    if !head.contains(" 200 ") || body.is_empty() {
+        return Err(cut());
+    }
+    Ok(body.trim().to_owned())
 }
 
 #[tokio::test]
