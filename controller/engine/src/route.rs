@@ -1,10 +1,12 @@
 //! Routes as the built-in router sees them: which host leads to which processes.
 //!
-//! The engine that knows the processes publishes a whole new [`RouteTable`] on a `watch` channel whenever anything
-//! changes; the router reads the newest for each request. A [`Backend`] is shared between successive tables, so
+//! The engine that knows the processes publishes a new [`RouteTable`] on a `watch` channel whenever anything changes; the
+//! router reads the newest for each request. A table is never changed once it is published: [`RouteTable::with`] makes
+//! the next one, which shares with it whatever stayed as it was. A [`Backend`] is shared between successive tables, so
 //! that requests in flight are counted across them and a process is stopped only when its last one is done.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,12 +32,32 @@ pub struct Certificate {
     pub key_pem: SecretText,
 }
 
+/// Parts that the host names of a table are dealt to. A change copies one part for each host name that it is about, and
+/// the list of parts: with 10,000 apps, this many make both about as long.
+const SHARDS: usize = 128;
+
+type Shard = HashMap<Arc<str>, Arc<AppRoute>>;
+
 /// All routes at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub struct RouteTable {
-    hosts: HashMap<String, Arc<AppRoute>>,
-    /// Certificates of all apps.
-    pub certificates: Vec<Certificate>,
+    /// By [`shard_of`] the host name; shared with the tables before and after this one.
+    shards: Vec<Arc<Shard>>,
+    /// Certificates of all apps. Two tables that share the list have the same ones.
+    pub certificates: Arc<[Arc<Certificate>]>,
+}
+
+impl Default for RouteTable {
+    fn default() -> Self {
+        Self { shards: vec![Arc::default(); SHARDS], certificates: Arc::default() }
+    }
+}
+
+/// Where a host name is kept. The same in every table, so that they can share.
+fn shard_of(host: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    host.hash(&mut hasher);
+    usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0)
 }
 
 /// How requests reach one app.
@@ -77,24 +99,50 @@ impl RouteTable {
     /// Builds a table from routes with their host names. Of two routes that claim one host the first keeps it.
     #[must_use]
     pub fn new(routes: Vec<(Vec<String>, Arc<AppRoute>)>, certificates: Vec<Certificate>) -> Self {
-        let mut hosts = HashMap::new();
+        let mut shards = vec![Shard::new(); SHARDS];
         for (names, route) in routes {
             for name in names {
-                hosts.entry(name).or_insert_with(|| Arc::clone(&route));
+                if let Some(shard) = shards.get_mut(shard_of(&name)) {
+                    shard.entry(name.into()).or_insert_with(|| Arc::clone(&route));
+                }
             }
         }
-        Self { hosts, certificates }
+        Self {
+            shards: shards.into_iter().map(Arc::new).collect(),
+            certificates: certificates.into_iter().map(Arc::new).collect(),
+        }
+    }
+
+    /// This table with other routes for these host names, `None` for none any more. What it costs depends on how many
+    /// names are given, and hardly on how many the table has.
+    #[must_use]
+    pub fn with<'a>(&self, changes: impl IntoIterator<Item = (&'a str, Option<Arc<AppRoute>>)>) -> Self {
+        let mut table = self.clone();
+        for (host, route) in changes {
+            let Some(shard) = table.shards.get_mut(shard_of(host)) else { continue };
+            // Copies the part unless an earlier change in this call has done so.
+            let shard = Arc::make_mut(shard);
+            match route {
+                Some(route) => drop(shard.insert(host.into(), route)),
+                None => drop(shard.remove(host)),
+            }
+        }
+        table
     }
 
     /// The route for a host name without port, in any case. An exact name wins over a wildcard.
     #[must_use]
     pub fn find(&self, host: &str) -> Option<&Arc<AppRoute>> {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        if let Some(route) = self.hosts.get(&host) {
+        if let Some(route) = self.exact(&host) {
             return Some(route);
         }
         let (_, parent) = host.split_once('.')?;
-        self.hosts.get(&format!("*.{parent}"))
+        self.exact(&format!("*.{parent}"))
+    }
+
+    fn exact(&self, host: &str) -> Option<&Arc<AppRoute>> {
+        self.shards.get(shard_of(host))?.get(host)
     }
 
     /// The route for a path of a host, both as in [`Self::find`] and [`AppRoute::paths`].
@@ -107,19 +155,20 @@ impl RouteTable {
 
     /// Every route, once per host name and path that leads to it.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<AppRoute>> {
-        self.hosts.values().flat_map(|route| std::iter::once(route).chain(route.paths.iter().map(|(_, route)| route)))
+        let by_host = self.shards.iter().flat_map(|shard| shard.values());
+        by_host.flat_map(|route| std::iter::once(route).chain(route.paths.iter().map(|(_, route)| route)))
     }
 
     /// Number of host names.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.hosts.len()
+        self.shards.iter().map(|shard| shard.len()).sum()
     }
 
     /// Whether there is no route at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.hosts.is_empty()
+        self.shards.iter().all(|shard| shard.is_empty())
     }
 }
 
@@ -237,6 +286,26 @@ mod tests {
         assert_eq!(find("b.example.com"), Some("wild".to_owned()));
         assert_eq!(find("b.c.example.com"), None);
         assert_eq!(find("example.com"), None);
+    }
+
+    #[test]
+    fn a_change_leaves_the_table_before_it_alone_and_shares_the_rest() {
+        let hosts = |number: usize| vec![format!("app-{number}.example.com")];
+        let routes = (0..1000).map(|number| (hosts(number), route(&format!("app-{number}")))).collect();
+        let before = RouteTable::new(routes, Vec::new());
+        let after = before.with([
+            ("app-1.example.com", None),
+            ("app-2.example.com", Some(route("other"))),
+            ("new.example.com", Some(route("new"))),
+        ]);
+        let find = |table: &RouteTable, host: &str| table.find(host).map(|route| route.name.to_string());
+        let of = |table: &RouteTable| ["app-1", "app-2", "new"].map(|name| find(table, &format!("{name}.example.com")));
+        assert_eq!(of(&before), [Some("app-1".to_owned()), Some("app-2".to_owned()), None]);
+        assert_eq!(of(&after), [None, Some("other".to_owned()), Some("new".to_owned())]);
+        assert_eq!((before.len(), after.len()), (1000, 1000));
+        let copied = before.shards.iter().zip(&after.shards).filter(|(a, b)| !Arc::ptr_eq(a, b)).count();
+        assert!((1..=3).contains(&copied), "{copied} parts were copied");
+        assert!(Arc::ptr_eq(&before.certificates, &after.certificates));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slipway_engine::LogSink;
 use slipway_engine::route::RouteTable;
@@ -50,6 +50,9 @@ const BUFFER_BYTES: usize = 128 * 1024;
 
 /// How often unused connections are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Pause after following the route table, in multiples of the time that it took.
+const FOLLOW_PAUSE: u32 = 4;
 
 /// How long to wait when the system has no file handle for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -248,6 +251,7 @@ async fn follow(shared: &Arc<Shared>, shutdown: &CancellationToken) {
     let mut routes = shared.routes.clone();
     let mut is_fed = true;
     loop {
+        let begin = Instant::now();
         let table = Arc::clone(&routes.borrow_and_update());
         let wanted: HashSet<usize> =
             table.routes().flat_map(|route| &route.backends).map(|backend| Arc::as_ptr(backend).addr()).collect();
@@ -263,6 +267,11 @@ async fn follow(shared: &Arc<Shared>, shutdown: &CancellationToken) {
             if let Err(error) = update.await {
                 tracing::error!(%error, "certificates could not be taken over");
             }
+        }
+        // Every look goes over all apps. While many come up at once, some changes in a row are looked at together.
+        tokio::select! {
+            () = tokio::time::sleep(begin.elapsed().saturating_mul(FOLLOW_PAUSE)) => {}
+            () = shutdown.cancelled() => return,
         }
         tokio::select! {
             changed = routes.changed(), if is_fed => is_fed = changed.is_ok(),

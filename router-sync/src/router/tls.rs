@@ -35,8 +35,15 @@ type Digest = [u8; 32];
 pub(super) struct TlsStore {
     fallback: SslContext,
     by_host: Arc<RwLock<HashMap<String, SslContext>>>,
+    cache: Mutex<Cache>,
+}
+
+/// What was taken over last.
+#[derive(Default)]
+struct Cache {
+    certificates: Arc<[Arc<Certificate>]>,
     /// Parsed before, by content.
-    cache: Mutex<HashMap<Digest, SslContext>>,
+    by_digest: HashMap<Digest, SslContext>,
 }
 
 impl TlsStore {
@@ -57,11 +64,14 @@ impl TlsStore {
     /// that stand are not touched.
     pub(super) fn update(&self, table: &RouteTable) {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&cache.certificates, &table.certificates) {
+            return;
+        }
         let mut used = HashMap::new();
         let mut by_host = HashMap::new();
-        for certificate in &table.certificates {
+        for certificate in table.certificates.iter() {
             let digest = digest(certificate);
-            let known = used.get(&digest).or_else(|| cache.get(&digest)).cloned();
+            let known = used.get(&digest).or_else(|| cache.by_digest.get(&digest)).cloned();
             let context = match known.map_or_else(|| context(certificate), Ok) {
                 Ok(context) => context,
                 Err(error) => {
@@ -74,7 +84,7 @@ impl TlsStore {
             }
             used.insert(digest, context);
         }
-        *cache = used;
+        *cache = Cache { certificates: Arc::clone(&table.certificates), by_digest: used };
         *self.by_host.write().unwrap_or_else(PoisonError::into_inner) = by_host;
     }
 
