@@ -38,6 +38,7 @@ impl ApiServer {
     }
 
     /// Starts it as it was, and tells the lab its new pid.
+    #[expect(clippy::zombie_processes, reason = "it outlives this process; the lab ends it")]
     fn start(&self) {
         let log =
             std::fs::OpenOptions::new().append(true).create(true).open(self.lab.join("log/apiserver.log")).unwrap();
