@@ -2,15 +2,20 @@
 
 usage: recorder.py api LISTEN UPSTREAM CERTIFICATE KEY CA LOG     TLS on both sides; one JSON line a request
        recorder.py count LISTEN UPSTREAM LOG                      plain bytes; one JSON line a request
+       recorder.py connect LISTEN                                 a proxy for CONNECT: a way out for package managers
+       recorder.py mirror LISTEN URL                              what is at URL, for those that have trouble with proxies
 
 LISTEN and UPSTREAM are HOST:PORT. Requests are passed on byte by byte; answers are not looked at.
 One thread: OpenSSL does not let two of them read and write the same connection.
 """
 import asyncio
 import base64
+import http.server
 import json
 import ssl
 import sys
+import urllib.error
+import urllib.request
 
 PIECE = 65536
 
@@ -83,7 +88,54 @@ async def pass_requests(source, target, log):
             return
 
 
+async def connect(source, answer):
+    ends = [answer]
+    tasks = []
+    try:
+        head = (await source.readuntil(b"\r\n\r\n")).decode("latin-1")
+        method, name, _ = head.split(" ", 2)
+        if method != "CONNECT":
+            raise ValueError("only CONNECT is served")
+        reply, target = await asyncio.open_connection(*address(name))
+        ends.append(target)
+        answer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+        tasks = [asyncio.create_task(pass_all(source, target)), asyncio.create_task(pass_all(reply, answer))]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    except (OSError, ValueError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            end.close()
+
+
+def mirror(listen, upstream):
+    class Mirror(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            headers = {name: self.headers[name] for name in ("Accept", "User-Agent") if name in self.headers}
+            try:
+                with urllib.request.urlopen(urllib.request.Request(upstream + self.path, headers=headers)) as answer:
+                    status, kind, body = answer.status, answer.headers.get("Content-Type", ""), answer.read()
+            except urllib.error.HTTPError as error:
+                status, kind, body = error.code, "text/plain", error.read()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    http.server.ThreadingHTTPServer(address(listen), Mirror).serve_forever()
+
+
 async def main():
+    if sys.argv[1] == "connect":
+        server = await asyncio.start_server(connect, *address(sys.argv[2]), backlog=256)
+        await server.serve_forever()
     mode, listen, upstream = sys.argv[1:4]
     inbound = outbound = None
     if mode == "api":
@@ -120,4 +172,6 @@ async def main():
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "mirror":
+        mirror(*sys.argv[2:])
     asyncio.run(main())
