@@ -250,7 +250,7 @@ impl Drop for App<'_> {
         let start = Instant::now();
         loop {
             let run = self.user.cli(&["destroy", "-a", name, &confirm]);
-            if run.code == 0 || run.stderr.contains("Not found") || run.stderr.contains("not found") {
+            if run.code == 0 || run.stderr.contains("No App matches") {
                 return;
             }
             if start.elapsed() > 2 * SETTLED {
