@@ -76,7 +76,7 @@ async fn serve_cluster(config: Config, settings: ClusterSettings, shutdown: Canc
 async fn serve_local(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let slugs = SlugStore::open(config.data_dir.join("slugs")).context("cannot open the store of slugs")?;
     let mut local = LocalConfig::new(config.data_dir.join("engine"), slugs);
-    local.fetch = config.fetch();
+    local.fetch = config.fetch.clone();
     let engine = LocalEngine::start(local).await.context("cannot start the local engine")?;
     let controller = Controller::start(config, Arc::clone(&engine) as Arc<dyn Engine>).await?;
     controller.run(shutdown).await;

@@ -62,11 +62,10 @@ pub struct Config {
     /// `SLIPWAY_AUTOSCALE_DOWN_WINDOW`: seconds for which fewer processes must have been enough before some are taken
     /// away. Default 300.
     pub autoscale_down_window: Duration,
-    /// `SLIPWAY_ALLOW_PRIVATE_ADDRESSES`: with `1`, addresses that users supply (registries) may be private ones.
-    pub allow_private_addresses: bool,
-    /// `SLIPWAY_INSECURE_REGISTRIES`: registries that speak plain HTTP (`HOST:PORT`), with commas between them; those on
-    /// loopback need no mention.
-    pub insecure_registries: Vec<String>,
+    /// How registries are asked. `SLIPWAY_ALLOW_PRIVATE_ADDRESSES`: with `1`, those that users name may be at private
+    /// addresses. `SLIPWAY_TRUSTED_REGISTRIES`: those that may be there in any case (`HOST:PORT`, with commas between them).
+    /// `SLIPWAY_INSECURE_REGISTRIES`: trusted ones that speak plain HTTP.
+    pub fetch: FetchSettings,
     /// `SLIPWAY_DRAIN_TIMEOUT`: seconds that requests in flight may still take when the controller stops. Default 10.
     pub drain_timeout: Duration,
     /// `SLIPWAY_SERVER_KEY`, `SLIPWAY_SEALING_KEY`, `SLIPWAY_BUILDER_KEY`: 64 hexadecimal digits each. Without any of
@@ -117,16 +116,6 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// How images are fetched.
-    #[must_use]
-    pub fn fetch(&self) -> FetchSettings {
-        FetchSettings {
-            allow_private: self.allow_private_addresses,
-            insecure: self.insecure_registries.clone(),
-            ..FetchSettings::default()
-        }
-    }
-
     /// The settings of `slipway-controller serve`.
     ///
     /// # Errors
@@ -176,8 +165,7 @@ impl Config {
             ssh: ssh(var)?,
             registration: registration(var)?.unwrap_or(registration_default),
             reserved_names: var("SLIPWAY_RESERVED_NAMES").map(|names| list(&names)),
-            allow_private_addresses: var("SLIPWAY_ALLOW_PRIVATE_ADDRESSES").is_some_and(|value| value == "1"),
-            insecure_registries: list(&var("SLIPWAY_INSECURE_REGISTRIES").unwrap_or_default()),
+            fetch: fetch(var),
             deploy_timeout: secs("SLIPWAY_DEPLOY_TIMEOUT", 120)?,
             run_timeout: secs("SLIPWAY_RUN_TIMEOUT", 20 * 60)?,
             deploy_hooks: deploy_hooks(var)?,
@@ -201,6 +189,15 @@ impl Config {
 /// A variable that is set and not empty: charts and compose files set empty ones where nothing is meant.
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+fn fetch(var: &dyn Fn(&str) -> Option<String>) -> FetchSettings {
+    FetchSettings {
+        allow_private: var("SLIPWAY_ALLOW_PRIVATE_ADDRESSES").is_some_and(|value| value.trim() == "1"),
+        trusted: list(&var("SLIPWAY_TRUSTED_REGISTRIES").unwrap_or_default()),
+        insecure: list(&var("SLIPWAY_INSECURE_REGISTRIES").unwrap_or_default()),
+        ..FetchSettings::default()
+    }
 }
 
 /// The words of a list with commas between them.
@@ -350,7 +347,8 @@ mod tests {
                 ("SLIPWAY_REGISTRATION", "off"),
                 ("SLIPWAY_RESERVED_NAMES", "a, b,"),
                 ("SLIPWAY_ALLOW_PRIVATE_ADDRESSES", "1"),
-                ("SLIPWAY_INSECURE_REGISTRIES", "registry.example:5000"),
+                ("SLIPWAY_TRUSTED_REGISTRIES", "a:1"),
+                ("SLIPWAY_INSECURE_REGISTRIES", "b:2,"),
                 ("SLIPWAY_DEPLOY_TIMEOUT", "7"),
                 ("SLIPWAY_RUN_TIMEOUT", "8"),
                 ("SLIPWAY_DRAIN_TIMEOUT", "9"),
@@ -377,8 +375,11 @@ mod tests {
         assert_eq!(config.ssh.as_deref(), Some("git.example.com:2222"));
         assert_eq!(config.registration, Registration::Off);
         assert_eq!(config.reserved_names, Some(vec!["a".to_owned(), "b".to_owned()]));
-        let fetch = config.fetch();
-        assert!(fetch.allow_private && fetch.insecure == ["registry.example:5000"]);
+        assert!(config.fetch.allow_private);
+        assert_eq!(
+            (&config.fetch.trusted[..], &config.fetch.insecure[..]),
+            (&["a:1".to_owned()][..], &["b:2".to_owned()][..])
+        );
         let timeouts = [config.deploy_timeout, config.run_timeout, config.drain_timeout];
         assert_eq!(timeouts.map(|timeout| timeout.as_secs()), [7, 8, 9]);
         let autoscale = [config.autoscale_interval, config.autoscale_down_window];

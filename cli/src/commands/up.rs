@@ -57,9 +57,9 @@ pub async fn up(args: UpArgs) -> Result {
 
     let slugs = SlugStore::open(dir.join("slugs")).map_err(|error| failed("cannot open the slug store", &error))?;
     let mut engine = local_engine(&dir, slugs.clone())?;
-    engine.fetch = config.fetch();
+    engine.fetch = config.fetch.clone();
     // What is decided by use should see what came of the decision before.
-    engine.fetch = config.fetch();
+    engine.fetch = config.fetch.clone();
     engine.usage_interval = engine.usage_interval.min(config.autoscale_interval);
     let engine = LocalEngine::start(engine).await.map_err(|error| failed("cannot start the engine", &error))?;
 

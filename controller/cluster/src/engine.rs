@@ -13,9 +13,10 @@ use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName};
 use slipway_engine::status::Rollout;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogKeep, LogSink, RolloutState, RunOutcome,
-    RunSpec, Session,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogKeep, LogSink, RegistryLogin, RolloutState,
+    RunOutcome, RunSpec, Session,
 };
+use slipway_image::{FetchError, Fetcher};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::{Instant, timeout};
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{WriteError, Writer};
 use crate::capability::Capabilities;
 use crate::exec::exec;
-use crate::image::{image_check, image_facts, image_facts_written};
+use crate::image::{image_facts, image_facts_written, image_inspect};
 use crate::index::{Index, Kind};
 use crate::lease;
 use crate::log::Logs;
@@ -195,7 +196,7 @@ impl ClusterEngine {
         let settings = &self.shared.settings;
         let image = match image_facts_written(&seen, &spec.name, spec.version, source) {
             Some(image) => image,
-            None => image_facts(source, spec.registry.as_ref(), &settings.insecure_registries).await,
+            None => image_facts(source, spec.registry.as_ref(), &settings.fetch).await,
         };
         Ok(oneoff_pod(spec, &image, settings))
     }
@@ -283,7 +284,9 @@ impl Engine for ClusterEngine {
         if let Some(release) = &spec.release {
             match &release.artifact {
                 Artifact::Slug { .. } => return Err(EngineError::Rejected(SLUG_REFUSED.to_owned())),
-                Artifact::Image { reference } => image_check(reference).map_err(EngineError::Rejected)?,
+                Artifact::Image { reference } => {
+                    Fetcher::check(reference).map_err(|error| EngineError::Rejected(error.to_string()))?;
+                }
             }
         }
         self.synced()?;
@@ -448,7 +451,22 @@ impl Engine for ClusterEngine {
         match artifact {
             Artifact::Slug { .. } => Err(EngineError::Rejected(SLUG_REFUSED.to_owned())),
             // Whether it can be pulled is known to the nodes only: they may have credentials and mirrors of their own.
-            Artifact::Image { reference } => image_check(reference).map_err(EngineError::Rejected),
+            Artifact::Image { reference } => {
+                Fetcher::check(reference).map_err(|error| EngineError::Rejected(error.to_string()))
+            }
+        }
+    }
+
+    async fn artifact_pin(
+        &self,
+        artifact: &Artifact,
+        registry: Option<&RegistryLogin>,
+    ) -> Result<Artifact, EngineError> {
+        let Artifact::Image { reference } = artifact else { return Ok(artifact.clone()) };
+        match image_inspect(reference, registry, &self.shared.settings.fetch).await {
+            Ok((digest, _)) => Ok(Artifact::Image { reference: slipway_image::pinned(reference, &digest) }),
+            Err(FetchError::Rejected(reason)) => Err(EngineError::Rejected(reason)),
+            Err(FetchError::Unavailable { public, context }) => Err(EngineError::Unavailable { public, context }),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use slipway_image::FetchSettings;
+
 /// Field manager of everything that Slipway writes; fields of other managers are left alone.
 pub const FIELD_MANAGER: &str = "slipway";
 
@@ -21,8 +23,8 @@ pub struct ClusterSettings {
     pub quota: Option<serde_json::Value>,
     /// Specification of a `LimitRange` (JSON) for every app's namespace; none by default.
     pub limit_ranges: Option<serde_json::Value>,
-    /// Hosts (with port) of registries that speak plain HTTP, as the nodes know them; none by default.
-    pub insecure_registries: Vec<String>,
+    /// How registries are asked about images. The nodes fetch the images themselves.
+    pub fetch: FetchSettings,
     /// Name of this controller among others on the cluster, as its one-off processes carry it: that of its pod.
     /// Default: `slipway-controller`.
     pub holder: String,
@@ -38,7 +40,7 @@ impl Default for ClusterSettings {
             revision_history: 3,
             quota: None,
             limit_ranges: None,
-            insecure_registries: Vec::new(),
+            fetch: FetchSettings::default(),
             holder: "slipway-controller".to_owned(),
             progress_deadline: Duration::from_mins(2),
         }

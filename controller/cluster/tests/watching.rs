@@ -16,6 +16,7 @@ use kube::api::{Api, DeleteParams, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use slipway_cluster::log::MemoryKeep;
+use slipway_cluster::settings::FetchSettings;
 use slipway_cluster::{ClusterEngine, ClusterSettings, lease};
 use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
@@ -42,8 +43,10 @@ async fn client() -> Client {
 }
 
 async fn engine(client: &Client, shutdown: &CancellationToken) -> Arc<ClusterEngine> {
-    let settings =
-        ClusterSettings { insecure_registries: vec!["127.0.0.1:5000".to_owned()], ..ClusterSettings::default() };
+    let settings = ClusterSettings {
+        fetch: FetchSettings { insecure: vec!["127.0.0.1:5000".to_owned()], ..FetchSettings::default() },
+        ..ClusterSettings::default()
+    };
     let keep = Arc::new(MemoryKeep::default());
     let engine = ClusterEngine::start(client.clone(), settings, keep, shutdown.clone()).await.unwrap();
     engine.index().synced().await;

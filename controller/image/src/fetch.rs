@@ -35,12 +35,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How images are fetched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchSettings {
     /// Whether registries at loopback, link-local and private addresses may be asked. Default false, since users name
     /// the registry.
     pub allow_private: bool,
-    /// Registries (`HOST` or `HOST:PORT`) that speak plain HTTP. Those on loopback need no mention. Default none.
+    /// Registries (`HOST` or `HOST:PORT`) that may be asked wherever they are, since the operator names them. Default
+    /// none.
+    pub trusted: Vec<String>,
+    /// Trusted registries that speak plain HTTP. Those on loopback always may. Default none.
     pub insecure: Vec<String>,
     /// Most bytes of one image as they come over the wire. Default 4 GiB.
     pub bytes_max: u64,
@@ -50,7 +53,13 @@ pub struct FetchSettings {
 
 impl Default for FetchSettings {
     fn default() -> Self {
-        Self { allow_private: false, insecure: Vec::new(), bytes_max: 4 << 30, unpack: UnpackLimits::default() }
+        Self {
+            allow_private: false,
+            trusted: Vec::new(),
+            insecure: Vec::new(),
+            bytes_max: 4 << 30,
+            unpack: UnpackLimits::default(),
+        }
     }
 }
 
@@ -119,18 +128,37 @@ impl Fetcher {
     pub async fn resolve(&self, image: &str, login: Option<&Login>) -> Result<ImageDigest, FetchError> {
         let session = self.session(image, login).await?;
         let found = session.client.pull_image_manifest(&session.reference, &session.auth).await;
-        let (_, digest) = found.map_err(|error| {
-            if session.is_foreign.load(Ordering::Relaxed) {
-                let arch = std::env::consts::ARCH;
-                return FetchError::Rejected(format!(
-                    "'{image}' is not made for Linux on this machine's processor ({arch})"
-                ));
+        let (_, digest) = found.map_err(|error| session.refusal(image, &error))?;
+        digest_parse(image, &digest)
+    }
+
+    /// What is known of `image` without fetching it: the digest under which all its platforms are, and how it is run.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn inspect(&self, image: &str, login: Option<&Login>) -> Result<(ImageDigest, ImageSetup), FetchError> {
+        let session = self.session(image, login).await?;
+        let found = session.client.pull_image_manifest_and_list_digest(&session.reference, &session.auth).await;
+        let (manifest, digest, list) = found.map_err(|error| session.refusal(image, &error))?;
+        self.check_sizes(image, &manifest)?;
+        let opened = session.client.pull_blob_stream(&session.reference, &manifest.config).await;
+        let mut chunks = opened.map_err(|error| refusal(image, &error))?.stream;
+        let mut json = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| FetchError::Unavailable {
+                public: format!("the registry broke off while describing '{image}'"),
+                context: chain(&error),
+            })?;
+            json.extend_from_slice(&chunk);
+            if json.len() as u64 > CONFIG_MAX {
+                return Err(FetchError::Rejected(format!(
+                    "'{image}' has a configuration of more than {CONFIG_MAX} bytes"
+                )));
             }
-            refusal(image, &error)
-        })?;
-        digest
-            .parse()
-            .map_err(|_| FetchError::Rejected(format!("'{image}' has the digest '{digest}', not one of SHA-256")))
+        }
+        let setup = ImageSetup::parse(&String::from_utf8_lossy(&json));
+        let setup = setup.map_err(|reason| FetchError::Rejected(format!("'{image}' cannot run here: {reason}")))?;
+        Ok((digest_parse(image, &list.unwrap_or(digest))?, setup))
     }
 
     /// Fetches `image`, of which the manifest has the digest `digest`, into `store`. `tell` gets a line now and then.
@@ -234,21 +262,21 @@ impl Fetcher {
         let reference = reference(image)?;
         let registry = reference.resolve_registry().to_owned();
         let (host, port) = host_port(&registry);
-        if !self.settings.allow_private && is_private_only(host, port).await {
+        let settings = &self.settings;
+        let is_trusted = settings.allow_private
+            || settings.trusted.iter().chain(&settings.insecure).any(|trusted| *trusted == registry);
+        if !is_trusted && is_private_only(host, port).await {
             return Err(FetchError::Rejected(format!(
-                "the registry {registry} is at a private address, which may not be asked here (the operator can allow it with SLIPWAY_ALLOW_PRIVATE_ADDRESSES=1)"
+                "the registry {registry} is at a private address, which may not be asked here (the operator can allow it with SLIPWAY_TRUSTED_REGISTRIES={registry}, or SLIPWAY_ALLOW_PRIVATE_ADDRESSES=1)"
             )));
         }
         let unavailable = |error: &dyn std::error::Error| FetchError::Unavailable {
             public: "no connection to registries can be made".to_owned(),
             context: chain(error),
         };
-        let proxy = if self.settings.allow_private {
-            None
-        } else {
-            Some(Proxy::start(false).await.map_err(|error| unavailable(&error))?)
-        };
-        let mut plain = self.settings.insecure.clone();
+        let proxy =
+            if is_trusted { None } else { Some(Proxy::start(false).await.map_err(|error| unavailable(&error))?) };
+        let mut plain = settings.insecure.clone();
         if is_loopback(host) {
             plain.push(registry.clone());
         }
@@ -281,6 +309,17 @@ impl Fetcher {
 }
 
 impl Session {
+    /// What an error in finding the image means to the user.
+    fn refusal(&self, image: &str, error: &OciDistributionError) -> FetchError {
+        if self.is_foreign.load(Ordering::Relaxed) {
+            let arch = std::env::consts::ARCH;
+            return FetchError::Rejected(format!(
+                "'{image}' is not made for Linux on this machine's processor ({arch})"
+            ));
+        }
+        refusal(image, error)
+    }
+
     /// Copies a blob to a new file; the stream checks its digest.
     async fn download(
         &self,
@@ -312,6 +351,28 @@ impl Session {
     }
 }
 
+/// `image` by digest instead of by tag. Registry and repository stay as they were written; a name that has a digest
+/// stays as it is.
+#[must_use]
+pub fn pinned(image: &str, digest: &ImageDigest) -> String {
+    let Ok(reference) = image.parse::<Reference>() else { return image.to_owned() };
+    if reference.digest().is_some() {
+        return image.to_owned();
+    }
+    let repository = reference.tag().and_then(|tag| image.strip_suffix(&format!(":{tag}"))).unwrap_or(image);
+    format!("{repository}@{}", digest.with_algorithm())
+}
+
+/// The host of an image's registry, with its port.
+#[must_use]
+pub fn registry_of(image: &str) -> Option<String> {
+    image.parse::<Reference>().ok().map(|reference| reference.registry().to_owned())
+}
+
+fn digest_parse(image: &str, digest: &str) -> Result<ImageDigest, FetchError> {
+    digest.parse().map_err(|_| FetchError::Rejected(format!("'{image}' has the digest '{digest}', not one of SHA-256")))
+}
+
 /// Reads an image's name. Source: OCI distribution specification; names without a registry are of Docker Hub.
 fn reference(image: &str) -> Result<Reference, FetchError> {
     image.parse().map_err(|error| {
@@ -321,7 +382,7 @@ fn reference(image: &str) -> Result<Reference, FetchError> {
 }
 
 fn is_for(login: &Login, reference: &Reference) -> bool {
-    let Some(hostname) = &login.hostname else { return true };
+    let Some(hostname) = login.hostname.as_deref().filter(|hostname| !hostname.is_empty()) else { return true };
     let bare = |text: &str| {
         let text = text.trim_start_matches("https://").trim_start_matches("http://");
         text.split('/').next().unwrap_or_default().to_ascii_lowercase()
@@ -447,4 +508,40 @@ fn short(digest: &str) -> &str {
 
 fn size(bytes: u64) -> String {
     if bytes < 1024 * 1024 { format!("{} KiB", bytes.div_ceil(1024)) } else { format!("{} MiB", bytes >> 20) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_become_digests_and_names_stay() {
+        let digest: ImageDigest = "0a".repeat(32).parse().unwrap();
+        for (image, expected) in [
+            ("busybox", "busybox"),
+            ("busybox:1", "busybox"),
+            ("127.0.0.1:5000/base/busybox:1", "127.0.0.1:5000/base/busybox"),
+            ("127.0.0.1:5000/base/busybox", "127.0.0.1:5000/base/busybox"),
+        ] {
+            assert_eq!(pinned(image, &digest), format!("{expected}@{}", digest.with_algorithm()));
+        }
+        let already = format!("busybox@sha256:{}", "1b".repeat(32));
+        assert_eq!(pinned(&already, &digest), already);
+    }
+
+    #[test]
+    fn credentials_are_for_their_registry_only() {
+        let login = |hostname: Option<&str>| Login {
+            hostname: hostname.map(str::to_owned),
+            username: "bob".to_owned(),
+            password: "secret".into(),
+        };
+        let quay: Reference = "quay.io/a/b:1".parse().unwrap();
+        let hub: Reference = "busybox".parse().unwrap();
+        assert!(is_for(&login(None), &quay) && is_for(&login(Some("")), &quay));
+        assert!(is_for(&login(Some("https://quay.io/v2/")), &quay));
+        assert!(!is_for(&login(Some("ghcr.io")), &quay));
+        assert!(is_for(&login(Some("https://index.docker.io/v1/")), &hub));
+        assert!(!is_for(&login(Some("evil-docker.io")), &hub));
+    }
 }

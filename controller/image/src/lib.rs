@@ -12,7 +12,7 @@ pub mod testing;
 pub mod unpack;
 pub mod user;
 
-pub use fetch::{FetchError, FetchSettings, Fetcher, Login};
+pub use fetch::{FetchError, FetchSettings, Fetcher, Login, pinned, registry_of};
 pub use setup::ImageSetup;
 pub use store::{ImageDigest, ImageStore, StoreError};
 pub use unpack::UnpackLimits;

@@ -68,8 +68,8 @@ impl Images {
             return Ok(reference.to_owned());
         }
         let login = login.map(self::login);
-        let digest = self.fetcher.resolve(reference, login.as_ref()).await.map_err(fetch_error)?;
-        Ok(format!("{reference}@{}", digest.with_algorithm()))
+        let (digest, _) = self.fetcher.inspect(reference, login.as_ref()).await.map_err(fetch_error)?;
+        Ok(slipway_image::pinned(reference, &digest))
     }
 
     /// The image that `reference` stands for on this machine. What a digest stands for never changes and is asked once.

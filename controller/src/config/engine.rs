@@ -2,7 +2,7 @@
 
 use slipway_cluster::ClusterSettings;
 
-use super::{ConfigError, parsed};
+use super::{ConfigError, fetch, parsed};
 
 /// What runs apps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,16 +42,13 @@ fn cluster(var: &dyn Fn(&str) -> Option<String>) -> Result<ClusterSettings, Conf
             Err(ConfigError::Malformed { name, expected: "a JSON object, the spec of the Kubernetes object" })
         }
     };
-    let list = |text: String| {
-        text.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect::<Vec<_>>()
-    };
     Ok(ClusterSettings {
         namespace: var("SLIPWAY_NAMESPACE").map_or(usual.namespace, |name| name.trim().to_owned()),
         image_pull_policy,
         revision_history: parsed(var, "SLIPWAY_REVISION_HISTORY", "a number")?.unwrap_or(usual.revision_history),
         quota: json("SLIPWAY_APP_QUOTA")?,
         limit_ranges: json("SLIPWAY_APP_LIMIT_RANGES")?,
-        insecure_registries: var("SLIPWAY_INSECURE_REGISTRIES").map(list).unwrap_or_default(),
+        fetch: fetch(var),
         holder: var("HOSTNAME").map_or(usual.holder, |name| name.trim().to_owned()),
         progress_deadline: usual.progress_deadline,
     })
@@ -91,7 +88,7 @@ mod tests {
         assert_eq!(settings.revision_history, 7);
         assert_eq!(settings.quota.unwrap()["hard"]["pods"], "10");
         assert!(settings.limit_ranges.unwrap()["limits"].is_array());
-        assert_eq!(settings.insecure_registries, ["127.0.0.1:5000", "registry:80"]);
+        assert_eq!(settings.fetch.insecure, ["127.0.0.1:5000", "registry:80"]);
     }
 
     #[test]

@@ -8,9 +8,9 @@ use serde_json::json;
 use slipway_core::AppName;
 
 use super::{Object, RenderError, Running};
-use crate::image::registry_of;
 use crate::index::Kind;
 use crate::labels::{LABEL_TYPE, PULL_SECRET, TYPE_PULL};
+use slipway_image::registry_of;
 
 /// Under which the container runtimes look for Docker Hub's credentials.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";

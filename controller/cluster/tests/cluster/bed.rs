@@ -12,6 +12,7 @@ use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use slipway_cluster::log::MemoryKeep;
+use slipway_cluster::settings::FetchSettings;
 use slipway_cluster::{ClusterEngine, ClusterSettings};
 use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
@@ -82,8 +83,10 @@ impl Bed {
         let writes = Writes::default();
         let counted = ClientBuilder::try_from(config).unwrap().with_layer(&writes).build();
         let shutdown = CancellationToken::new();
-        let settings =
-            ClusterSettings { insecure_registries: vec!["127.0.0.1:5000".to_owned()], ..ClusterSettings::default() };
+        let settings = ClusterSettings {
+            fetch: FetchSettings { insecure: vec!["127.0.0.1:5000".to_owned()], ..FetchSettings::default() },
+            ..ClusterSettings::default()
+        };
         let keep = Arc::new(MemoryKeep::default());
         let engine = ClusterEngine::start(counted, settings, keep, shutdown.clone()).await.unwrap();
         engine.index().synced().await;
