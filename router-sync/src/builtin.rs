@@ -1,12 +1,14 @@
 //! The router of `slipway up` on a cluster: route tables from Services, EndpointSlices and TLS Secrets.
 //!
-//! Requests go to the app's Service, so that the cluster chooses among its pods. Which pods are ready is looked at only
-//! to say why an app does not answer, and to leave connections to pods that go: whenever the set of ready pods changes,
-//! new requests get new connections, while those in flight, WebSockets among them, end where they began.
+//! Requests go to the app's pods themselves, to those that its Service would send them to: a connection to the Service's
+//! address goes wherever each node's kube-proxy believes it should at that moment, and a kept one stays there. A pod that
+//! leaves the set of ready ones gets no new request from the next table on; requests in flight, WebSockets among them,
+//! end where they began.
 //!
 //! It only reads. What stands in the way of a route is told in the log.
 
 mod access_log;
+mod endpoint;
 mod table;
 
 use std::sync::Arc;
@@ -23,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use access_log::AccessLog;
 
+use self::endpoint::endpoints;
 use self::table::Tables;
 use crate::controller::service_selector;
 use crate::health::Health;
-use crate::observe::{HERITAGE, Watches, endpoint_slices, reason};
+use crate::observe::{HERITAGE, Watches, endpoint_kind, reason};
 use crate::router::config::RouterConfig;
 use crate::router::{BindError, Router};
 use crate::settings::Settings;
@@ -93,7 +96,8 @@ struct Stores {
     services: Store<Service>,
     secrets: Store<Secret>,
     default_certificate: Option<Store<Secret>>,
-    slices: Store<DynamicObject>,
+    /// EndpointSlices, or Endpoints.
+    pods: Store<DynamicObject>,
 }
 
 async fn feed(
@@ -103,8 +107,8 @@ async fn feed(
     publish: &watch::Sender<Arc<RouteTable>>,
     log: &AccessLog,
 ) {
-    let slices = loop {
-        match endpoint_slices(&client).await {
+    let pods = loop {
+        match endpoint_kind(&client).await {
             Ok(resource) => break resource,
             Err(error) => {
                 let obstacle = format!("The API server cannot be asked: {}", reason(&error));
@@ -126,12 +130,12 @@ async fn feed(
             watches.start(Api::namespaced(client.clone(), &path.namespace), config, &())
         }),
         // They carry the labels of their Service.
-        slices: watches.start(Api::all_with(client.clone(), &slices), labelled(HERITAGE), &slices),
+        pods: watches.start(Api::all_with(client.clone(), &pods), labelled(HERITAGE), &pods),
     };
     // An error means that the watch's task is gone, with the whole program.
     let _ = stores.services.wait_until_ready().await;
     let _ = stores.secrets.wait_until_ready().await;
-    let _ = stores.slices.wait_until_ready().await;
+    let _ = stores.pods.wait_until_ready().await;
     if let Some(store) = &stores.default_certificate {
         let _ = store.wait_until_ready().await;
     }
@@ -170,7 +174,7 @@ impl Stores {
                     .map_or(table::DefaultCertificate::Missing, table::DefaultCertificate::Given),
                 None => table::DefaultCertificate::SelfSigned,
             },
-            slices: self.slices.state(),
+            endpoints: endpoints(&self.pods.state()),
         }
     }
 }

@@ -103,21 +103,26 @@ async fn knows_resource(client: &Client, api_version: &str, plural: &str) -> Res
     }
 }
 
-/// The newest version of `EndpointSlice` that the API server knows.
+/// What tells which pods stand behind a Service: the newest version of `EndpointSlice` that the API server knows, else
+/// `Endpoints`.
 ///
 /// # Errors
 /// When it does not answer.
-pub async fn endpoint_slices(client: &Client) -> Result<ApiResource, kube::Error> {
-    let is_v1 = knows_resource(client, &format!("{ENDPOINT_SLICES}/v1"), "endpointslices").await?;
-    // Kubernetes before 1.21.
-    let version = if is_v1 { "v1" } else { "v1beta1" };
-    Ok(ApiResource {
-        group: ENDPOINT_SLICES.to_owned(),
+pub async fn endpoint_kind(client: &Client) -> Result<ApiResource, kube::Error> {
+    let kind = |group: &str, version: &str, kind: &str, plural: &str| ApiResource {
+        group: group.to_owned(),
         version: version.to_owned(),
-        api_version: format!("{ENDPOINT_SLICES}/{version}"),
-        kind: "EndpointSlice".to_owned(),
-        plural: "endpointslices".to_owned(),
-    })
+        api_version: if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") },
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+    };
+    // Kubernetes before 1.21 has v1beta1.
+    for version in ["v1", "v1beta1"] {
+        if knows_resource(client, &format!("{ENDPOINT_SLICES}/{version}"), "endpointslices").await? {
+            return Ok(kind(ENDPOINT_SLICES, version, "EndpointSlice", "endpointslices"));
+        }
+    }
+    Ok(kind("", "v1", "Endpoints", "endpoints"))
 }
 
 /// What the API server says, else the error with its causes.

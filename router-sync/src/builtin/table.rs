@@ -1,25 +1,21 @@
 //! Route tables from what the cluster holds. Pure, but for the counters of requests that live on from table to table.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use slipway_core::config::SecretText;
 use slipway_core::{AppId, AppName};
 use slipway_engine::route::{ANY_HOST, AppRoute, Backend, Certificate, IdleReason, RouteTable};
-use slipway_engine::route_annotation::PORT;
 use uuid::Uuid;
 
+use super::endpoint::{Endpoint, Endpoints};
 use crate::desired::{AllowList, DesiredRoute, certificates_settle, hosts_settle, service_read};
 
 /// A network that no client is in: what stands for an allow list that lets nobody in.
 const NOBODY: (IpAddr, u8) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 32);
-
-/// Label by which an `EndpointSlice` names its Service.
-const LABEL_SERVICE: &str = "kubernetes.io/service-name";
 
 /// What the cluster holds.
 pub(super) struct Inputs {
@@ -28,7 +24,8 @@ pub(super) struct Inputs {
     pub(super) secrets: HashMap<(String, String), Arc<Secret>>,
     /// The one for names without a certificate.
     pub(super) default_certificate: DefaultCertificate,
-    pub(super) slices: Vec<Arc<DynamicObject>>,
+    /// What stands behind the Service of each app, by namespace.
+    pub(super) endpoints: HashMap<String, Endpoints>,
 }
 
 /// The certificate for names that have none.
@@ -53,21 +50,8 @@ pub(super) struct Made {
 /// Makes tables one after the other.
 #[derive(Default)]
 pub(super) struct Tables {
-    /// By namespace.
-    backends: HashMap<String, Known>,
-}
-
-struct Known {
-    backend: Arc<Backend>,
-    /// The ready pods behind it.
-    ready: BTreeSet<String>,
-}
-
-/// The pods behind one Service.
-#[derive(Default)]
-struct Endpoints {
-    ready: BTreeSet<String>,
-    has_unready: bool,
+    /// By namespace and pod: an address that another pod has by now is another backend.
+    backends: HashMap<(String, Endpoint), Arc<Backend>>,
 }
 
 impl Tables {
@@ -83,39 +67,27 @@ impl Tables {
         let (mut routes, conflicts) = hosts_settle(routes);
         problems.extend(conflicts.into_iter().map(|(namespace, problem)| format!("{namespace}: {problem}")));
 
-        let mut endpoints = endpoints(&inputs.slices);
+        let nothing = Endpoints::default();
         let mut before = std::mem::take(&mut self.backends);
-        let mut drained = Vec::new();
         let (mut entries, mut certificates, mut names) = (Vec::new(), Vec::new(), HashMap::new());
         for route in &mut routes {
             let mut own = Vec::new();
             certificates_settle(route, |namespace, name| inputs.pair(namespace, name).is_some(), &mut own);
             certificates.extend(certificates_of(route, inputs));
-            let pods = endpoints.remove(&route.namespace).unwrap_or_default();
+            let pods = inputs.endpoints.get(&route.namespace).unwrap_or(&nothing);
             let app = Uuid::parse_str(&route.service_uid).map_or_else(|_| AppId::generate(), AppId::from_uuid);
             names.insert(app, route.app.clone());
             let idle = if pods.has_unready { IdleReason::Starting } else { IdleReason::ScaledToZero };
-            let backend = match route.cluster_ip {
-                _ if pods.ready.is_empty() => None,
-                Some(ip) => {
-                    let addr = SocketAddr::new(ip, PORT);
-                    let known = before.remove(&route.namespace);
-                    let backend = match known {
-                        Some(known) if known.backend.addr == addr && known.ready == pods.ready => known.backend,
-                        known => {
-                            drained.extend(known.map(|known| known.backend));
-                            Backend::new(addr, route.app.as_str())
-                        }
-                    };
-                    let known = Known { backend: Arc::clone(&backend), ready: pods.ready };
-                    self.backends.insert(route.namespace.clone(), known);
-                    Some(backend)
-                }
-                None => {
-                    own.push("The Service has no address in the cluster.".to_owned());
-                    None
-                }
-            };
+            let mut backends = Vec::new();
+            for endpoint in pods.of_family(route.cluster_ip) {
+                let key = (route.namespace.clone(), endpoint.clone());
+                let backend = before.remove(&key).unwrap_or_else(|| {
+                    let name = if endpoint.pod.is_empty() { route.app.as_str() } else { endpoint.pod.as_str() };
+                    Backend::new(endpoint.addr, name)
+                });
+                backends.push(Arc::clone(&backend));
+                self.backends.insert(key, backend);
+            }
             problems.extend(own.into_iter().map(|problem| format!("{}: {problem}", route.namespace)));
             entries.push((
                 route.hosts.clone(),
@@ -129,13 +101,13 @@ impl Tables {
                         AllowList::Networks(networks) if networks.is_empty() => vec![NOBODY],
                         AllowList::Networks(networks) => networks.clone(),
                     },
-                    backends: backend.into_iter().collect(),
+                    backends,
                     idle,
                     paths: Vec::new(),
                 }),
             ));
         }
-        drained.extend(before.into_values().map(|known| known.backend));
+        let drained = before.into_values().collect();
         let default = match &inputs.default_certificate {
             DefaultCertificate::Given(secret) => pair(secret),
             DefaultCertificate::SelfSigned | DefaultCertificate::Missing => None,
@@ -174,29 +146,6 @@ fn pair(secret: &Secret) -> Option<(String, SecretText)> {
     let data = secret.data.as_ref()?;
     let text = |key: &str| String::from_utf8(data.get(key)?.0.clone()).ok();
     Some((text("tls.crt")?, SecretText::new(text("tls.key")?)))
-}
-
-/// The pods behind the Service of each app, by namespace.
-fn endpoints(slices: &[Arc<DynamicObject>]) -> HashMap<String, Endpoints> {
-    let mut found: HashMap<String, Endpoints> = HashMap::new();
-    for slice in slices {
-        let namespace = slice.namespace().unwrap_or_default();
-        if slice.labels().get(LABEL_SERVICE) != Some(&namespace) {
-            continue;
-        }
-        let endpoints = found.entry(namespace).or_default();
-        for endpoint in slice.data["endpoints"].as_array().into_iter().flatten() {
-            // Unknown counts as ready. Source: Kubernetes API reference, EndpointConditions.
-            if endpoint["conditions"]["ready"].as_bool() == Some(false) {
-                // One that ends is none that starts.
-                endpoints.has_unready |= endpoint["conditions"]["terminating"].as_bool() != Some(true);
-                continue;
-            }
-            let addresses = endpoint["addresses"].as_array().into_iter().flatten();
-            endpoints.ready.extend(addresses.filter_map(|address| address.as_str()).map(str::to_owned));
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
+use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::builtin::endpoint::endpoints;
 
 fn service(name: &str, annotations: &Value) -> Arc<Service> {
     let body = json!({
@@ -16,14 +18,23 @@ fn service(name: &str, annotations: &Value) -> Arc<Service> {
 
 fn slice(name: &str, endpoints: &Value) -> Arc<DynamicObject> {
     let body = json!({
-        "metadata": {"name": "x", "namespace": name, "labels": {LABEL_SERVICE: name}},
+        "metadata": {"name": "x", "namespace": name, "labels": {"kubernetes.io/service-name": name}},
+        "ports": [{"name": "http", "port": 5000}],
         "endpoints": endpoints,
     });
     Arc::new(serde_json::from_value(body).unwrap())
 }
 
+/// Pods by address, each with the address as its UID.
 fn ready(addresses: &[&str]) -> Value {
-    addresses.iter().map(|address| json!({"addresses": [address], "conditions": {"ready": true}})).collect()
+    let pod = |address: &&str| {
+        json!({
+            "addresses": [address],
+            "conditions": {"ready": true},
+            "targetRef": {"name": format!("pod-{address}"), "uid": address},
+        })
+    };
+    addresses.iter().map(pod).collect()
 }
 
 fn secret(chain: &str) -> Arc<Secret> {
@@ -33,8 +44,9 @@ fn secret(chain: &str) -> Arc<Secret> {
     Arc::new(Secret { data: Some(data), ..Secret::default() })
 }
 
-fn inputs(services: Vec<Arc<Service>>, slices: Vec<Arc<DynamicObject>>) -> Inputs {
-    Inputs { services, secrets: HashMap::new(), default_certificate: DefaultCertificate::SelfSigned, slices }
+fn inputs(services: Vec<Arc<Service>>, slices: &[Arc<DynamicObject>]) -> Inputs {
+    let endpoints = endpoints(slices);
+    Inputs { services, secrets: HashMap::new(), default_certificate: DefaultCertificate::SelfSigned, endpoints }
 }
 
 fn domains(hosts: &str) -> Value {
@@ -42,14 +54,14 @@ fn domains(hosts: &str) -> Value {
 }
 
 #[test]
-fn requests_go_to_the_service() {
+fn requests_go_to_the_ready_pods() {
     let made = Tables::default().make(&inputs(
         vec![service("blog", &domains("blog.test"))],
-        vec![slice("blog", &ready(&["10.1.0.1", "10.1.0.2"]))],
+        &[slice("blog", &ready(&["10.1.0.1", "10.1.0.2"]))],
     ));
     let route = made.table.find("blog.test").unwrap();
-    assert_eq!(route.backends.len(), 1);
-    assert_eq!(route.backends[0].addr, "10.0.0.7:80".parse().unwrap());
+    let backends: Vec<_> = route.backends.iter().map(|one| format!("{} {}", one.name, one.addr)).collect();
+    assert_eq!(backends, ["pod-10.1.0.1 10.1.0.1:5000", "pod-10.1.0.2 10.1.0.2:5000"]);
     assert_eq!(made.names[&route.app].as_str(), "blog");
     assert!(made.problems.is_empty() && made.routes == 1);
 }
@@ -64,7 +76,7 @@ fn an_app_without_ready_pods_says_why() {
         (vec![slice("blog", &unready)], IdleReason::Starting),
         (vec![slice("blog", &ending)], IdleReason::ScaledToZero),
     ] {
-        let made = Tables::default().make(&inputs(vec![service("blog", &domains("blog.test"))], slices));
+        let made = Tables::default().make(&inputs(vec![service("blog", &domains("blog.test"))], &slices));
         let route = made.table.find("blog.test").unwrap();
         assert!(route.backends.is_empty());
         assert_eq!(route.idle, idle);
@@ -72,24 +84,43 @@ fn an_app_without_ready_pods_says_why() {
 }
 
 #[test]
-fn a_backend_lives_as_long_as_its_pods_do() {
+fn a_backend_lives_as_long_as_its_pod_does() {
     let mut tables = Tables::default();
-    let mut make = |services: &[&str], pods: &[&str]| {
+    let mut make = |services: &[&str], pods: &Value| {
         let services = services.iter().map(|name| service(name, &domains(&format!("{name}.test")))).collect();
-        tables.make(&inputs(services, vec![slice("blog", &ready(pods))]))
+        tables.make(&inputs(services, &[slice("blog", pods)]))
     };
-    let backend = |made: &Made| Arc::clone(&made.table.find("blog.test").unwrap().backends[0]);
-    let first = make(&["blog"], &["10.1.0.1"]);
-    let second = make(&["blog", "other"], &["10.1.0.1"]);
-    assert!(Arc::ptr_eq(&backend(&first), &backend(&second)) && second.drained.is_empty());
-    let third = make(&["blog"], &["10.1.0.2"]);
-    assert!(!Arc::ptr_eq(&backend(&second), &backend(&third)));
-    assert!(Arc::ptr_eq(&third.drained[0], &backend(&second)));
-    let fourth = make(&["blog"], &[]);
-    assert!(Arc::ptr_eq(&fourth.drained[0], &backend(&third)));
-    let fifth = make(&["blog"], &["10.1.0.3"]);
-    let sixth = make(&[], &["10.1.0.3"]);
-    assert!(Arc::ptr_eq(&sixth.drained[0], &backend(&fifth)));
+    let backends = |made: &Made| made.table.find("blog.test").unwrap().backends.clone();
+    let is_same = |one: &[Arc<Backend>], other: &[Arc<Backend>]| {
+        one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
+    };
+
+    let first = make(&["blog"], &ready(&["10.1.0.1"]));
+    let old = backends(&first);
+    let second = make(&["blog", "other"], &ready(&["10.1.0.1"]));
+    assert!(is_same(&backends(&second), &old) && second.drained.is_empty());
+    // A pod that comes leaves the others alone.
+    let third = make(&["blog"], &ready(&["10.1.0.1", "10.1.0.2"]));
+    let (both, new) = (backends(&third), backends(&third)[1..].to_vec());
+    assert!(is_same(&both[..1], &old) && third.drained.is_empty());
+    let fourth = make(&["blog"], &ready(&["10.1.0.2"]));
+    assert!(is_same(&backends(&fourth), &new) && is_same(&fourth.drained, &old));
+    // An address that is given out again is another pod's.
+    let again = json!([{"addresses": ["10.1.0.2"], "targetRef": {"name": "pod-10.1.0.2", "uid": "another"}}]);
+    let fifth = make(&["blog"], &again);
+    assert!(!is_same(&backends(&fifth), &new) && is_same(&fifth.drained, &new));
+    let sixth = make(&["blog"], &ready(&[]));
+    assert!(backends(&sixth).is_empty() && is_same(&sixth.drained, &backends(&fifth)));
+    let seventh = make(&["blog"], &ready(&["10.1.0.3"]));
+    let eighth = make(&[], &ready(&["10.1.0.3"]));
+    assert!(is_same(&eighth.drained, &backends(&seventh)));
+}
+
+#[test]
+fn a_pod_that_nobody_names_goes_by_the_apps_name() {
+    let pods = json!([{"addresses": ["10.1.0.1"]}]);
+    let made = Tables::default().make(&inputs(vec![service("blog", &domains("a.test"))], &[slice("blog", &pods)]));
+    assert_eq!(made.table.find("a.test").unwrap().backends[0].name, "blog");
 }
 
 #[test]
@@ -98,7 +129,7 @@ fn certificates_come_from_their_secrets() {
         "router.slipway.io/domains": "a.test,b.test,c.test",
         "router.slipway.io/certificates": "a.test:one,b.test:one,c.test:gone",
     });
-    let mut inputs = inputs(vec![service("blog", &annotations)], Vec::new());
+    let mut inputs = inputs(vec![service("blog", &annotations)], &[]);
     inputs.secrets.insert(("blog".to_owned(), "one".to_owned()), secret("chain"));
     inputs.default_certificate = DefaultCertificate::Given(secret("default"));
     let made = Tables::default().make(&inputs);
@@ -112,7 +143,7 @@ fn certificates_come_from_their_secrets() {
 #[test]
 fn secrets_of_other_namespaces_are_out_of_reach() {
     let annotations = json!({"router.slipway.io/domains": "a.test", "router.slipway.io/certificates": "a.test:one"});
-    let mut inputs = inputs(vec![service("blog", &annotations)], Vec::new());
+    let mut inputs = inputs(vec![service("blog", &annotations)], &[]);
     inputs.secrets.insert(("other".to_owned(), "one".to_owned()), secret("chain"));
     assert!(Tables::default().make(&inputs).table.certificates.is_empty());
 }
@@ -120,6 +151,6 @@ fn secrets_of_other_namespaces_are_out_of_reach() {
 #[test]
 fn an_allow_list_that_names_nobody_lets_nobody_in() {
     let annotations = json!({"router.slipway.io/domains": "a.test", "router.slipway.io/whitelist": "nonsense"});
-    let made = Tables::default().make(&inputs(vec![service("blog", &annotations)], Vec::new()));
+    let made = Tables::default().make(&inputs(vec![service("blog", &annotations)], &[]));
     assert_eq!(made.table.find("a.test").unwrap().allow_list, [NOBODY]);
 }

@@ -7,6 +7,8 @@
 #![expect(clippy::print_stderr, reason = "a test that was left out says so")]
 
 mod builtin;
+mod front;
 mod gateway;
 mod ingress;
+mod pods;
 mod rig;

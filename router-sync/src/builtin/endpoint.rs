@@ -1,0 +1,111 @@
+//! Which pods stand behind the Services of apps. Pure.
+//!
+//! Read from EndpointSlices, or from Endpoints where the cluster has no slices. Both are written by the cluster's own
+//! controllers from the selector of a Service, and both are read by the name of the port, since a release may listen on
+//! another number than the one before it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use serde_json::Value;
+use slipway_engine::route_annotation::PORT_NAME;
+
+/// Label by which an `EndpointSlice` names its Service.
+const LABEL_SERVICE: &str = "kubernetes.io/service-name";
+
+/// A pod that answers requests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Endpoint {
+    /// Where it listens.
+    pub(super) addr: SocketAddr,
+    /// The pod's name; empty when nobody says.
+    pub(super) pod: String,
+    /// The pod's UID: names and addresses are given out again.
+    uid: String,
+}
+
+/// The pods behind one Service.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Endpoints {
+    /// Those that take requests, each once.
+    ready: BTreeSet<Endpoint>,
+    /// Whether there are some that do not take requests yet.
+    pub(super) has_unready: bool,
+}
+
+impl Endpoints {
+    /// Those that take requests, by addresses of the same family as the Service's: on a cluster with both, every pod
+    /// is there twice.
+    pub(super) fn of_family(&self, service: Option<IpAddr>) -> impl Iterator<Item = &Endpoint> {
+        self.ready.iter().filter(move |one| service.is_none_or(|ip| ip.is_ipv4() == one.addr.is_ipv4()))
+    }
+
+    fn add(&mut self, endpoint: &Value, addresses: &[Value], port: u16) {
+        let text = |pointer: &str| endpoint.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        // Host names (of slices with the address type FQDN) are of no Service that has a selector.
+        let addresses = addresses.iter().filter_map(|address| address.as_str()?.parse::<IpAddr>().ok());
+        self.ready.extend(addresses.map(|ip| Endpoint {
+            addr: SocketAddr::new(ip, port),
+            pod: text("/targetRef/name"),
+            uid: text("/targetRef/uid"),
+        }));
+    }
+}
+
+/// What stands behind the Service of each app, by namespace. An app's Service has the name of its namespace.
+pub(super) fn endpoints(objects: &[Arc<DynamicObject>]) -> HashMap<String, Endpoints> {
+    let mut found: HashMap<String, Endpoints> = HashMap::new();
+    for object in objects {
+        let Some(namespace) = object.namespace() else { continue };
+        if let Some(subsets) = object.data.get("subsets") {
+            if object.name_any() == namespace {
+                subsets_read(subsets, found.entry(namespace).or_default());
+            }
+        } else if object.labels().get(LABEL_SERVICE) == Some(&namespace) {
+            slice_read(&object.data, found.entry(namespace).or_default());
+        }
+    }
+    found
+}
+
+fn slice_read(slice: &Value, into: &mut Endpoints) {
+    let port = port(&slice["ports"]);
+    for endpoint in list(&slice["endpoints"]) {
+        let conditions = &endpoint["conditions"];
+        let is_ending = conditions["terminating"].as_bool() == Some(true);
+        // Unknown counts as ready. Source: Kubernetes API reference, EndpointConditions. One that ends may say that it
+        // is ready where its Service publishes those that are not.
+        if is_ending || conditions["ready"].as_bool() == Some(false) {
+            into.has_unready |= !is_ending;
+        } else if let Some(port) = port {
+            into.add(endpoint, list(&endpoint["addresses"]), port);
+        }
+    }
+}
+
+fn subsets_read(subsets: &Value, into: &mut Endpoints) {
+    for subset in list(subsets) {
+        into.has_unready |= !list(&subset["notReadyAddresses"]).is_empty();
+        let Some(port) = port(&subset["ports"]) else { continue };
+        for address in list(&subset["addresses"]) {
+            into.add(address, std::slice::from_ref(&address["ip"]), port);
+        }
+    }
+}
+
+/// The number of the port that requests go to.
+fn port(ports: &Value) -> Option<u16> {
+    let port = list(ports).iter().find(|port| port["name"] == PORT_NAME)?;
+    port["port"].as_u64().and_then(|number| u16::try_from(number).ok()).filter(|number| *number > 0)
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;
