@@ -13,11 +13,12 @@ use rustix::process::Signal;
 use slipway_core::AppId;
 use slipway_core::config::SecretText;
 use slipway_core::log::LogLine;
+use slipway_engine::Attach;
 use slipway_engine::spec::Limit;
 use slipway_slug::SlugManifest;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -28,12 +29,17 @@ use crate::image::ImageRelease;
 use crate::journal::{Journal, LINE_BYTES_MAX};
 use crate::limits::Limits;
 use crate::record::{MARK, RecordGuard, Records};
+use crate::terminal::Terminal;
 use crate::workdir::WorkDir;
 
 /// The shell of apps, when the machine has it.
 const BASH: &str = "/bin/bash";
 /// The shell that every machine has.
 const SH: &str = "/bin/sh";
+/// Gives a process a session of its own with a controlling terminal (util-linux).
+const SETSID: [&str; 2] = ["/usr/bin/setsid", "/bin/setsid"];
+/// What a terminal is, as far as programs are told.
+const TERM: &str = "xterm-256color";
 /// Run by the app's own shell, in the app's process. Constant: what differs comes as arguments, and is never read as
 /// part of the script. `$0` the shell, `$1` the command line, `$2` most open files, `$3` KiB of memory or empty, `$4`
 /// the file to join a cgroup by or empty.
@@ -65,6 +71,35 @@ pub(crate) struct Launch<'a> {
     pub(crate) port: Option<u16>,
     pub(crate) memory: Option<Limit>,
     pub(crate) cpu: Option<Limit>,
+    /// How it is talked to, if it is.
+    pub(crate) talk: Option<&'a Talk>,
+}
+
+/// A process that is talked to.
+pub(crate) struct Talk {
+    /// Tells what it starts from other processes of the app.
+    pub(crate) id: String,
+    pub(crate) attach: Attach,
+}
+
+/// The platform's ends of what a process that is talked to reads and writes.
+pub(crate) enum Ends {
+    Terminal(Terminal),
+    Pipes { stdin: Option<ChildStdin>, stdout: Option<ChildStdout>, stderr: Option<ChildStderr> },
+}
+
+impl Launch<'_> {
+    /// The mark of the process and of all that it starts.
+    pub(crate) fn mark(&self) -> String {
+        match self.talk {
+            Some(talk) => self.records.mark_of(self.app, &talk.id),
+            None => self.records.mark(self.app),
+        }
+    }
+
+    fn has_terminal(&self) -> bool {
+        self.talk.is_some_and(|talk| talk.attach.terminal.is_some())
+    }
 }
 
 /// What is run.
@@ -112,7 +147,10 @@ pub(crate) fn environment(launch: &Launch<'_>) -> BTreeMap<String, String> {
             env
         }
     };
-    env.insert(MARK.to_owned(), launch.records.mark(launch.app));
+    env.insert(MARK.to_owned(), launch.mark());
+    if launch.has_terminal() {
+        env.entry("TERM".to_owned()).or_insert_with(|| TERM.to_owned());
+    }
     if let Some(port) = launch.port {
         env.insert("PORT".to_owned(), port.to_string());
     }
@@ -121,6 +159,67 @@ pub(crate) fn environment(launch: &Launch<'_>) -> BTreeMap<String, String> {
 
 /// Starts a process. Both its outputs are one pipe, so that their order is kept.
 pub(crate) async fn start(launch: &Launch<'_>) -> io::Result<(Running, pipe::Receiver)> {
+    let (mut command, container, limits) = command(launch)?;
+    let (reader, writer) = io::pipe()?;
+    let output = pipe::Receiver::from_owned_fd(reader.into())?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
+    let running = spawn(command, launch.records, launch.app, container, limits).await?;
+    Ok((running, output))
+}
+
+/// Starts a process that is talked to.
+pub(crate) async fn start_talk(launch: &Launch<'_>, talk: &Talk) -> io::Result<(Running, Ends)> {
+    let (command, container, limits) = command(launch)?;
+    let is_platforms = container.is_some();
+    let (command, terminal) = attach(command, talk.attach, is_platforms)?;
+    let mut running = spawn(command, launch.records, launch.app, container, limits).await?;
+    let ends = running.ends(terminal);
+    Ok((running, ends))
+}
+
+/// Starts a program beside a process of `app`, in its environment, to be talked to.
+pub(crate) async fn start_beside(
+    records: &Records,
+    app: AppId,
+    command: &[String],
+    place: &Place<'_>,
+    mark: &str,
+    talk: &Talk,
+) -> io::Result<(Running, Ends)> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a command is needed"));
+    };
+    if command.iter().any(|word| word.contains('\0')) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the command holds a NUL character"));
+    }
+    let has_terminal = talk.attach.terminal.is_some();
+    let mut beside = match place {
+        Place::Machine { env, dir } => {
+            let mut beside = Command::new(program);
+            beside.args(arguments).env_clear();
+            if has_terminal {
+                beside.env("TERM", TERM);
+            }
+            beside.envs(*env).current_dir(dir);
+            beside
+        }
+        Place::Container(container) => container.exec_talk(command, has_terminal.then_some(TERM)),
+    };
+    beside.env(MARK, mark);
+    let (beside, terminal) = attach(beside, talk.attach, matches!(place, Place::Container(_)))?;
+    let mut running = spawn(beside, records, app, None, Limits::default()).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            io::Error::new(error.kind(), format!("there is no program '{program}' in the process's environment"))
+        } else {
+            error
+        }
+    })?;
+    let ends = running.ends(terminal);
+    Ok((running, ends))
+}
+
+/// The command that starts a process, and what stands behind it.
+fn command(launch: &Launch<'_>) -> io::Result<(Command, Option<Container>, Limits)> {
     let has_nul = match &launch.what {
         What::Slug { command, .. } => command.contains('\0'),
         What::Image { args, .. } => args.iter().any(|arg| arg.contains('\0')),
@@ -135,7 +234,7 @@ pub(crate) async fn start(launch: &Launch<'_>) -> io::Result<(Running, pipe::Rec
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
     }
-    let (mut command, container, limits) = match &launch.what {
+    Ok(match &launch.what {
         What::Slug { command, .. } => {
             let limits = Limits::prepare(launch.config.cgroup.as_deref(), launch.memory, launch.cpu)?;
             (shell(launch, command, &limits), None, limits)
@@ -144,21 +243,52 @@ pub(crate) async fn start(launch: &Launch<'_>) -> io::Result<(Running, pipe::Rec
             let (container, command) = contained(launch, args, image)?;
             (command, Some(container), Limits::default())
         }
+    })
+}
+
+/// Connects a command to a terminal or to pipes. With a terminal it leads a session of its own. `is_platforms` programs (a
+/// container runtime) have the platform's environment.
+fn attach(mut command: Command, attach: Attach, is_platforms: bool) -> io::Result<(Command, Option<Terminal>)> {
+    let Some(size) = attach.terminal else {
+        let stdin = if attach.has_input { Stdio::piped() } else { Stdio::null() };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        return Ok((command, None));
     };
-    let (reader, writer) = io::pipe()?;
-    let output = pipe::Receiver::from_owned_fd(reader.into())?;
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()?;
+    let setsid = SETSID.into_iter().find(|path| Path::new(path).exists()).ok_or_else(|| {
+        let reason = "this machine cannot give processes a terminal: the program setsid (util-linux) is missing";
+        io::Error::new(io::ErrorKind::NotFound, reason)
+    })?;
+    // Not the leader of a group yet, so that setsid becomes the program without a process in between.
+    let mut led = Command::new(setsid);
+    let inner = command.as_std();
+    led.args(["--ctty", "--wait", "--"]).arg(inner.get_program()).args(inner.get_args());
+    if !is_platforms {
+        led.env_clear();
+    }
+    led.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(dir) = inner.get_current_dir() {
+        led.current_dir(dir);
+    }
+    let (terminal, theirs) = Terminal::open(size)?;
+    led.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
+    Ok((led, Some(terminal)))
+}
+
+async fn spawn(
+    mut command: Command,
+    records: &Records,
+    app: AppId,
+    container: Option<Container>,
+    limits: Limits,
+) -> io::Result<Running> {
+    let child = command.kill_on_drop(true).spawn()?;
+    // It holds the other ends of what the process writes to.
+    drop(command);
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(|| io::Error::other("no process id"))?;
-    let (records, app) = (launch.records.clone(), launch.app);
+    let records = records.clone();
     let record = tokio::task::spawn_blocking(move || records.write(app, pid)).await.map_err(io::Error::other)?;
     match record {
-        Ok(record) => Ok((Running { child, container, pid, _record: record, _limits: limits }, output)),
+        Ok(record) => Ok(Running { child, container, pid, _record: record, _limits: limits }),
         Err(error) => {
             group::signal(pid, Signal::KILL);
             Err(error)
@@ -193,13 +323,15 @@ fn contained(launch: &Launch<'_>, args: &[String], image: &ImageRelease) -> io::
         memory: launch.memory,
         cpu: launch.cpu,
         open_files: launch.config.open_files,
+        has_terminal: launch.has_terminal(),
+        has_input: launch.talk.is_some_and(|talk| talk.attach.has_input),
     };
     let id = format!("slipway-{}", uuid::Uuid::new_v4().simple());
     let bundle = launch.work.tmp().join(&id);
     let (container, mut command) = image.runtime.prepare(id, bundle, &inside)?;
     // The runtime is a part of the platform and has its environment; what the container sees is in its configuration.
     // By the mark the runtime is found after a crash.
-    command.env(MARK, launch.records.mark(launch.app)).current_dir("/");
+    command.env(MARK, launch.mark()).current_dir("/");
     if image.runtime.passes_environment() {
         command.envs(env.into_iter().filter(|(name, _)| name != "PATH" && name != "HOME"));
     }
@@ -210,6 +342,17 @@ impl Running {
     /// The container, for commands beside the process.
     pub(crate) fn container(&self) -> Option<&Handle> {
         self.container.as_ref().map(Container::handle)
+    }
+
+    fn ends(&mut self, terminal: Option<Terminal>) -> Ends {
+        match terminal {
+            Some(terminal) => Ends::Terminal(terminal),
+            None => Ends::Pipes {
+                stdin: self.child.stdin.take(),
+                stdout: self.child.stdout.take(),
+                stderr: self.child.stderr.take(),
+            },
+        }
     }
 
     async fn delete(&mut self) {

@@ -88,6 +88,10 @@ pub(crate) struct Inside<'a> {
     pub(crate) memory: Option<Limit>,
     pub(crate) cpu: Option<Limit>,
     pub(crate) open_files: u64,
+    /// Whether the runtime is given a terminal, and is to give one to the process.
+    pub(crate) has_terminal: bool,
+    /// Whether something is typed.
+    pub(crate) has_input: bool,
 }
 
 /// A container that was started, or is about to be. Deleted when dropped.
@@ -192,6 +196,21 @@ impl Handle {
     pub(crate) fn exec(&self, command: &[String]) -> Command {
         let mut exec = self.runtime.command();
         exec.arg("exec").arg(&self.id).args(command);
+        exec
+    }
+
+    /// The command that runs `command` inside, to be talked to; with a terminal of this kind, or none.
+    pub(crate) fn exec_talk(&self, command: &[String], terminal: Option<&str>) -> Command {
+        let mut exec = self.runtime.command();
+        exec.arg("exec");
+        if self.runtime.kind == Kind::Podman {
+            exec.arg("--interactive");
+        }
+        if let Some(terminal) = terminal {
+            exec.arg("--tty").arg("--env").arg(format!("TERM={terminal}"));
+        }
+        // The first word that is no option is the container, and all that follows it the command.
+        exec.arg(&self.id).args(command);
         exec
     }
 
@@ -311,7 +330,7 @@ fn config(inside: &Inside<'_>, is_root: bool, id: &str) -> Value {
     json!({
         "ociVersion": "1.0.2",
         "process": {
-            "terminal": false,
+            "terminal": inside.has_terminal,
             "user": {"uid": uid, "gid": gid},
             "args": inside.args,
             "env": env,
@@ -357,6 +376,12 @@ fn podman(command: &mut Command, inside: &Inside<'_>, id: &str) {
     for name in inside.env.keys() {
         command.arg("--env").arg(name);
     }
+    if inside.has_input {
+        command.arg("--interactive");
+    }
+    if inside.has_terminal {
+        command.arg("--tty");
+    }
     // Everything after the tree is the command.
     command.arg("--rootfs").arg(inside.rootfs).args(inside.args);
 }
@@ -375,6 +400,8 @@ mod tests {
             memory: Some(Limit { request: None, limit: 64 << 20 }),
             cpu: Some(Limit { request: None, limit: 250 }),
             open_files: 1024,
+            has_terminal: false,
+            has_input: false,
         }
     }
 

@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName, ReleaseVersion};
 use slipway_engine::route::RouteTable;
-use slipway_engine::{AppSpec, AppStatus, Artifact, Engine, EngineError, LogSink, RegistryLogin, RunOutcome, RunSpec};
+use slipway_engine::{
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, RegistryLogin, RunOutcome, RunSpec,
+    Session,
+};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -181,6 +184,15 @@ impl LocalEngine {
 
     fn lock(&self) -> MutexGuard<'_, Apps> {
         self.apps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What ends one-off processes of an app: its removal, or the platform's end.
+    fn canceled(&self, app: AppId) -> Result<CancellationToken, EngineError> {
+        let apps = self.lock();
+        if apps.is_shut || apps.removing.contains(&app) {
+            return Err(busy("the app is being removed, or the platform stopped"));
+        }
+        Ok(apps.live.get(&app).map_or(&self.ending, |handle| &handle.runs).child_token())
     }
 
     fn orders(&self, app: AppId) -> Option<mpsc::UnboundedSender<Order>> {
@@ -363,17 +375,33 @@ impl Engine for LocalEngine {
     }
 
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, EngineError> {
-        let canceled = {
-            let apps = self.lock();
-            if apps.is_shut || apps.removing.contains(&spec.app) {
-                return Err(busy("the app is being removed, or the platform stopped"));
-            }
-            apps.live.get(&spec.app).map_or(&self.ending, |handle| &handle.runs).child_token()
-        };
+        let canceled = self.canceled(spec.app)?;
         // Cancels when this future is dropped; the task goes on until the process is gone.
         let _guard = canceled.clone().drop_guard();
         let task = self.runs.spawn(crate::oneoff::run(Arc::clone(&self.shared), spec, canceled));
         task.await.map_err(|error| unavailable("the process was lost", &error))?
+    }
+
+    async fn run_session(&self, spec: RunSpec, attach: Attach) -> Result<Session, EngineError> {
+        let canceled = self.canceled(spec.app)?;
+        let begun = crate::session::run(&self.shared, &spec, attach).await?;
+        let (session, carry) = crate::session::session(begun, canceled);
+        self.runs.spawn(carry);
+        Ok(session)
+    }
+
+    async fn exec_session(&self, spec: ExecSpec) -> Result<Session, EngineError> {
+        let missing = || EngineError::Missing(format!("process {}", spec.pod));
+        let canceled = self.canceled(spec.app)?;
+        let orders = self.orders(spec.app).ok_or_else(missing)?;
+        let (told, room) = oneshot::channel();
+        orders.send(Order::Find(spec.pod.clone(), told)).map_err(|_| missing())?;
+        let member = room.await.ok().flatten().ok_or_else(missing)?;
+        let stopped = || EngineError::Rejected(format!("process {} does not run", spec.pod));
+        let begun = crate::session::exec(&self.shared, &spec, &member.room().ok_or_else(stopped)?).await?;
+        let (session, carry) = crate::session::session(begun, canceled);
+        self.runs.spawn(carry);
+        Ok(session)
     }
 
     async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError> {

@@ -10,6 +10,7 @@
 //! - `image`, `container`: releases that come as images, and the runtime in front of their processes.
 //! - `child`, `group`, `limits`, `cgroup`, `port`, `workdir`: one operating-system process and what it stands on.
 //! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`: use of the processor.
+//! - `session`, `terminal`: processes that somebody talks to, and what they are talked to through.
 //!
 //! # Invariants
 //! - A process of an app is in its own process group, and no group outlives its member.
@@ -30,6 +31,8 @@ mod oneoff;
 mod port;
 mod record;
 mod registry;
+mod session;
+mod terminal;
 mod usage;
 mod workdir;
 

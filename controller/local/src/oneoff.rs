@@ -6,47 +6,63 @@ use std::time::Duration;
 use bytes::Bytes;
 use slipway_engine::spec::RunSpec;
 use slipway_engine::{EngineError, RUN_OUTPUT_MAX_BYTES, RunOutcome};
+use slipway_slug::SlugManifest;
 use std::os::unix::process::ExitStatusExt;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::release::{Contents, Wanted, prepare, unavailable};
+use crate::app::release::{Contents, Prepared, Wanted, prepare, unavailable};
 use crate::app::{Shared, suffix};
-use crate::child::{self, Launch, What};
+use crate::child::{self, Launch, Talk, What};
+use crate::image::ImageRelease;
 
 /// Added to output that was cut.
 const CUT_NOTE: &str = "\n[output cut]\n";
 /// Time between SIGTERM and SIGKILL for a process whose caller is gone or whose time is up.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs a one-off process to its end, or until `canceled`.
-pub(crate) async fn run(
-    shared: Arc<Shared>,
-    spec: RunSpec,
-    canceled: CancellationToken,
-) -> Result<RunOutcome, EngineError> {
-    let gone =
-        || EngineError::Unavailable { public: "the process was ended".to_owned(), context: "canceled".to_owned() };
+/// The files of a one-off process, a copy of its own.
+pub(crate) async fn prepared(shared: &Shared, spec: &RunSpec) -> Result<Prepared, EngineError> {
     let dir = shared.app_dir(spec.app).join(format!("run-{}", suffix()));
     let wanted = Wanted { app: spec.app, artifact: &spec.artifact, registry: spec.registry.as_ref() };
-    let prepared = tokio::select! {
-        prepared = prepare(&shared, wanted, dir) => prepared?,
-        () = canceled.cancelled() => return Err(gone()),
+    prepare(shared, wanted, dir).await
+}
+
+/// What a one-off process runs.
+pub(crate) enum Line<'a> {
+    Slug { command: &'a str, manifest: &'a SlugManifest },
+    Image { args: Vec<String>, image: &'a ImageRelease },
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn new(spec: &'a RunSpec, contents: &'a Contents) -> Result<Self, EngineError> {
+        Ok(match contents {
+            Contents::Slug(manifest) => {
+                // A type of the Procfile may stand for its command, as on the command lines of old clients.
+                let command = manifest.processes.get(spec.command.trim()).unwrap_or(&spec.command);
+                Self::Slug { command, manifest }
+            }
+            Contents::Image(image) => {
+                let args = image.line_args(spec.kind, &spec.command).map_err(EngineError::Rejected)?;
+                Self::Image { args, image }
+            }
+        })
+    }
+}
+
+/// How a one-off process is started.
+pub(crate) fn launch<'a>(
+    shared: &'a Shared,
+    spec: &'a RunSpec,
+    prepared: &'a Prepared,
+    line: &'a Line<'a>,
+    talk: Option<&'a Talk>,
+) -> Launch<'a> {
+    let what = match line {
+        Line::Slug { command, manifest } => What::Slug { command, manifest },
+        Line::Image { args, image } => What::Image { args, image },
     };
-    let journal = shared.journals.of(spec.app).ok_or_else(|| EngineError::Missing(format!("app {}", spec.name)))?;
-    let args;
-    let what = match &prepared.contents {
-        Contents::Slug(manifest) => {
-            // A type of the Procfile may stand for its command, as on the command lines of old clients.
-            let command = manifest.processes.get(spec.command.trim()).unwrap_or(&spec.command);
-            What::Slug { command, manifest }
-        }
-        Contents::Image(image) => {
-            args = image.line_args(spec.kind, &spec.command).map_err(EngineError::Rejected)?;
-            What::Image { args: &args, image }
-        }
-    };
-    let launch = Launch {
+    Launch {
         config: &shared.config,
         records: &shared.records,
         app: spec.app,
@@ -56,7 +72,25 @@ pub(crate) async fn run(
         port: None,
         memory: spec.memory,
         cpu: spec.cpu,
+        talk,
+    }
+}
+
+/// Runs a one-off process to its end, or until `canceled`.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    spec: RunSpec,
+    canceled: CancellationToken,
+) -> Result<RunOutcome, EngineError> {
+    let gone =
+        || EngineError::Unavailable { public: "the process was ended".to_owned(), context: "canceled".to_owned() };
+    let prepared = tokio::select! {
+        prepared = prepared(&shared, &spec) => prepared?,
+        () = canceled.cancelled() => return Err(gone()),
     };
+    let journal = shared.journals.of(spec.app).ok_or_else(|| EngineError::Missing(format!("app {}", spec.name)))?;
+    let line = Line::new(&spec, &prepared.contents)?;
+    let launch = launch(&shared, &spec, &prepared, &line, None);
     let (mut running, output) = match child::start(&launch).await {
         Ok(started) => started,
         Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {

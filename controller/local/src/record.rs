@@ -77,6 +77,16 @@ impl Records {
         format!("{}/{app}", self.engine)
     }
 
+    /// Value of the mark for a process of `app` that is talked to, and for what it starts.
+    pub(crate) fn mark_of(&self, app: AppId, id: &str) -> String {
+        format!("{}/{id}", self.mark(app))
+    }
+
+    /// Ends what is left of those with this mark. Blocks.
+    pub(crate) fn end_marked(mark: &str) -> io::Result<()> {
+        group::kill_marked(MARK, mark).map(drop)
+    }
+
     /// Ends what is left of all apps, in whatever process group. Blocks.
     pub(crate) fn end_all(&self) -> io::Result<()> {
         group::kill_marked(MARK, &self.engine).map(drop)

@@ -16,3 +16,5 @@ mod log;
 mod rollout;
 #[path = "engine/run.rs"]
 mod run;
+#[path = "engine/session.rs"]
+mod session;

@@ -1,5 +1,7 @@
 //! A member: one place for a process, kept filled until it is told to stop.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use super::health::Health;
-use super::release::{Contents, Plan};
+use super::release::{Contents, Plan, Prepared};
 use crate::child::{self, LastLines, Launch, Place, Running, What};
+use crate::container::Handle;
 
 /// How urgently a member shall stop; grows only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +62,30 @@ pub(crate) struct State {
     pub(crate) failure: Option<String>,
 }
 
+/// Where a process runs, for commands beside it.
+#[derive(Clone)]
+pub(crate) struct Room {
+    pub(crate) files: Arc<Prepared>,
+    env: BTreeMap<String, String>,
+    container: Option<Handle>,
+}
+
+/// Without the environment, which holds secrets.
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("container", &self.container).finish_non_exhaustive()
+    }
+}
+
+impl Room {
+    pub(crate) fn place(&self) -> Place<'_> {
+        match &self.container {
+            Some(container) => Place::Container(container),
+            None => Place::Machine { env: &self.env, dir: self.files.work.app() },
+        }
+    }
+}
+
 /// One place for a process.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -73,6 +100,8 @@ pub(crate) struct Member {
     state: Mutex<State>,
     /// The last lines of its present process, or of the one before.
     last: Mutex<LastLines>,
+    /// Where its present process runs.
+    room: Mutex<Option<Room>>,
     stop: watch::Sender<Stop>,
     kick: Notify,
     /// Wakes the supervisor.
@@ -106,8 +135,9 @@ impl Member {
         };
         let source = format!("{}.{index}", plan.process.process_type);
         let stop = watch::Sender::new(Stop::Run);
-        let (state, last) = (Mutex::new(state), Mutex::default());
-        let member = Arc::new(Self { app, pod, source, index, plan, state, last, stop, kick: Notify::new(), changed });
+        let (state, last, room) = (Mutex::new(state), Mutex::default(), Mutex::default());
+        let member =
+            Arc::new(Self { app, pod, source, index, plan, state, last, room, stop, kick: Notify::new(), changed });
         tokio::spawn(Arc::clone(&member).live(shared));
         member
     }
@@ -125,6 +155,11 @@ impl Member {
         let last = Arc::clone(&self.last.lock().unwrap_or_else(PoisonError::into_inner));
         let last = last.lock().unwrap_or_else(PoisonError::into_inner);
         last.iter().cloned().collect()
+    }
+
+    /// Where its present process runs; `None` while there is none.
+    pub(crate) fn room(&self) -> Option<Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set(&self, change: impl FnOnce(&mut State)) {
@@ -248,6 +283,7 @@ impl Member {
             port: Some(port.addr.port()),
             memory: process.memory,
             cpu: process.cpu,
+            talk: None,
         };
         let (mut running, output) = match child::start(&launch).await {
             Ok(started) => started,
@@ -262,12 +298,10 @@ impl Member {
         });
         let backend = Backend::new(port.addr, self.source.clone());
         let env = child::environment(&launch);
-        let container = running.container().cloned();
-        let place = match &container {
-            Some(container) => Place::Container(container),
-            None => Place::Machine { env: &env, dir: prepared.work.app() },
-        };
-        let health = Health { spec: process, addr: port.addr, http: &shared.http, place, settle: shared.config.settle };
+        let room = Room { files: Arc::clone(&prepared), env, container: running.container().cloned() };
+        *self.room.lock().unwrap_or_else(PoisonError::into_inner) = Some(room.clone());
+        let (place, settle) = (room.place(), shared.config.settle);
+        let health = Health { spec: process, addr: port.addr, http: &shared.http, place, settle };
         let set_ready = |is_ready: bool| self.set(|state| state.ready = is_ready.then(|| Arc::clone(&backend)));
         let end = tokio::select! {
             status = running.wait() => {
@@ -291,6 +325,7 @@ impl Member {
                 Ok(End::Kicked)
             }
         };
+        *self.room.lock().unwrap_or_else(PoisonError::into_inner) = None;
         drop(running);
         // What left the group may hold the output open.
         let mut pump = pump;

@@ -24,6 +24,8 @@ pub(crate) enum Order {
     Apply(Box<AppSpec>, oneshot::Sender<()>),
     /// Replace one process; the answer says whether there is one of that name.
     Restart(String, oneshot::Sender<bool>),
+    /// Tell which member has this name.
+    Find(String, oneshot::Sender<Option<Arc<Member>>>),
     /// Tell the last lines of a process that is not ready and should be.
     Output(oneshot::Sender<Vec<String>>),
     /// Stop everything; the answer comes when all is gone, and is the supervisor's last act.
@@ -127,6 +129,10 @@ impl Supervisor {
                     member.kick();
                 }
                 let _ = found.send(member.is_some());
+            }
+            Order::Find(pod, told) => {
+                // Who asked may have gone.
+                let _ = told.send(self.members.iter().find(|member| member.pod == pod).cloned());
             }
             Order::Output(told) => {
                 let mut wanted = self.wanted.values().flat_map(|wanted| self.of_plan(&wanted.plan));

@@ -16,7 +16,7 @@ use crate::bed::{Bed, Next, app, failing_reason, is_alive, pids, process, run_sp
 const SERVE: &str = "exec busybox httpd -f -p 127.0.0.1:$PORT -h /srv";
 
 /// The layers of an image with a shell and a web server.
-fn layers(text: &str) -> Vec<Vec<u8>> {
+pub(crate) fn layers(text: &str) -> Vec<Vec<u8>> {
     let program = ["/usr/bin/busybox", "/bin/busybox"].iter().find_map(|path| fs::read(path).ok());
     let Some(program) = program else { panic!("busybox is missing: install the package busybox-static") };
     let base = layer(&[
@@ -36,7 +36,7 @@ fn layers(text: &str) -> Vec<Vec<u8>> {
     vec![base, linked.into_inner().unwrap(), layer(&[("srv/index.html", 0o644, text.as_bytes())])]
 }
 
-async fn bed() -> Bed {
+pub(crate) async fn bed() -> Bed {
     Bed::with(|config| {
         config.fetch.allow_private = true;
         config.path = std::env::var("PATH").unwrap();
@@ -44,16 +44,16 @@ async fn bed() -> Bed {
     .await
 }
 
-fn image(registry: &TestRegistry, tag: &str) -> Artifact {
+pub(crate) fn image(registry: &TestRegistry, tag: &str) -> Artifact {
     Artifact::Image { reference: format!("{}/team/app:{tag}", registry.host()) }
 }
 
-fn of_image(mut spec: AppSpec) -> AppSpec {
+pub(crate) fn of_image(mut spec: AppSpec) -> AppSpec {
     spec.release.as_mut().unwrap().kind = BuildKind::Image;
     spec
 }
 
-fn run_image(artifact: Artifact, command: &str) -> RunSpec {
+pub(crate) fn run_image(artifact: Artifact, command: &str) -> RunSpec {
     RunSpec { kind: BuildKind::Image, ..run_spec(artifact, command) }
 }
 
