@@ -64,8 +64,8 @@ pub enum Output {
     Lost(String),
 }
 
-/// An interactive process. Dropping it ends a one-off process, and leaves a command inside of a pod alone with its
-/// terminal gone.
+/// An interactive process. Dropping it ends a one-off process; a command inside of a pod loses its terminal, and is ended
+/// where the engine can (on one machine).
 pub struct Session {
     /// Takes what goes to the process; full while it does not read.
     pub input: mpsc::Sender<Input>,

@@ -40,7 +40,12 @@ impl Talk {
             panic!("nothing more came after {:?} {:?} {:?}", self.seen, self.out, self.err)
         };
         match &piece {
-            Some(Output::Stdout(bytes)) => self.out.push_str(&String::from_utf8_lossy(bytes)),
+            Some(Output::Stdout(bytes)) => {
+                self.out.push_str(&String::from_utf8_lossy(bytes));
+                // A shell that reads its terminal's modes before runc changed them goes back to them: the return comes
+                // from both terminals then, which nobody sees.
+                self.out = self.out.replace("\r\r\n", "\r\n");
+            }
             Some(Output::Stderr(bytes)) => self.err.push_str(&String::from_utf8_lossy(bytes)),
             Some(Output::Exit(_) | Output::Lost(_)) | None => {}
         }
