@@ -10,15 +10,18 @@ use k8s_openapi::api::core::v1::Service;
 use slipway_core::AppName;
 use slipway_core::domain::domain_parse;
 use slipway_core::network::network_parse;
+use slipway_engine::path::PathPattern;
 use slipway_engine::route_annotation::{
-    ANNOTATION_CERTIFICATES, ANNOTATION_DOMAINS, ANNOTATION_MAINTENANCE, ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST,
-    LABEL_ROUTABLE, PORT_NAME,
+    ANNOTATION_CERTIFICATES, ANNOTATION_DOMAINS, ANNOTATION_MAINTENANCE, ANNOTATION_PATHS, ANNOTATION_SSL_ENFORCE,
+    ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT_NAME, PathEntry,
 };
 
 /// Most host names of one app that are looked at.
 pub const HOSTS_MAX: usize = 1000;
 /// Most networks of one allow list that are looked at.
 pub const NETWORKS_MAX: usize = 1000;
+/// Most patterns of paths of one app that are looked at.
+pub const PATHS_MAX: usize = 128;
 /// Most characters of a value that a problem shows.
 const SHOWN_MAX: usize = 80;
 
@@ -45,6 +48,17 @@ pub struct DesiredRoute {
     pub is_in_maintenance: bool,
     /// Who may send requests.
     pub allow_list: AllowList,
+    /// Paths that lead to another Service of the namespace than the app's own; the first that fits counts.
+    pub paths: Vec<DesiredPath>,
+}
+
+/// Paths that lead to a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredPath {
+    /// What paths begin with.
+    pub pattern: PathPattern,
+    /// Name of the Service.
+    pub service: String,
 }
 
 /// Who may send requests.
@@ -99,6 +113,7 @@ pub fn service_read(service: &Service) -> Reading {
     } else {
         AllowList::Everyone
     };
+    let paths = paths_read(name, annotation(ANNOTATION_PATHS), &mut problems);
     let cluster_ip = service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref()?.parse().ok());
     let route = DesiredRoute {
         namespace: namespace.clone(),
@@ -110,6 +125,7 @@ pub fn service_read(service: &Service) -> Reading {
         is_https_enforced: flag(ANNOTATION_SSL_ENFORCE, annotation(ANNOTATION_SSL_ENFORCE), &mut problems),
         is_in_maintenance: flag(ANNOTATION_MAINTENANCE, annotation(ANNOTATION_MAINTENANCE), &mut problems),
         allow_list,
+        paths,
         app,
     };
     Reading { route: Some(route), problems }
@@ -178,6 +194,31 @@ fn networks_read(value: &str, problems: &mut Vec<String>) -> Vec<(IpAddr, u8)> {
         problems.push(format!("{ANNOTATION_WHITELIST}: it names no network, so that nobody may send requests."));
     }
     networks
+}
+
+fn paths_read(app: &str, value: Option<&str>, problems: &mut Vec<String>) -> Vec<DesiredPath> {
+    let Some(value) = value else { return Vec::new() };
+    let Ok(entries) = serde_json::from_str::<Vec<PathEntry>>(value) else {
+        problems.push(format!("{ANNOTATION_PATHS}: it is no list of patterns and Services in JSON."));
+        return Vec::new();
+    };
+    if entries.len() > PATHS_MAX {
+        problems.push(format!("{ANNOTATION_PATHS}: only the first {PATHS_MAX} patterns are routed."));
+    }
+    let mut paths = Vec::new();
+    for PathEntry { pattern, service } in entries.into_iter().take(PATHS_MAX) {
+        // Other Services of the namespace are not the engine's to route to.
+        let is_own = service == app || service.strip_prefix(app).is_some_and(|rest| rest.starts_with('-'));
+        if !is_own || !is_object_name(&service) || service.contains('.') {
+            problems.push(format!("{ANNOTATION_PATHS}: {} is no Service of the app.", shown(&service)));
+            continue;
+        }
+        match PathPattern::new(&pattern) {
+            Ok(pattern) => paths.push(DesiredPath { pattern, service }),
+            Err(reason) => problems.push(format!("{ANNOTATION_PATHS}: {}: {reason}.", shown(&pattern))),
+        }
+    }
+    paths
 }
 
 fn flag(key: &str, value: Option<&str>, problems: &mut Vec<String>) -> bool {
@@ -268,6 +309,12 @@ pub fn certificates_settle(
 }
 
 impl DesiredRoute {
+    /// Names of the Services that requests may go to, but for the app's own, each once.
+    pub fn path_services(&self) -> impl Iterator<Item = &str> {
+        let names: std::collections::BTreeSet<&str> = self.paths.iter().map(|path| path.service.as_str()).collect();
+        names.into_iter().filter(|name| *name != self.app.as_str())
+    }
+
     /// The Secret with the certificate for `host`: its own, else that of a wildcard.
     #[must_use]
     pub fn certificate_of(&self, host: &str) -> Option<&str> {

@@ -479,6 +479,10 @@ impl Engine for ClusterEngine {
         Ok(nodes.items.iter().map(|node| node.labels().clone()).collect())
     }
 
+    fn is_routing_paths(&self) -> bool {
+        true
+    }
+
     fn is_autoscaling(&self) -> bool {
         self.shared.writer.capabilities().autoscaling.is_some()
     }

@@ -110,6 +110,12 @@ pub fn container_name(name: &AppName, process_type: &ProcessType) -> String {
     format!("{}-{}", full[..DNS_LABEL_MAX - 9].trim_end_matches('-'), &digest[..8])
 }
 
+/// Name of the Service of a process type that paths lead to: a DNS label too.
+#[must_use]
+pub fn path_service_name(name: &AppName, process_type: &ProcessType) -> String {
+    container_name(name, process_type)
+}
+
 /// Name of the Secret with the environment of a release: `blog-v3-env`.
 #[must_use]
 pub fn env_secret_name(name: &AppName, version: ReleaseVersion) -> String {

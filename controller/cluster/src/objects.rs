@@ -191,6 +191,7 @@ pub fn objects(input: &Input<'_>) -> Result<Vec<Object>, RenderError> {
         objects.extend(pull_secret::pull_secret(&spec.name, running)?);
         objects.push(env_secret::env_secret(&spec.name, running)?);
     }
+    objects.extend(service::path_services(spec)?);
     objects.push(service::service(spec)?);
     if let Some(running) = &running {
         for process in &running.release.processes {
@@ -204,7 +205,8 @@ pub fn objects(input: &Input<'_>) -> Result<Vec<Object>, RenderError> {
 
 fn running<'a>(input: &Input<'a>) -> Result<Option<Running<'a>>, RenderError> {
     let (Some(release), Some(image)) = (&input.spec.release, input.image) else { return Ok(None) };
-    let is_routed = input.spec.route.is_routable && release.processes.iter().any(|process| process.is_routed);
+    let is_routed =
+        input.spec.route.is_routable && release.processes.iter().any(|process| input.spec.takes_requests(process));
     let port = port(release, image, is_routed)?;
     Ok(Some(Running { release, image, port }))
 }

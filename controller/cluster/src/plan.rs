@@ -220,7 +220,9 @@ fn orphans(desired: &[Object], seen: &AppObjects, is_rolled_out: bool) -> Vec<St
                 Some(TYPE_ENV) => is_rolled_out && !is_in_use(kept, seen),
                 Some(_) | None => false,
             },
-            Kind::Namespace | Kind::ServiceAccount | Kind::Service | Kind::NetworkPolicy | Kind::Job => false,
+            // Those that paths lead to; the app's own has no type. The route that named it is written before.
+            Kind::Service => kept.label(LABEL_TYPE).is_some(),
+            Kind::Namespace | Kind::ServiceAccount | Kind::NetworkPolicy | Kind::Job => false,
         })
         .map(|kept| delete(kept))
         .collect()

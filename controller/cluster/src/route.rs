@@ -22,7 +22,11 @@
 //! | `router.slipway.io/ssl.enforce` | `true` or `false`: plain HTTP is redirected to HTTPS |
 //! | `router.slipway.io/maintenance` | `true` or `false`: every request gets the maintenance page (503) |
 //! | `router.slipway.io/whitelist` | networks (`10.0.0.0/8,2001:db8::/32`) that may send requests; absent for all |
+//! | `router.slipway.io/paths` | JSON, `[{"pattern":"/jobs","service":"blog-worker"}]`: paths that begin with the pattern (a regular expression) lead to another Service of the namespace, the first that fits. Absent when there is none |
 //! | `router.slipway.io/generation` | the app's generation when the route was last written, for people and logs |
+//!
+//! A process type that paths lead to has a Service `blog-worker` (shortened as names of containers are) with the labels
+//! `heritage`, `app` and `type`, without the label `routable` and without annotations of the route; its port is as above.
 //!
 //! Certificates are written before the annotation that names them, and removed after it is gone. A renewed
 //! certificate is a Secret of another name, so a reader never sees half of one.
@@ -30,8 +34,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use slipway_engine::route_annotation::{
-    ANNOTATION_CERTIFICATES, ANNOTATION_DOMAINS, ANNOTATION_GENERATION, ANNOTATION_MAINTENANCE, ANNOTATION_SSL_ENFORCE,
-    ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT, PORT_NAME,
+    ANNOTATION_CERTIFICATES, ANNOTATION_DOMAINS, ANNOTATION_GENERATION, ANNOTATION_MAINTENANCE, ANNOTATION_PATHS,
+    ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT, PORT_NAME, PathEntry,
 };
 use slipway_engine::spec::RouteSpec;
 
@@ -43,8 +47,8 @@ pub fn route_labels(route: &RouteSpec) -> BTreeMap<String, String> {
     route.is_routable.then(|| (LABEL_ROUTABLE.to_owned(), "true".to_owned())).into_iter().collect()
 }
 
-/// The annotations that a route puts on its Service, but for [`ANNOTATION_GENERATION`]: it alone is no reason to
-/// write.
+/// The annotations that a route puts on its Service, but for [`ANNOTATION_PATHS`], and [`ANNOTATION_GENERATION`]: it
+/// alone is no reason to write.
 #[must_use]
 pub fn route_annotations(route: &RouteSpec) -> BTreeMap<String, String> {
     let hosts: BTreeSet<&str> = route.hosts.iter().map(String::as_str).collect();

@@ -5,6 +5,9 @@
 //! `heritage=slipway` and `app=blog`, and [`LABEL_ROUTABLE`] while it shall be routed. Its one port is named
 //! [`PORT_NAME`] and has the number [`PORT`].
 //!
+//! Process types that paths lead to have Services of their own beside it, without [`LABEL_ROUTABLE`]; [`ANNOTATION_PATHS`]
+//! names them.
+//!
 //! Source of the idea: `drycc-v2.md` §4.7, with a prefix of our own.
 
 /// Label: `true` on Services that shall be routed; absent on others.
@@ -21,9 +24,23 @@ pub const ANNOTATION_SSL_ENFORCE: &str = "router.slipway.io/ssl.enforce";
 pub const ANNOTATION_MAINTENANCE: &str = "router.slipway.io/maintenance";
 /// Annotation: networks (`10.0.0.0/8`) that may send requests, with commas between them. Absent for all.
 pub const ANNOTATION_WHITELIST: &str = "router.slipway.io/whitelist";
+/// Annotation: which paths lead elsewhere than to the app's own Service, as JSON:
+/// `[{"pattern":"/jobs","service":"blog-worker"}]`; the first that fits counts. A pattern is a regular expression that
+/// paths must begin with; the Service is in the same namespace, has the app's labels, and its one port is as the
+/// app's own. Absent when there is none.
+pub const ANNOTATION_PATHS: &str = "router.slipway.io/paths";
 /// Annotation: generation of the app when its route was last written.
 pub const ANNOTATION_GENERATION: &str = "router.slipway.io/generation";
 /// Name of the port of the Service, and of the container port that it leads to.
 pub const PORT_NAME: &str = "http";
 /// Number of the port of the Service.
 pub const PORT: u16 = 80;
+
+/// One entry of [`ANNOTATION_PATHS`].
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PathEntry {
+    /// What paths begin with.
+    pub pattern: String,
+    /// The Service that they lead to.
+    pub service: String,
+}

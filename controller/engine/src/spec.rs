@@ -30,6 +30,14 @@ pub struct AppSpec {
     pub route: RouteSpec,
 }
 
+impl AppSpec {
+    /// Whether requests go to processes of this type: it is the routed one, or paths lead to it.
+    #[must_use]
+    pub fn takes_requests(&self, process: &ProcessSpec) -> bool {
+        process.is_routed || self.route.paths.iter().any(|rule| rule.process_type == process.process_type)
+    }
+}
+
 /// What should run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseSpec {
@@ -71,8 +79,8 @@ pub struct ProcessSpec {
     pub memory: Option<Limit>,
     /// CPU.
     pub cpu: Option<Limit>,
-    /// Decides when a process is ready for requests. `None`: a routed process is ready when its port accepts
-    /// connections, any other when it has run for a moment.
+    /// Decides when a process is ready for requests. `None`: a process that requests go to is ready when its port
+    /// accepts connections, any other when it has run for a moment.
     pub readiness: Option<Probe>,
     /// Decides when a process must be restarted. `None`: only when it ends.
     pub liveness: Option<Probe>,

@@ -55,17 +55,18 @@ impl Endpoints {
     }
 }
 
-/// What stands behind the Service of each app, by namespace. An app's Service has the name of its namespace.
-pub(super) fn endpoints(objects: &[Arc<DynamicObject>]) -> HashMap<String, Endpoints> {
-    let mut found: HashMap<String, Endpoints> = HashMap::new();
+/// What stands behind each Service, by namespace and name.
+pub(super) type ByService = HashMap<(String, String), Endpoints>;
+
+/// What stands behind the Services of apps.
+pub(super) fn endpoints(objects: &[Arc<DynamicObject>]) -> ByService {
+    let mut found = ByService::new();
     for object in objects {
         let Some(namespace) = object.namespace() else { continue };
         if let Some(subsets) = object.data.get("subsets") {
-            if object.name_any() == namespace {
-                subsets_read(subsets, found.entry(namespace).or_default());
-            }
-        } else if object.labels().get(LABEL_SERVICE) == Some(&namespace) {
-            slice_read(&object.data, found.entry(namespace).or_default());
+            subsets_read(subsets, found.entry((namespace, object.name_any())).or_default());
+        } else if let Some(service) = object.labels().get(LABEL_SERVICE) {
+            slice_read(&object.data, found.entry((namespace, service.clone())).or_default());
         }
     }
     found

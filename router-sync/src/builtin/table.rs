@@ -11,7 +11,7 @@ use slipway_core::{AppId, AppName};
 use slipway_engine::route::{ANY_HOST, AppRoute, Backend, Certificate, IdleReason, RouteTable};
 use uuid::Uuid;
 
-use super::endpoint::{Endpoint, Endpoints};
+use super::endpoint::{ByService, Endpoint, Endpoints};
 use crate::desired::{AllowList, DesiredRoute, certificates_settle, hosts_settle, service_read};
 
 /// A network that no client is in: what stands for an allow list that lets nobody in.
@@ -24,8 +24,7 @@ pub(super) struct Inputs {
     pub(super) secrets: HashMap<(String, String), Arc<Secret>>,
     /// The one for names without a certificate.
     pub(super) default_certificate: DefaultCertificate,
-    /// What stands behind the Service of each app, by namespace.
-    pub(super) endpoints: HashMap<String, Endpoints>,
+    pub(super) endpoints: ByService,
 }
 
 /// The certificate for names that have none.
@@ -74,24 +73,23 @@ impl Tables {
             let mut own = Vec::new();
             certificates_settle(route, |namespace, name| inputs.pair(namespace, name).is_some(), &mut own);
             certificates.extend(certificates_of(route, inputs));
-            let pods = inputs.endpoints.get(&route.namespace).unwrap_or(&nothing);
             let app = Uuid::parse_str(&route.service_uid).map_or_else(|_| AppId::generate(), AppId::from_uuid);
             names.insert(app, route.app.clone());
-            let idle = if pods.has_unready { IdleReason::Starting } else { IdleReason::ScaledToZero };
-            let mut backends = Vec::new();
-            for endpoint in pods.of_family(route.cluster_ip) {
-                let key = (route.namespace.clone(), endpoint.clone());
-                let backend = before.remove(&key).unwrap_or_else(|| {
-                    let name = if endpoint.pod.is_empty() { route.app.as_str() } else { endpoint.pod.as_str() };
-                    Backend::new(endpoint.addr, name)
-                });
-                backends.push(Arc::clone(&backend));
-                self.backends.insert(key, backend);
-            }
-            problems.extend(own.into_iter().map(|problem| format!("{}: {problem}", route.namespace)));
-            entries.push((
-                route.hosts.clone(),
-                Arc::new(AppRoute {
+            let mut to = |service: &str, paths| {
+                let pods = inputs.endpoints.get(&(route.namespace.clone(), service.to_owned())).unwrap_or(&nothing);
+                let mut backends = Vec::new();
+                for endpoint in pods.of_family(route.cluster_ip) {
+                    let key = (route.namespace.clone(), endpoint.clone());
+                    // Two Services may lead to one pod.
+                    let backend = self.backends.entry(key).or_insert_with_key(|key| {
+                        before.remove(key).unwrap_or_else(|| {
+                            let name = if endpoint.pod.is_empty() { route.app.as_str() } else { &endpoint.pod };
+                            Backend::new(endpoint.addr, name)
+                        })
+                    });
+                    backends.push(Arc::clone(backend));
+                }
+                AppRoute {
                     app,
                     name: route.app.clone(),
                     is_in_maintenance: route.is_in_maintenance,
@@ -102,10 +100,19 @@ impl Tables {
                         AllowList::Networks(networks) => networks.clone(),
                     },
                     backends,
-                    idle,
-                    paths: Vec::new(),
-                }),
-            ));
+                    idle: if pods.has_unready { IdleReason::Starting } else { IdleReason::ScaledToZero },
+                    paths,
+                }
+            };
+            let mut by_service: HashMap<&str, Arc<AppRoute>> = HashMap::new();
+            let mut paths = Vec::new();
+            for path in &route.paths {
+                let there = by_service.entry(&path.service).or_insert_with(|| Arc::new(to(&path.service, Vec::new())));
+                paths.push((path.pattern.clone(), Arc::clone(there)));
+            }
+            let entry = Arc::new(to(route.app.as_str(), paths));
+            problems.extend(own.into_iter().map(|problem| format!("{}: {problem}", route.namespace)));
+            entries.push((route.hosts.clone(), entry));
         }
         let drained = before.into_values().collect();
         let default = match &inputs.default_certificate {

@@ -17,8 +17,12 @@ fn service(name: &str, annotations: &Value) -> Arc<Service> {
 }
 
 fn slice(name: &str, endpoints: &Value) -> Arc<DynamicObject> {
+    slice_of(name, name, endpoints)
+}
+
+fn slice_of(name: &str, service: &str, endpoints: &Value) -> Arc<DynamicObject> {
     let body = json!({
-        "metadata": {"name": "x", "namespace": name, "labels": {"kubernetes.io/service-name": name}},
+        "metadata": {"name": "x", "namespace": name, "labels": {"kubernetes.io/service-name": service}},
         "ports": [{"name": "http", "port": 5000}],
         "endpoints": endpoints,
     });
@@ -153,4 +157,36 @@ fn an_allow_list_that_names_nobody_lets_nobody_in() {
     let annotations = json!({"router.slipway.io/domains": "a.test", "router.slipway.io/whitelist": "nonsense"});
     let made = Tables::default().make(&inputs(vec![service("blog", &annotations)], &[]));
     assert_eq!(made.table.find("a.test").unwrap().allow_list, [NOBODY]);
+}
+
+#[test]
+fn paths_lead_to_the_pods_of_other_services() {
+    let annotations = json!({
+        "router.slipway.io/domains": "blog.test",
+        "router.slipway.io/paths":
+            r#"[{"pattern":"/jobs","service":"blog-worker"},{"pattern":"/same","service":"blog"}]"#,
+        "router.slipway.io/whitelist": "10.0.0.0/8",
+    });
+    let slices = [
+        slice("blog", &ready(&["10.1.0.1"])),
+        slice_of("blog", "blog-worker", &ready(&["10.1.0.2"])),
+        slice_of("blog", "database", &ready(&["10.1.0.3"])),
+    ];
+    let mut tables = Tables::default();
+    let made = tables.make(&inputs(vec![service("blog", &annotations)], &slices));
+    let to = |path: &str| {
+        let route = made.table.find_path("blog.test", path).unwrap();
+        assert_eq!(route.allow_list.len(), 1, "what holds for the app holds for every path");
+        route.backends.iter().map(|one| one.addr.ip().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (to("/jobs/1"), to("/same"), to("/")),
+        (vec!["10.1.0.2".to_owned()], vec!["10.1.0.1".to_owned()], vec!["10.1.0.1".to_owned()],)
+    );
+    let own = made.table.find("blog.test").unwrap();
+    let same = made.table.find_path("blog.test", "/same").unwrap();
+    assert!(Arc::ptr_eq(&own.backends[0], &same.backends[0]), "a pod's requests are counted in one place");
+    let again = tables.make(&inputs(vec![service("blog", &annotations)], &slices[..1]));
+    assert_eq!(again.drained.len(), 1);
+    assert!(again.table.find_path("blog.test", "/jobs").unwrap().backends.is_empty());
 }

@@ -86,6 +86,31 @@ fn an_allow_list_that_names_nobody_lets_nobody_in() {
 }
 
 #[test]
+fn paths_are_read_and_hostile_ones_left_out() {
+    let (route, problems) = read(&json!({
+        "router.slipway.io/paths": r#"[{"pattern":"/jobs","service":"blog-worker"},{"pattern":"/","service":"blog"}]"#,
+    }));
+    let shown: Vec<String> =
+        route.paths.iter().map(|path| format!("{} {}", path.pattern.text(), path.service)).collect();
+    assert_eq!(shown, ["/jobs blog-worker", "/ blog"]);
+    assert!(problems.is_empty() && route.path_services().eq(["blog-worker"]));
+    for value in [
+        "/jobs",
+        "{}",
+        r#"[{"pattern":"(","service":"blog-worker"}]"#,
+        r#"[{"pattern":"/","service":"database"}]"#,
+        r#"[{"pattern":"/","service":"blogger"}]"#,
+        r#"[{"pattern":"/","service":"blog-x/../y"}]"#,
+    ] {
+        let (route, problems) = read(&json!({"router.slipway.io/paths": value}));
+        assert_eq!((route.paths.len(), problems.len()), (0, 1), "{value}: {problems:?}");
+    }
+    let many: Vec<_> = (0..=PATHS_MAX).map(|_| json!({"pattern": "/", "service": "blog"})).collect();
+    let (route, problems) = read(&json!({"router.slipway.io/paths": json!(many).to_string()}));
+    assert_eq!((route.paths.len(), problems.len()), (PATHS_MAX, 1));
+}
+
+#[test]
 fn services_that_are_not_to_be_routed_have_no_route() {
     for (pointer, value, is_problem) in [
         ("/metadata/labels/router.slipway.io~1routable", json!("false"), false),

@@ -17,12 +17,21 @@ use slipway_engine::route_annotation::PORT;
 use super::ingress::networks_text;
 use super::shared::{automatic_secret_name, hex, nowhere, nowhere_name, object};
 use super::{Kind, Rendered};
-use crate::desired::{AllowList, DesiredRoute};
+use crate::desired::{AllowList, DesiredRoute, shown};
 
 /// Most host names of one `HTTPRoute`. Source: `maxItems` of its schema.
 const HOSTS_PER_ROUTE: usize = 16;
 /// Most listeners of one `ListenerSet`. Source: `maxItems` of its schema.
 const LISTENERS_PER_SET: usize = 64;
+
+/// Most rules of one `HTTPRoute`, the one for all other paths included. Source: `maxItems` of its schema.
+const RULES_PER_ROUTE: usize = 16;
+/// Most matches of one rule. Source: `maxItems` of its schema.
+const MATCHES_PER_RULE: usize = 64;
+/// Most matches of one `HTTPRoute`, all rules together. Source: a validation of its schema.
+const MATCHES_PER_ROUTE: usize = 128;
+/// Longest path of a match. Source: `maxLength` of its schema.
+const PATH_MAX: usize = 1024;
 
 const GROUP: &str = "gateway.networking.k8s.io";
 
@@ -83,23 +92,20 @@ pub fn render(route: &DesiredRoute, settings: &GatewaySettings) -> Rendered {
     }
     let secures = secures(route, settings, &mut rendered);
     let (filters, is_allowing) = allow_list(route, settings, &mut rendered);
-    let backend = if route.is_in_maintenance || !is_allowing {
+    let rules = if route.is_in_maintenance || !is_allowing {
         rendered.objects.push(nowhere(route, &settings.instance));
-        nowhere_name(route)
+        vec![rule_to(&nowhere_name(route), &[prefix_all()], &filters)]
     } else {
-        route.app.to_string()
+        let mut rules = path_rules(route, &filters, &mut rendered);
+        rules.push(rule_to(route.app.as_str(), &[prefix_all()], &filters));
+        rules
     };
     let mut names = Vec::new();
     for (index, hosts) in route.hosts.chunks(HOSTS_PER_ROUTE).enumerate() {
         let secure = &secures[index * HOSTS_PER_ROUTE..][..hosts.len()];
         let mut https = https_parents(secure, settings);
-        let to_app = json!({
-            "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
-            "filters": filters,
-            "backendRefs": [{"kind": "Service", "name": backend, "port": PORT}],
-        });
-        let mut write = |name: String, parents: Vec<Value>, rule: Value| {
-            let spec = json!({"parentRefs": parents, "hostnames": hosts, "rules": [rule]});
+        let mut write = |name: String, parents: Vec<Value>, rules: Vec<Value>| {
+            let spec = json!({"parentRefs": parents, "hostnames": hosts, "rules": rules});
             names.push(name.clone());
             rendered.objects.push(object(Kind::HttpRoute, route, name, &settings.instance, Map::new(), &spec));
         };
@@ -107,14 +113,14 @@ pub fn render(route: &DesiredRoute, settings: &GatewaySettings) -> Rendered {
         if route.is_https_enforced {
             let mut redirects = filters.clone();
             redirects.push(redirect(settings));
-            let rule = json!({"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "filters": redirects});
-            write(numbered(&format!("{}-redirect", route.app), index), vec![http], rule);
+            let rule = json!({"matches": [prefix_all()], "filters": redirects});
+            write(numbered(&format!("{}-redirect", route.app), index), vec![http], vec![rule]);
             if !https.is_empty() {
-                write(numbered(route.app.as_str(), index), https, to_app);
+                write(numbered(route.app.as_str(), index), https, rules.clone());
             }
         } else {
             https.insert(0, http);
-            write(numbered(route.app.as_str(), index), https, to_app);
+            write(numbered(route.app.as_str(), index), https, rules.clone());
         }
     }
     if is_allowing
@@ -138,6 +144,51 @@ pub fn render(route: &DesiredRoute, settings: &GatewaySettings) -> Rendered {
         }
     }
     rendered
+}
+
+fn prefix_all() -> Value {
+    json!({"path": {"type": "PathPrefix", "value": "/"}})
+}
+
+fn rule_to(service: &str, matches: &[Value], filters: &[Value]) -> Value {
+    json!({
+        "matches": matches,
+        "filters": filters,
+        "backendRefs": [{"kind": "Service", "name": service, "port": PORT}],
+    })
+}
+
+/// The rules for paths that lead elsewhere. Which of two expressions that fit counts is up to the implementation; all
+/// of them take the longer one or the earlier one, and here the longer ones come first.
+fn path_rules(route: &DesiredRoute, filters: &[Value], rendered: &mut Rendered) -> Vec<Value> {
+    let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
+    // One is for all other paths.
+    let mut left = MATCHES_PER_ROUTE - 1;
+    for path in &route.paths {
+        // Implementations differ in whether an expression must fit the whole path or may fit anywhere in it.
+        let value = format!("^(?:{}).*$", path.pattern.text());
+        if value.len() > PATH_MAX {
+            let text = shown(path.pattern.text());
+            rendered.problems.push(format!("The pattern {text} is too long for the Gateway API, and is not routed."));
+            continue;
+        }
+        let one = json!({"path": {"type": "RegularExpression", "value": value}});
+        let has_room = |group: &(&str, Vec<Value>)| group.0 == path.service && group.1.len() < MATCHES_PER_RULE;
+        let is_full = left == 0 || !groups.last().is_some_and(has_room) && groups.len() == RULES_PER_ROUTE - 1;
+        if is_full {
+            let text = shown(path.pattern.text());
+            rendered
+                .problems
+                .push(format!("The pattern {text} is one too many for the Gateway API, and is not routed."));
+            continue;
+        }
+        left -= 1;
+        match groups.last_mut().filter(|group| has_room(group)) {
+            Some((_, matches)) => matches.push(one),
+            None => groups.push((&path.service, vec![one])),
+        }
+    }
+    groups.into_iter().map(|(service, matches)| rule_to(service, &matches, filters)).collect()
 }
 
 /// `name`, `name-2`, `name-3`, ….

@@ -14,7 +14,7 @@ use slipway_engine::route_annotation::PORT_NAME;
 
 use super::shared::{automatic_secret_name, nowhere, nowhere_name, object};
 use super::{Kind, Rendered};
-use crate::desired::{AllowList, DesiredRoute};
+use crate::desired::{AllowList, DesiredPath, DesiredRoute, shown};
 
 /// How long nginx waits between two bytes of a WebSocket, in seconds: what the built-in router does.
 const TUNNEL_IDLE_SECS: u32 = 3600;
@@ -62,11 +62,13 @@ pub fn render(route: &DesiredRoute, settings: &IngressSettings) -> Rendered {
         IngressController::Traefik => traefik(route, settings, &mut annotations, &mut rendered),
         IngressController::Other => other(route, &mut rendered),
     };
-    let backend = if route.is_in_maintenance || !is_allowing {
+    let paths = if route.is_in_maintenance || !is_allowing {
         rendered.objects.push(nowhere(route, &settings.instance));
-        nowhere_name(route)
+        vec![path_to("/", "Prefix", &nowhere_name(route))]
     } else {
-        route.app.to_string()
+        let mut paths = paths(route, settings, &mut annotations, &mut rendered);
+        paths.push(path_to("/", "Prefix", route.app.as_str()));
+        paths
     };
 
     let (automatic, plain): (Vec<&String>, Vec<&String>) =
@@ -79,14 +81,14 @@ pub fn render(route: &DesiredRoute, settings: &IngressSettings) -> Rendered {
             }
         }
         let tls = tls.into_iter().map(|(secret, hosts)| json!({"hosts": hosts, "secretName": secret})).collect();
-        let spec = spec(settings, &plain, &backend, tls);
+        let spec = spec(settings, &plain, &paths, tls);
         let name = route.app.to_string();
         rendered.objects.push(object(Kind::Ingress, route, name, &settings.instance, annotations.clone(), &spec));
     }
     if let (false, Some(issuer)) = (automatic.is_empty(), &settings.cluster_issuer) {
         let tls =
             automatic.iter().map(|host| json!({"hosts": [host], "secretName": automatic_secret_name(host)})).collect();
-        let spec = spec(settings, &automatic, &backend, tls);
+        let spec = spec(settings, &automatic, &paths, tls);
         annotations.insert("cert-manager.io/cluster-issuer".to_owned(), json!(issuer));
         let name = format!("{}-auto", route.app);
         rendered.objects.push(object(Kind::Ingress, route, name, &settings.instance, annotations, &spec));
@@ -98,20 +100,8 @@ fn is_automatic(route: &DesiredRoute, host: &str, settings: &IngressSettings) ->
     settings.cluster_issuer.is_some() && route.certificate_of(host).is_none() && !is_of_platform(host, &settings.domain)
 }
 
-fn spec(settings: &IngressSettings, hosts: &[&String], backend: &str, tls: Vec<Value>) -> Value {
-    let rules: Vec<Value> = hosts
-        .iter()
-        .map(|host| {
-            json!({
-                "host": host,
-                "http": {"paths": [{
-                    "path": "/",
-                    "pathType": "Prefix",
-                    "backend": {"service": {"name": backend, "port": {"name": PORT_NAME}}},
-                }]},
-            })
-        })
-        .collect();
+fn spec(settings: &IngressSettings, hosts: &[&String], paths: &[Value], tls: Vec<Value>) -> Value {
+    let rules: Vec<Value> = hosts.iter().map(|host| json!({"host": host, "http": {"paths": paths}})).collect();
     let mut spec = json!({"rules": rules});
     if let Some(class) = &settings.class {
         spec["ingressClassName"] = json!(class);
@@ -120,6 +110,62 @@ fn spec(settings: &IngressSettings, hosts: &[&String], backend: &str, tls: Vec<V
         spec["tls"] = Value::Array(tls);
     }
     spec
+}
+
+fn path_to(path: &str, path_type: &str, service: &str) -> Value {
+    let backend = json!({"service": {"name": service, "port": {"name": PORT_NAME}}});
+    json!({"path": path, "pathType": path_type, "backend": backend})
+}
+
+/// Paths that lead to other Services than the app's own, as far as the controller can be told; the longest first, as
+/// they come.
+fn paths(
+    route: &DesiredRoute,
+    settings: &IngressSettings,
+    annotations: &mut Map<String, Value>,
+    rendered: &mut Rendered,
+) -> Vec<Value> {
+    let as_path = |path: &DesiredPath| {
+        let text = path.pattern.text();
+        match settings.controller {
+            // By its own words, the longer location counts, and letters count in either case.
+            IngressController::Nginx => nginx_pattern(text).ok_or("nginx cannot be given such an expression"),
+            // The beginning of the text, not of the parts between slashes, counts there for this type of path.
+            IngressController::Traefik => path
+                .pattern
+                .literal()
+                .map(str::to_owned)
+                .ok_or("Traefik takes no expressions from an Ingress, only how paths begin"),
+            IngressController::Other => Err("what this Ingress controller reads is not known"),
+        }
+    };
+    let mut paths = Vec::new();
+    for path in &route.paths {
+        match as_path(path) {
+            Ok(text) => paths.push(path_to(&text, "ImplementationSpecific", &path.service)),
+            Err(reason) => {
+                let text = shown(path.pattern.text());
+                rendered.problems.push(format!("Paths that begin with {text} go to {}: {reason}.", route.app));
+            }
+        }
+    }
+    if settings.controller == IngressController::Nginx && !paths.is_empty() {
+        annotations.insert("nginx.ingress.kubernetes.io/use-regex".to_owned(), json!("true"));
+    }
+    paths
+}
+
+/// A pattern as a path for nginx; none if it could not be written into its configuration, or could keep it busy.
+///
+/// A path of an Ingress begins with a slash: here with one that is repeated no time at all. nginx looks without regard to
+/// upper and lower case unless it is told otherwise.
+fn nginx_pattern(text: &str) -> Option<String> {
+    // nginx takes the configuration's own escapes out of quoted text before it reads the expression.
+    let has_escape = ["\\\\", "\\t", "\\r", "\\n"].iter().any(|escape| text.contains(escape));
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`;#".contains(&byte));
+    // It goes back and forth in an expression: a group that repeats may take it for ever.
+    let repeats = [")*", ")+", "){"].iter().any(|repeat| text.contains(repeat));
+    (is_plain && !has_escape && !repeats).then(|| format!("/{{0}}(?-i:{text})"))
 }
 
 /// Whether requests may reach the app at all.

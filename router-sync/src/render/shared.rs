@@ -13,9 +13,11 @@ const NOWHERE: &str = "slipway-nowhere";
 /// Longest name of an object.
 const NAME_MAX: usize = 253;
 
-/// The name of the Service without endpoints in the namespace of `route`: never that of the app's own Service.
+/// The name of the Service without endpoints in the namespace of `route`: never that of a Service of the app's.
 pub(super) fn nowhere_name(route: &DesiredRoute) -> String {
-    if route.app.as_str() == NOWHERE { format!("{NOWHERE}-2") } else { NOWHERE.to_owned() }
+    let is_free = |name: &String| route.app.as_str() != name && route.path_services().all(|other| other != name);
+    let others = (2_u32..).map(|number| format!("{NOWHERE}-{number}"));
+    std::iter::once(NOWHERE.to_owned()).chain(others).find(is_free).unwrap_or_default()
 }
 
 /// A Service without endpoints: every proxy answers 503 for it.
@@ -96,8 +98,19 @@ pub(super) mod tests_support {
 
     use slipway_core::AppName;
 
-    use crate::desired::{AllowList, DesiredRoute};
+    use slipway_engine::path::PathPattern;
+
+    use crate::desired::{AllowList, DesiredPath, DesiredRoute};
     use crate::render::Rendered;
+
+    /// Paths, each with the Service that it leads to.
+    pub(in crate::render) fn paths(paths: &[(&str, &str)]) -> Vec<DesiredPath> {
+        let path = |(pattern, service): &(&str, &str)| DesiredPath {
+            pattern: PathPattern::new(pattern).unwrap(),
+            service: (*service).to_owned(),
+        };
+        paths.iter().map(path).collect()
+    }
 
     /// An app `blog` at the platform's domain.
     pub(in crate::render) fn route() -> DesiredRoute {
@@ -112,6 +125,7 @@ pub(super) mod tests_support {
             is_https_enforced: false,
             is_in_maintenance: false,
             allow_list: AllowList::Everyone,
+            paths: Vec::new(),
         }
     }
 

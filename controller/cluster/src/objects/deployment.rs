@@ -43,7 +43,7 @@ pub(super) fn deployment(
     let mut metadata = super::metadata(app, name.clone());
     metadata.labels = Some(process_labels(app, &process.process_type));
     metadata.annotations = Some([(ANNOTATION_CHANGE_CAUSE.to_owned(), release.summary.clone())].into());
-    let has_check = process.is_routed && running.port.is_some() || process.readiness.is_some();
+    let has_check = input.spec.takes_requests(process) && running.port.is_some() || process.readiness.is_some();
     let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let deployment = Deployment {
         metadata,
@@ -153,7 +153,7 @@ pub fn container_security(port: Option<u16>) -> core::SecurityContext {
 fn container(input: &Input<'_>, running: &Running<'_>, process: &ProcessSpec) -> core::Container {
     let (app, release) = (&input.spec.name, running.release);
     let command = process_command(release.kind, &process.process_type, process.command.as_deref());
-    let routed_port = running.port.filter(|_| process.is_routed);
+    let routed_port = running.port.filter(|_| input.spec.takes_requests(process));
     let readiness = match &process.readiness {
         Some(own) => Some(probe(own)),
         None => routed_port.map(|_| port_probe()),

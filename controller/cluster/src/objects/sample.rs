@@ -7,8 +7,9 @@ use serde_json::json;
 use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
+use slipway_engine::path::PathPattern;
 use slipway_engine::route::Certificate;
-use slipway_engine::spec::{Autoscale, Check, Limit, Probe, RouteSpec};
+use slipway_engine::spec::{Autoscale, Check, Limit, PathRule, Probe, RouteSpec};
 use slipway_engine::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec};
 
 use crate::capability::Capabilities;
@@ -105,7 +106,12 @@ pub(crate) fn app_with_everything() -> AppSpec {
             chain_pem: "CHAIN".to_owned(),
             key_pem: SecretText::new("KEY"),
         }],
-        ..RouteSpec::default()
+        paths: [("/jobs/.*", "worker"), ("/old", "worker"), ("/", "web")]
+            .map(|(pattern, process_type)| PathRule {
+                pattern: PathPattern::new(pattern).unwrap(),
+                process_type: ProcessType::new(process_type).unwrap(),
+            })
+            .into(),
     };
     spec
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 use slipway_core::ReleaseVersion;
 use slipway_engine::AppSpec;
+use slipway_engine::path::PathPattern;
+use slipway_engine::spec::PathRule;
 
 use super::*;
 use crate::index::{Deployment, ReplicaSet};
@@ -142,6 +144,21 @@ fn a_route_changes_while_the_service_still_leads_to_the_old_type() {
     let body = &service.unwrap().body;
     assert_eq!(body["metadata"]["annotations"]["router.slipway.io/maintenance"], "true");
     assert_eq!(body["spec"]["selector"]["type"], "cmd");
+}
+
+#[test]
+fn services_that_paths_lead_to_come_before_their_route_and_go_after_it() {
+    let plain = app(vec![process("web", 1), process("worker", 1)]);
+    let mut routed = plain.clone();
+    routed.route.paths = vec![PathRule {
+        pattern: PathPattern::new("/jobs").unwrap(),
+        process_type: slipway_core::ProcessType::new("worker").unwrap(),
+    }];
+    let (without, with) = (objects_of(&plain), objects_of(&routed));
+    let steps = names(&plan(&with, &seen(&without, true), &Recent::default()));
+    assert_eq!(steps, ["make Service blog-worker", "apply Service blog", "apply Deployment blog-worker"]);
+    let steps = names(&plan(&without, &seen(&with, true), &Recent::default()));
+    assert_eq!(steps, ["apply Service blog", "apply Deployment blog-worker", "delete Service blog-worker"]);
 }
 
 #[test]

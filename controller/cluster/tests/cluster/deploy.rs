@@ -4,7 +4,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
 use kube::Api;
 use kube::api::ListParams;
-use slipway_core::ReleaseVersion;
+use slipway_core::{ProcessType, ReleaseVersion};
+use slipway_engine::path::PathPattern;
+use slipway_engine::spec::PathRule;
 use slipway_engine::{Engine, RolloutState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,7 +15,12 @@ use crate::bed::{Bed, SERVE, app, process, release};
 
 /// The body that the app's Service answers with.
 async fn get(bed: &Bed, name: &str) -> std::io::Result<String> {
-    let service = Api::<Service>::namespaced(bed.client.clone(), name).get(name).await.unwrap();
+    get_of(bed, name, name).await
+}
+
+/// The body that a Service of the app answers with.
+async fn get_of(bed: &Bed, name: &str, service: &str) -> std::io::Result<String> {
+    let service = Api::<Service>::namespaced(bed.client.clone(), name).get(service).await.unwrap();
     let ip = service.spec.unwrap().cluster_ip.unwrap();
     let mut stream = TcpStream::connect((ip, 80)).await?;
     stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await?;
@@ -138,5 +145,41 @@ async fn types_that_are_gone_go_and_a_restart_replaces_pods() {
     assert_eq!(names(deployments.list(&ListParams::default()).await.unwrap().items), [format!("{name}-web")]);
     let secrets: Api<Secret> = Api::namespaced(bed.client.clone(), &name);
     assert!(secrets.get_opt(&format!("{name}-v2-env")).await.unwrap().is_some());
+    bed.end(&spec).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn paths_lead_to_a_type_with_a_service_of_its_own() {
+    let bed = Bed::new().await;
+    let mut spec = app("paths");
+    let name = spec.name.to_string();
+    let jobs = SERVE.replace("$VERSION", "jobs");
+    spec.release = Some(release(1, vec![process("web", 1, SERVE), process("worker", 1, &jobs)]));
+    bed.settle(&spec).await;
+    let services: Api<Service> = Api::namespaced(bed.client.clone(), &name);
+    assert_eq!(services.list(&ListParams::default()).await.unwrap().items.len(), 1);
+
+    let worker = ProcessType::new("worker").unwrap();
+    spec.generation = 2;
+    spec.route.paths = vec![PathRule { pattern: PathPattern::new("/jobs").unwrap(), process_type: worker }];
+    bed.settle(&spec).await;
+    let path_service = format!("{name}-worker");
+    while get_of(&bed, &name, &path_service).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(get_of(&bed, &name, &path_service).await.unwrap(), "jobs");
+    assert_eq!(get(&bed, &name).await.unwrap(), "v1");
+    let own = services.get(&name).await.unwrap();
+    let annotation = &own.metadata.annotations.unwrap()["router.slipway.io/paths"];
+    assert_eq!(*annotation, format!(r#"[{{"pattern":"/jobs","service":"{path_service}"}}]"#));
+    bed.writes();
+
+    spec.generation = 3;
+    spec.route.paths.clear();
+    bed.settle(&spec).await;
+    let writes = bed.writes();
+    assert!(writes.iter().any(|write| write.starts_with("DELETE") && write.ends_with(&path_service)), "{writes:?}");
+    assert_eq!(services.list(&ListParams::default()).await.unwrap().items.len(), 1);
     bed.end(&spec).await;
 }

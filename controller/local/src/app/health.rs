@@ -19,6 +19,8 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// What the checks of one process need.
 pub(crate) struct Health<'a> {
     pub(crate) spec: &'a ProcessSpec,
+    /// Whether it is ready when its port accepts connections, without a probe.
+    pub(crate) takes_requests: bool,
     pub(crate) addr: SocketAddr,
     pub(crate) http: &'a reqwest::Client,
     pub(crate) place: Place<'a>,
@@ -30,7 +32,7 @@ impl Health<'_> {
     /// Calls `set` whenever the process becomes ready or ceases to be. Never ends.
     pub(crate) async fn readiness(&self, set: impl Fn(bool)) {
         match &self.spec.readiness {
-            None if self.spec.is_routed => {
+            None if self.takes_requests => {
                 while TcpStream::connect(self.addr).await.is_err() {
                     sleep(STARTING_PERIOD).await;
                 }

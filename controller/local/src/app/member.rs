@@ -300,8 +300,14 @@ impl Member {
         let env = child::environment(&launch);
         let room = Room { files: Arc::clone(&prepared), env, container: running.container().cloned() };
         *self.room.lock().unwrap_or_else(PoisonError::into_inner) = Some(room.clone());
-        let (place, settle) = (room.place(), shared.config.settle);
-        let health = Health { spec: process, addr: port.addr, http: &shared.http, place, settle };
+        let health = Health {
+            spec: process,
+            takes_requests: self.plan.takes_requests,
+            addr: port.addr,
+            http: &shared.http,
+            place: room.place(),
+            settle: shared.config.settle,
+        };
         let set_ready = |is_ready: bool| self.set(|state| state.ready = is_ready.then(|| Arc::clone(&backend)));
         let end = tokio::select! {
             status = running.wait() => {

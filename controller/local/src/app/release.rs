@@ -57,6 +57,8 @@ pub(crate) struct Plan {
     pub(crate) release: Arc<Release>,
     /// Without `replicas` and `autoscale`: how many there are changes nothing for each.
     pub(crate) process: ProcessSpec,
+    /// Whether requests go there, by whatever path. Not compared: a process that runs need not be another for it.
+    pub(crate) takes_requests: bool,
 }
 
 impl PartialEq for Plan {

@@ -53,7 +53,7 @@ pub(crate) fn rollout(wanted: &[(&Member, State)], total: usize) -> RolloutState
         let what = match state.phase {
             Phase::Creating => "is being made ready",
             Phase::Running if member.plan.process.readiness.is_some() => "does not pass its health check yet",
-            Phase::Running if member.plan.process.is_routed => "does not listen on its PORT yet",
+            Phase::Running if member.plan.takes_requests => "does not listen on its PORT yet",
             Phase::Running => "is starting",
             Phase::Waiting => "ended and will be started again",
             Phase::Stopping | Phase::Gone => "is being replaced",

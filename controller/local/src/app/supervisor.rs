@@ -163,11 +163,12 @@ impl Supervisor {
             let shared = shared.unwrap_or_else(|| Arc::new(Release::new(release)));
             for process in &release.processes {
                 let replicas = process.replicas as usize;
+                let takes_requests = spec.takes_requests(process);
                 let mut process = process.clone();
                 // How many there are, and who decides that, makes no process another one.
                 (process.replicas, process.autoscale) = (0, None);
                 let kind = process.process_type.clone();
-                let plan = Arc::new(Plan { release: Arc::clone(&shared), process });
+                let plan = Arc::new(Plan { release: Arc::clone(&shared), process, takes_requests });
                 wanted.insert(kind, Wanted { plan, replicas });
             }
         }

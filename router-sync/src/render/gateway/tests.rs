@@ -1,5 +1,5 @@
 use super::*;
-use crate::render::shared::tests_support::{documents, route};
+use crate::render::shared::tests_support::{documents, paths, route};
 
 fn settings() -> GatewaySettings {
     GatewaySettings {
@@ -126,4 +126,32 @@ fn many_hosts_are_spread_over_objects_within_their_limits() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count, "no two objects have one name");
+}
+
+#[test]
+fn paths_lead_to_other_services() {
+    let mut route = route();
+    route.paths = paths(&[("/v\\d+/jobs", "blog-worker"), ("/jobs", "blog-worker"), ("/", "blog")]);
+    insta::assert_snapshot!(documents(&render(&route, &settings())));
+    route.is_in_maintenance = true;
+    assert!(!documents(&render(&route, &settings())).contains("worker"));
+}
+
+#[test]
+fn paths_beyond_the_limits_are_told() {
+    let mut route = route();
+    let long = format!("/{}", "a".repeat(PATH_MAX));
+    let names: Vec<(String, String)> = (0..20).map(|n| (format!("/p{n}"), format!("blog-t{}", n % 17))).collect();
+    let mut all: Vec<(&str, &str)> = names.iter().map(|(path, name)| (path.as_str(), name.as_str())).collect();
+    all.push((&long, "blog-t14"));
+    route.paths = paths(&all);
+    let rendered = render(&route, &settings());
+    let rules = rendered.objects[0].body["spec"]["rules"].as_array().unwrap().clone();
+    assert_eq!((rules.len(), rendered.problems.len()), (RULES_PER_ROUTE, 6), "{:?}", rendered.problems);
+    let many: Vec<String> = (0..200).map(|n| format!("/p{n}")).collect();
+    route.paths = paths(&many.iter().map(|path| (path.as_str(), "blog-t")).collect::<Vec<_>>());
+    let rendered = render(&route, &settings());
+    let rules = rendered.objects[0].body["spec"]["rules"].as_array().unwrap().clone();
+    let matches: Vec<usize> = rules.iter().map(|rule| rule["matches"].as_array().unwrap().len()).collect();
+    assert_eq!((matches, rendered.problems.len()), (vec![64, 63, 1], 73));
 }

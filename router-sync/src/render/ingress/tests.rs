@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::render::shared::tests_support::{documents, route};
+use crate::render::shared::tests_support::{documents, paths as sample_paths, route};
 
 fn settings(controller: IngressController) -> IngressSettings {
     IngressSettings {
@@ -41,6 +41,40 @@ fn everything_at_once_behind_traefik() {
     route.allow_list = AllowList::Networks(vec![([10, 0, 0, 0].into(), 8)]);
     let settings = IngressSettings { https_port: 8443, class: None, ..settings(IngressController::Traefik) };
     insta::assert_snapshot!(documents(&render(&route, &settings)));
+}
+
+#[test]
+fn paths_lead_to_other_services() {
+    let mut route = route();
+    route.paths = sample_paths(&[("/v\\d+/jobs", "blog-worker"), ("/jobs", "blog-worker"), ("/", "blog")]);
+    insta::assert_snapshot!("nginx_paths", documents(&render(&route, &settings(IngressController::Nginx))));
+    insta::assert_snapshot!("traefik_paths", documents(&render(&route, &settings(IngressController::Traefik))));
+    let other = render(&route, &settings(IngressController::Other));
+    assert_eq!(other.problems.len(), 3, "{:?}", other.problems);
+    route.is_in_maintenance = true;
+    let closed = documents(&render(&route, &settings(IngressController::Nginx)));
+    assert!(!closed.contains("worker") && !closed.contains("use-regex"), "{closed}");
+}
+
+#[test]
+fn patterns_that_nginx_would_misread_are_left_out() {
+    for good in ["/jobs", "^/jobs$", "/a|/b", "/[a-z]+", "(?:/a|/b)", "/v\\d+/", "jobs?"] {
+        assert_eq!(nginx_pattern(good), Some(format!("/{{0}}(?-i:{good})")), "{good}");
+    }
+    for bad in ["/a\";}", "/a b", "/(a+)+b", "/(a|b)*", "/(a){2}", "/a\\\\b", "/a\\n", "/a;", "/a#", "/\u{e4}", "/a'"] {
+        assert_eq!(nginx_pattern(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn an_app_whose_process_type_is_nowhere_is_closed_all_the_same() {
+    let mut route = route();
+    route.app = slipway_core::AppName::new("slipway").unwrap();
+    route.paths = sample_paths(&[("/x", "slipway-nowhere"), ("/y", "slipway-nowhere-2")]);
+    route.is_in_maintenance = true;
+    let rendered = render(&route, &settings(IngressController::Nginx));
+    let service = rendered.objects.iter().find(|object| object.kind == Kind::Service).unwrap();
+    assert_eq!(service.name, "slipway-nowhere-3");
 }
 
 #[test]
