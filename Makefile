@@ -28,6 +28,7 @@ test: ## Everything that needs no cluster
 	@.ci/setup build test
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
+	@$(MAKE) --no-print-directory chart
 
 lint: ## Formatting, clippy, documentation, and our own rules
 	@.ci/setup build lint

@@ -78,7 +78,7 @@ fn app(test: &str, version: u32, line: &str, id: AppId) -> AppSpec {
     };
     AppSpec {
         app: id,
-        name: AppName::new(format!("kwatch-{test}-{}", std::process::id())).unwrap(),
+        name: AppName::new(format!("watch-test-{test}-{}", std::process::id())).unwrap(),
         generation: i64::from(version),
         release: Some(ReleaseSpec {
             version: ReleaseVersion(version),
@@ -257,7 +257,7 @@ async fn the_reason_of_a_failure_is_told_with_the_last_lines() {
 
     let mut bad = app("fail", 2, "true", spec.app);
     if let Some(release) = &mut bad.release {
-        release.artifact = Artifact::Image { reference: "127.0.0.1:5000/kwatch/none:1".to_owned() };
+        release.artifact = Artifact::Image { reference: "127.0.0.1:5000/watch-test/none:1".to_owned() };
     }
     engine.app_apply(bad).await.unwrap();
     let reason = until("a missing image", || async { failing().await.filter(|text| text.contains("Image")) }).await;
@@ -265,7 +265,7 @@ async fn the_reason_of_a_failure_is_told_with_the_last_lines() {
 
     let mut nowhere = app("fail", 3, "sleep 1000", spec.app);
     if let Some(release) = &mut nowhere.release {
-        release.placement = [("kwatch".to_owned(), "nowhere".to_owned())].into();
+        release.placement = [("watch-test".to_owned(), "nowhere".to_owned())].into();
     }
     engine.app_apply(nowhere).await.unwrap();
     until("no machine", || async { failing().await.filter(|text| text.contains("Unschedulable")) }).await;
@@ -277,7 +277,7 @@ async fn the_reason_of_a_failure_is_told_with_the_last_lines() {
 #[ignore = "needs a cluster"]
 async fn one_leads_and_the_other_takes_over() {
     let client = client().await;
-    let name = format!("kwatch-{}", std::process::id());
+    let name = format!("watch-test-{}", std::process::id());
     let (one, two) = (CancellationToken::new(), CancellationToken::new());
     let mut first = lease::start(&client, "default", &name, "one", one.clone());
     timeout(PATIENCE, first.wait_for(|leads| *leads)).await.unwrap().unwrap();

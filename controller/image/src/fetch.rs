@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use oci_client::client::{Client, ClientConfig, ClientProtocol, current_platform_resolver};
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{OciDescriptor, OciImageManifest};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, manifest};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use slipway_egress::{Proxy, is_private_only};
 use tokio::io::AsyncWriteExt;
 
+use crate::name::{Login, host_port, is_for, is_loopback, reference};
+use crate::refusal::{chain, refusal};
 use crate::setup::ImageSetup;
 use crate::store::hex;
 use crate::store::{ImageDigest, ImageStore};
@@ -61,17 +63,6 @@ impl Default for FetchSettings {
             unpack: UnpackLimits::default(),
         }
     }
-}
-
-/// Credentials of a registry.
-#[derive(Debug, Clone)]
-pub struct Login {
-    /// The registry that they are for; `None` for the one that the image names.
-    pub hostname: Option<String>,
-    /// The user.
-    pub username: String,
-    /// That user's password or token.
-    pub password: SecretString,
 }
 
 /// Why an image was not fetched.
@@ -351,56 +342,8 @@ impl Session {
     }
 }
 
-/// `image` by digest instead of by tag. Registry and repository stay as they were written; a name that has a digest
-/// stays as it is.
-#[must_use]
-pub fn pinned(image: &str, digest: &ImageDigest) -> String {
-    let Ok(reference) = image.parse::<Reference>() else { return image.to_owned() };
-    if reference.digest().is_some() {
-        return image.to_owned();
-    }
-    let repository = reference.tag().and_then(|tag| image.strip_suffix(&format!(":{tag}"))).unwrap_or(image);
-    format!("{repository}@{}", digest.with_algorithm())
-}
-
-/// The host of an image's registry, with its port.
-#[must_use]
-pub fn registry_of(image: &str) -> Option<String> {
-    image.parse::<Reference>().ok().map(|reference| reference.registry().to_owned())
-}
-
 fn digest_parse(image: &str, digest: &str) -> Result<ImageDigest, FetchError> {
     digest.parse().map_err(|_| FetchError::Rejected(format!("'{image}' has the digest '{digest}', not one of SHA-256")))
-}
-
-/// Reads an image's name. Source: OCI distribution specification; names without a registry are of Docker Hub.
-fn reference(image: &str) -> Result<Reference, FetchError> {
-    image.parse().map_err(|error| {
-        let image: String = image.chars().filter(|c| !c.is_control()).take(120).collect();
-        FetchError::Rejected(format!("'{image}' is not the name of an image: {error}"))
-    })
-}
-
-fn is_for(login: &Login, reference: &Reference) -> bool {
-    let Some(hostname) = login.hostname.as_deref().filter(|hostname| !hostname.is_empty()) else { return true };
-    let bare = |text: &str| {
-        let text = text.trim_start_matches("https://").trim_start_matches("http://");
-        text.split('/').next().unwrap_or_default().to_ascii_lowercase()
-    };
-    let hub = |host: String| {
-        if host == "index.docker.io" || host == "registry-1.docker.io" { "docker.io".to_owned() } else { host }
-    };
-    hub(bare(hostname)) == hub(bare(reference.registry()))
-}
-
-fn host_port(registry: &str) -> (&str, u16) {
-    let split = registry.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    let (host, port) = split.unwrap_or((registry, 443));
-    (host.trim_start_matches('[').trim_end_matches(']'), port)
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Applies a fetched layer. How it is compressed is read off its first bytes.
@@ -438,69 +381,6 @@ fn disk(error: io::Error) -> FetchError {
     FetchError::Unavailable { public, context: chain(&error) }
 }
 
-/// What an error of the registry means to the user. Its own texts are not shown: they may quote what was sent.
-fn refusal(image: &str, error: &OciDistributionError) -> FetchError {
-    let missing = || {
-        FetchError::Rejected(format!(
-            "the image '{image}' does not exist, or its registry wants credentials (registry:set username=… password=…)"
-        ))
-    };
-    let forbidden = || {
-        FetchError::Rejected(format!(
-            "the registry refuses '{image}': wrong or missing credentials (registry:set username=… password=…)"
-        ))
-    };
-    match error {
-        OciDistributionError::ImageManifestNotFoundError(_) | OciDistributionError::ServerError { code: 404, .. } => {
-            missing()
-        }
-        OciDistributionError::UnauthorizedError { .. }
-        | OciDistributionError::AuthenticationFailure(_)
-        | OciDistributionError::ServerError { code: 401 | 403, .. } => forbidden(),
-        OciDistributionError::RegistryError { envelope, .. } => {
-            let has = |code: &OciErrorCode| envelope.errors.iter().any(|error| error.code == *code);
-            if has(&OciErrorCode::Unauthorized) || has(&OciErrorCode::Denied) {
-                forbidden()
-            } else if has(&OciErrorCode::ManifestUnknown)
-                || has(&OciErrorCode::NameUnknown)
-                || has(&OciErrorCode::NotFound)
-                || has(&OciErrorCode::BlobUnknown)
-            {
-                missing()
-            } else {
-                FetchError::Unavailable {
-                    public: format!("the registry cannot give '{image}' now"),
-                    context: chain(error),
-                }
-            }
-        }
-        OciDistributionError::UnsupportedMediaTypeError(_)
-        | OciDistributionError::UnsupportedSchemaVersionError(_)
-        | OciDistributionError::VersionedParsingError(_)
-        | OciDistributionError::ManifestParsingError(_)
-        | OciDistributionError::ManifestEncodingError(_)
-        | OciDistributionError::DigestError(_)
-        | OciDistributionError::SpecViolationError(_) => {
-            FetchError::Rejected(format!("'{image}' is no image that can run here: {error}"))
-        }
-        other => FetchError::Unavailable {
-            public: format!("the registry of '{image}' does not answer"),
-            context: chain(other),
-        },
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
-}
-
 fn short(digest: &str) -> &str {
     let hex = digest.split_once(':').map_or(digest, |(_, hex)| hex);
     hex.get(..12).unwrap_or(hex)
@@ -508,40 +388,4 @@ fn short(digest: &str) -> &str {
 
 fn size(bytes: u64) -> String {
     if bytes < 1024 * 1024 { format!("{} KiB", bytes.div_ceil(1024)) } else { format!("{} MiB", bytes >> 20) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_become_digests_and_names_stay() {
-        let digest: ImageDigest = "0a".repeat(32).parse().unwrap();
-        for (image, expected) in [
-            ("busybox", "busybox"),
-            ("busybox:1", "busybox"),
-            ("127.0.0.1:5000/base/busybox:1", "127.0.0.1:5000/base/busybox"),
-            ("127.0.0.1:5000/base/busybox", "127.0.0.1:5000/base/busybox"),
-        ] {
-            assert_eq!(pinned(image, &digest), format!("{expected}@{}", digest.with_algorithm()));
-        }
-        let already = format!("busybox@sha256:{}", "1b".repeat(32));
-        assert_eq!(pinned(&already, &digest), already);
-    }
-
-    #[test]
-    fn credentials_are_for_their_registry_only() {
-        let login = |hostname: Option<&str>| Login {
-            hostname: hostname.map(str::to_owned),
-            username: "bob".to_owned(),
-            password: "secret".into(),
-        };
-        let quay: Reference = "quay.io/a/b:1".parse().unwrap();
-        let hub: Reference = "busybox".parse().unwrap();
-        assert!(is_for(&login(None), &quay) && is_for(&login(Some("")), &quay));
-        assert!(is_for(&login(Some("https://quay.io/v2/")), &quay));
-        assert!(!is_for(&login(Some("ghcr.io")), &quay));
-        assert!(is_for(&login(Some("https://index.docker.io/v1/")), &hub));
-        assert!(!is_for(&login(Some("evil-docker.io")), &hub));
-    }
 }

@@ -5,6 +5,8 @@
 //! Nothing here runs anything.
 
 pub mod fetch;
+pub mod name;
+mod refusal;
 pub mod setup;
 pub mod store;
 #[cfg(feature = "testing")]
@@ -12,7 +14,8 @@ pub mod testing;
 pub mod unpack;
 pub mod user;
 
-pub use fetch::{FetchError, FetchSettings, Fetcher, Login, pinned, registry_of};
+pub use fetch::{FetchError, FetchSettings, Fetcher};
+pub use name::{Login, pinned, registry_of};
 pub use setup::ImageSetup;
 pub use store::{ImageDigest, ImageStore, StoreError};
 pub use unpack::UnpackLimits;

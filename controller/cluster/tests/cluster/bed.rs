@@ -139,7 +139,7 @@ impl Drop for Bed {
 pub fn name(test: &str) -> AppName {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    AppName::new(format!("kobj-test-{test}-{}-{count}", std::process::id())).unwrap()
+    AppName::new(format!("engine-test-{test}-{}-{count}", std::process::id())).unwrap()
 }
 
 /// A web server that answers with the release's number, and ends at once when it is told to.
