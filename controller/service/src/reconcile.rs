@@ -30,6 +30,10 @@ const RETRY_MIN: Duration = Duration::from_millis(500);
 /// Longest pause after failed passes.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
+/// Apps that a tick of the timer takes up though nothing was heard of them. Whatever changes is heard of, so this is for
+/// what was missed; without a limit, a platform with many apps would do little else.
+const SWEEP_MAX: usize = 500;
+
 /// Pause between two looks for what other controllers recorded.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -62,6 +66,8 @@ struct Agenda {
     /// Generations that others wanted, as far as they were seen.
     wanted: HashMap<AppId, i64>,
     failures: HashMap<AppId, u32>,
+    /// What is left of the present round over all apps.
+    sweep: VecDeque<AppId>,
 }
 
 impl Agenda {
@@ -84,6 +90,15 @@ impl Agenda {
             }
         }
         self.wanted = wanted.into_iter().collect();
+    }
+
+    /// Goes on with the round over all apps; whether that ended it.
+    fn sweep(&mut self) -> bool {
+        let part = self.sweep.len().min(SWEEP_MAX);
+        for app in self.sweep.drain(..part).collect::<Vec<_>>() {
+            self.add(app);
+        }
+        self.sweep.is_empty()
     }
 
     fn due_take(&mut self, now: Instant) {
@@ -187,7 +202,7 @@ impl Reconciler {
         let mut timer = tokio::time::interval(this.service.config().reconcile_interval);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let signals = this.service.signals();
-        let mut is_engine_gone = false;
+        let (mut is_engine_gone, mut is_begun) = (false, false);
         // What another controller recorded is not signalled here.
         let mut look = tokio::time::interval(OTHERS_INTERVAL);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -214,12 +229,11 @@ impl Reconciler {
                 }
                 change = changes.recv(), if !is_engine_gone => match change {
                     Ok(app) => agenda.add(app),
-                    Err(RecvError::Lagged(_)) => this.all_add(&mut agenda).await,
+                    Err(RecvError::Lagged(_)) => is_begun = this.all_add(&mut agenda).await,
                     Err(RecvError::Closed) => is_engine_gone = true,
                 },
                 _ = timer.tick() => {
-                    this.all_add(&mut agenda).await;
-                    if upkeep.is_empty() {
+                    if this.some_add(&mut agenda, &mut is_begun).await && upkeep.is_empty() {
                         let this = Arc::clone(&this);
                         upkeep.spawn(async move { this.collect().await });
                     }
@@ -263,14 +277,42 @@ impl Reconciler {
         }
     }
 
-    async fn all_add(&self, agenda: &mut Agenda) {
+    /// Adds what the timer is for: at first all apps, then what is unsettled and a part of the others. Whether a round over
+    /// all apps ended.
+    async fn some_add(&self, agenda: &mut Agenda, is_begun: &mut bool) -> bool {
+        if !*is_begun {
+            *is_begun = self.all_add(agenda).await;
+            return *is_begun;
+        }
+        match self.service.app_ids_unsettled().await {
+            Ok(unsettled) => unsettled.into_iter().for_each(|(app, _)| agenda.add(app)),
+            Err(error) => tracing::warn!("could not list apps to reconcile: {error}"),
+        }
+        if agenda.sweep.is_empty() {
+            match self.service.app_ids().await {
+                Ok(apps) => agenda.sweep = apps.into(),
+                Err(error) => {
+                    tracing::warn!("could not list apps to reconcile: {error}");
+                    return false;
+                }
+            }
+        }
+        agenda.sweep()
+    }
+
+    /// Adds all apps; whether they are known.
+    async fn all_add(&self, agenda: &mut Agenda) -> bool {
         match self.service.app_ids().await {
             Ok(apps) => {
                 for app in apps {
                     agenda.add(app);
                 }
+                true
             }
-            Err(error) => tracing::warn!("could not list apps to reconcile: {error}"),
+            Err(error) => {
+                tracing::warn!("could not list apps to reconcile: {error}");
+                false
+            }
         }
     }
 }
@@ -302,6 +344,17 @@ mod tests {
         agenda.finished(app, Ok(Outcome::Done), now);
         assert_eq!(agenda.next(), None);
         assert!(agenda.due.is_empty());
+    }
+
+    #[test]
+    fn the_timer_takes_up_every_app_in_rounds() {
+        let apps: Vec<AppId> = (0..SWEEP_MAX + 2).map(|_| AppId::generate()).collect();
+        let mut agenda = Agenda { sweep: apps.clone().into(), ..Agenda::default() };
+        assert!(!agenda.sweep());
+        assert_eq!(agenda.queue.len(), SWEEP_MAX);
+        assert!(agenda.sweep());
+        assert_eq!(agenda.queue, apps);
+        assert!(agenda.sweep(), "a platform without apps has its rounds too");
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub struct ServiceConfig {
     pub password_queue_max: usize,
     /// Apps reconciled at once. Default 16.
     pub reconcile_concurrency: usize,
-    /// Time between two passes over all apps. Default 30 s.
+    /// Time between two looks at apps of which nothing was heard: all of them, or the next 500. Default 30 s.
     pub reconcile_interval: Duration,
     /// Time between two looks at apps that are scaled by use. Default 15 s.
     pub autoscale_interval: Duration,

@@ -7,7 +7,7 @@ use serde_json::json;
 use slipway_core::app::{App, Structure};
 use slipway_core::authz::Actor;
 use slipway_core::release::{Release, ReleaseState};
-use slipway_core::{AppId, Error, Page, ProcessType, Result};
+use slipway_core::{AppId, Error, ProcessType, Result};
 use slipway_store as store;
 
 use crate::audit::{Subject, app_subject, event};
@@ -21,6 +21,8 @@ pub(crate) struct AppState {
     pub(crate) app: App,
     /// The newest release that is on its way.
     pub(crate) pending: Option<Deployable>,
+    /// Whether no release waits to be begun or to be superseded.
+    pub(crate) is_taken_up: bool,
     /// The newest release that succeeded, if it has a build.
     pub(crate) good: Option<Deployable>,
     pub(crate) routing: Routing,
@@ -73,13 +75,12 @@ impl Service {
         Cx { actor: Actor::System, request_id: String::new(), now: self.now(), remote: None }
     }
 
-    /// Begins the newest pending release and supersedes those before it. Nothing is written when nothing is new.
-    pub(crate) async fn releases_take_up(&self, app: AppId, now: DateTime<Utc>) -> Result<()> {
-        let pending = store::releases_pending_by_app(&mut self.read().await?, app).await.stored()?;
-        let is_begun = pending.len() <= 1 && pending.iter().all(|release| release.state == ReleaseState::Deploying);
-        if is_begun {
-            return Ok(());
+    /// Begins the newest pending release and supersedes those before it; whether anything was done.
+    pub(crate) async fn releases_take_up(&self, state: &AppState, now: DateTime<Utc>) -> Result<bool> {
+        if state.is_taken_up {
+            return Ok(false);
         }
+        let app = state.app.id;
         let timeout_default = self.config().deploy_timeout;
         write!(self, |db| {
             let pending = store::releases_pending_by_app(db, app).await?;
@@ -101,7 +102,7 @@ impl Service {
             Ok::<_, Fail>(())
         })?;
         self.signals().recorded(app);
-        Ok(())
+        Ok(true)
     }
 
     /// Gives a release that is being deployed its whole time again.
@@ -127,6 +128,7 @@ impl Service {
         let mut db = self.read().await?;
         let Some(app) = store::app_by_id(&mut db, id).await.stored()? else { return Ok(None) };
         let pending = store::releases_pending_by_app(&mut db, id).await.stored()?;
+        let is_taken_up = pending.len() <= 1 && pending.iter().all(|release| release.state == ReleaseState::Deploying);
         let pending = match pending.into_iter().max_by_key(|release| release.version) {
             Some(release) => deployable(&mut db, release, &self.config().default_tags).await?,
             None => None,
@@ -135,7 +137,7 @@ impl Service {
             Some(release) => deployable(&mut db, release, &self.config().default_tags).await?,
             None => None,
         };
-        let domains = store::domains_list(&mut db, id, Page::ALL).await.stored()?.items;
+        let domains = store::domains_by_app(&mut db, id).await.stored()?;
         let settings = store::settings_by_app(&mut db, id).await.stored()?;
         let tls = store::tls_by_app(&mut db, id).await.stored()?;
         let certificates = store::certificates_by_app(&mut db, id).await.stored()?;
@@ -143,12 +145,12 @@ impl Service {
         let stopped = store::stops_by_app(&mut db, id).await.stored()?;
         let routing = Routing {
             services,
-            domains: domains.into_iter().map(|domain| domain.domain).collect(),
+            domains,
             settings,
             certificates,
             is_https_enforced: tls.and_then(|tls| tls.https_enforced).unwrap_or(false),
         };
-        Ok(Some(AppState { app, pending, good, routing, stopped }))
+        Ok(Some(AppState { app, pending, is_taken_up, good, routing, stopped }))
     }
 
     /// Records that a pending release runs, with the structure that it runs with.

@@ -10,6 +10,7 @@ use crate::db::{on, paged};
 use crate::schema::{apps, builds, configs, domains, perms, releases, settings, tls, users};
 use crate::types::{Row, UtcMicros, count, to_json, to_json_map};
 use crate::{Db, Page, Paged, StoreError};
+use diesel::dsl::not;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -118,13 +119,13 @@ pub async fn app_by_id(db: &mut Db, id: AppId) -> Result<Option<App>, StoreError
     row.map(app).transpose()
 }
 
-/// All apps but those being removed, by name.
+/// All apps but those being removed, by name. Index: `apps_living`.
 pub async fn apps_list(db: &mut Db, page: Page) -> Result<Paged<App>, StoreError> {
     paged!(
         db,
         page,
-        apps::table.filter(apps::is_deleting.eq(false)) =>
-        apps::table.inner_join(users::table).filter(apps::is_deleting.eq(false)),
+        apps::table.filter(not(apps::is_deleting)) =>
+        apps::table.inner_join(users::table).filter(not(apps::is_deleting)),
         apps::name,
         columns!(),
         AppRow,
@@ -254,7 +255,7 @@ pub async fn app_mark_deleting(db: &mut Db, id: AppId, now: DateTime<Utc>) -> Re
     Ok(n > 0)
 }
 
-/// The apps that are being removed.
+/// The apps that are being removed. Index: `apps_deleting`.
 pub async fn apps_deleting(db: &mut Db) -> Result<Vec<App>, StoreError> {
     let rows: Vec<AppRow> = on!(db, |conn| apps::table
         .inner_join(users::table)

@@ -77,6 +77,16 @@ pub async fn domains_list(db: &mut Db, app: AppId, page: Page) -> Result<Paged<D
     )
 }
 
+/// The host names of an app, sorted. Index: `domains_app`.
+pub async fn domains_by_app(db: &mut Db, app: AppId) -> Result<Vec<String>, StoreError> {
+    on!(db, |conn| domains::table
+        .filter(domains::app.eq(app.to_string()))
+        .order(domains::domain)
+        .select(domains::domain)
+        .load(conn)
+        .await)
+}
+
 /// The domains of all apps, for the route table.
 pub async fn domains_all(db: &mut Db) -> Result<Vec<Domain>, StoreError> {
     let rows: Vec<DomainRow> = on!(db, |conn| domains::table.order(domains::domain).load(conn).await)?;

@@ -126,12 +126,14 @@ pub async fn settings_all(db: &mut Db) -> Result<Vec<AppSettings>, StoreError> {
     rows.into_iter().map(SettingsRow::settings).collect()
 }
 
-/// The settings of apps of which a process type is scaled by the platform, but those being removed.
+/// The settings of apps of which a process type is scaled by the platform, but those being removed. Index:
+/// `settings_autoscaled`.
 pub async fn settings_autoscaled(db: &mut Db) -> Result<Vec<AppSettings>, StoreError> {
-    let living = apps::table.filter(apps::is_deleting.eq(false)).select(apps::id);
+    let going = apps::table.filter(apps::is_deleting).select(apps::id);
     let rows: Vec<SettingsRow> = on!(db, |conn| settings::table
-        .filter(settings::autoscale.ne("{}"))
-        .filter(settings::app.eq_any(living))
+        // As the index has it: with a bound value neither database would know that the index is enough.
+        .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("settings.autoscale <> '{}'"))
+        .filter(settings::app.ne_all(going))
         .order(settings::app)
         .load(conn)
         .await)?;

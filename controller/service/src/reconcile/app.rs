@@ -28,13 +28,15 @@ impl Reconciler {
     /// One pass: looks at what is recorded, asks the engine for it, records what came of it.
     pub(crate) async fn app_reconcile(&self, id: AppId) -> Result<Outcome> {
         let service = &self.service;
-        let Some(app) = service.app_by_id(id).await? else { return Ok(Outcome::Done) };
-        if app.is_deleting {
-            return self.app_remove(&app).await;
-        }
         let now = service.now();
-        service.releases_take_up(id, now).await?;
-        let Some(state) = service.app_state(id).await? else { return Ok(Outcome::Done) };
+        let Some(mut state) = service.app_state(id).await? else { return Ok(Outcome::Done) };
+        if state.app.is_deleting {
+            return self.app_remove(&state.app).await;
+        }
+        if service.releases_take_up(&state, now).await? {
+            let Some(begun) = service.app_state(id).await? else { return Ok(Outcome::Done) };
+            state = begun;
+        }
         match &state.pending {
             Some(pending) => self.deploy(&state, pending, now).await,
             None => self.keep(&state).await,

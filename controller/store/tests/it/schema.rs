@@ -191,6 +191,22 @@ async fn look_ups_that_must_be_fast_use_their_index() {
         ("SELECT * FROM certs WHERE owner = 'x' ORDER BY name", "certs_owner"),
         ("SELECT * FROM certs_domains WHERE cert = 'x' ORDER BY domain", "certs_domains_cert"),
         ("SELECT * FROM log_lines WHERE app = 'x' ORDER BY number DESC", "log_lines_app"),
+        ("SELECT count(*) FROM apps WHERE NOT (apps.is_deleting)", "apps_living"),
+        (
+            "SELECT apps.name FROM apps JOIN users ON apps.owner = users.id WHERE NOT (apps.is_deleting) ORDER BY apps.name LIMIT ?",
+            "apps_living",
+        ),
+        (
+            "SELECT * FROM settings WHERE settings.autoscale <> '{}' \
+             AND app NOT IN (SELECT id FROM apps WHERE apps.is_deleting) ORDER BY app",
+            "settings_autoscaled",
+        ),
+        ("SELECT * FROM apps WHERE apps.is_deleting ORDER BY id", "apps_deleting"),
+        (
+            "SELECT * FROM apps JOIN users ON apps.owner = users.id WHERE is_deleting = ? \
+             AND (apps.owner = 'x' OR apps.id IN (SELECT app FROM perms WHERE user_id = 'x')) ORDER BY name",
+            "MULTI-INDEX OR",
+        ),
         ("SELECT * FROM apps WHERE desired_generation <> observed_generation", "apps_unsettled"),
     ] {
         let mut conn = SqliteConnection::establish(lite.file.as_ref().unwrap().to_str().unwrap()).unwrap();

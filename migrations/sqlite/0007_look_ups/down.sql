@@ -1,0 +1,3 @@
+DROP INDEX settings_autoscaled;
+DROP INDEX apps_deleting;
+DROP INDEX apps_living;
