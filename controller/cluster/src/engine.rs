@@ -19,7 +19,6 @@ use slipway_engine::{
 use slipway_image::{FetchError, Fetcher};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast, watch};
-use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
@@ -31,6 +30,7 @@ use crate::lease;
 use crate::log::Logs;
 use crate::objects::oneoff::oneoff_pod;
 use crate::observe::Observer;
+use crate::remove::remove;
 use crate::run::Runner;
 use crate::settings::ClusterSettings;
 use crate::status::Wish;
@@ -40,14 +40,10 @@ use crate::worker::{Handle, Problem, Progress, SLUG_REFUSED, Shared, foreign, lo
 const CHANGES: usize = 4096;
 /// Passes over apps that may be under way at once.
 const PASSES: usize = 8;
-/// How long the removal of a namespace is waited for. What is not gone then is asked for again by the caller.
-const REMOVE_MAX: Duration = Duration::from_mins(2);
 /// Name of the Lease of the controller that leads.
 const LEASE: &str = "slipway-controller";
 /// Pause between two looks for one-off processes that nobody waits for.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
-/// Longest pause between two looks at a namespace that is being removed, when the watches tell nothing.
-const REMOVE_LOOK: Duration = Duration::from_secs(2);
 
 /// How far an app is, and what is wanted of it.
 type Known = (Arc<Mutex<Progress>>, Option<Arc<AppSpec>>);
@@ -141,15 +137,6 @@ impl ClusterEngine {
         &self.shared.index
     }
 
-    fn unavailable(error: &WriteError) -> EngineError {
-        match error {
-            WriteError::Foreign { .. } | WriteError::Refused { .. } => EngineError::Rejected(error.to_string()),
-            WriteError::Unavailable { source } => {
-                EngineError::Unavailable { public: error.to_string(), context: source.to_string() }
-            }
-        }
-    }
-
     fn name_of(&self, app: AppId) -> Option<AppName> {
         let known = lock(&self.workers).get(&app).map(|handle| handle.name.clone());
         known.or_else(|| self.shared.index.name_of(app))
@@ -175,7 +162,7 @@ impl ClusterEngine {
             return Ok(());
         }
         let labels = self.shared.writer.labels(name, Kind::Namespace, name.as_str()).await;
-        match labels.map_err(|error| Self::unavailable(&error))? {
+        match labels.map_err(|error| unavailable(&error))? {
             Some(labels) if namespace_owner(&labels, self.platform()).is_none() => {
                 Err(EngineError::Rejected(foreign(name)))
             }
@@ -268,6 +255,16 @@ async fn forward(engine: std::sync::Weak<ClusterEngine>) {
     }
 }
 
+/// What a failed write is to whoever asked for it.
+pub(crate) fn unavailable(error: &WriteError) -> EngineError {
+    match error {
+        WriteError::Foreign { .. } | WriteError::Refused { .. } => EngineError::Rejected(error.to_string()),
+        WriteError::Unavailable { source } => {
+            EngineError::Unavailable { public: error.to_string(), context: source.to_string() }
+        }
+    }
+}
+
 #[async_trait]
 impl Engine for ClusterEngine {
     async fn app_apply(&self, spec: AppSpec) -> Result<(), EngineError> {
@@ -311,35 +308,7 @@ impl Engine for ClusterEngine {
 
     async fn app_remove(&self, app: AppId, name: &AppName) -> Result<(), EngineError> {
         self.worker_end(app).await;
-        let mut changes = self.shared.index.changes();
-        let deadline = Instant::now() + REMOVE_MAX;
-        loop {
-            let labels = self.shared.writer.labels(name, Kind::Namespace, name.as_str()).await;
-            let labels = labels.map_err(|error| Self::unavailable(&error))?;
-            // Someone else's namespace, or one that a newer app of this name has, stays.
-            if labels.as_ref().and_then(|labels| namespace_owner(labels, self.platform())) != Some(app.to_string()) {
-                break;
-            }
-            if self.shared.index.app(name).namespace.as_ref().is_none_or(|kept| !kept.is_deleting) {
-                let removed = self.shared.writer.namespace_delete(name, app).await;
-                removed.map_err(|error| Self::unavailable(&error))?;
-            }
-            if Instant::now() > deadline {
-                let public = format!("the namespace of {name} is still being removed");
-                return Err(EngineError::Unavailable { context: public.clone(), public });
-            }
-            let is_gone = async {
-                while self.shared.index.app(name).app == Some(app) {
-                    if let Err(RecvError::Closed) = changes.recv().await {
-                        return;
-                    }
-                }
-                // The watch may not have told of it yet.
-                tokio::time::sleep(REMOVE_LOOK).await;
-            };
-            // A time-out is a reason to look again, as its end is.
-            let _ = timeout(REMOVE_LOOK, is_gone).await;
-        }
+        remove(&self.client, &self.shared, app, name).await?;
         self.logs.forget(name);
         // Nobody may be listening.
         let _ = self.shared.changes.send(app);

@@ -19,6 +19,7 @@ pub mod objects;
 pub mod observe;
 pub mod plan;
 pub mod pod;
+mod remove;
 pub mod route;
 pub mod run;
 pub mod settings;

@@ -1,5 +1,7 @@
 //! Deploys, and what they cost.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
 use kube::Api;
@@ -7,7 +9,7 @@ use kube::api::ListParams;
 use slipway_core::{ProcessType, ReleaseVersion};
 use slipway_engine::path::PathPattern;
 use slipway_engine::spec::PathRule;
-use slipway_engine::{Engine, RolloutState};
+use slipway_engine::{Engine, ProcessSpec, RolloutState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -182,4 +184,22 @@ async fn paths_lead_to_a_type_with_a_service_of_its_own() {
     assert!(writes.iter().any(|write| write.starts_with("DELETE") && write.ends_with(&path_service)), "{writes:?}");
     assert_eq!(services.list(&ListParams::default()).await.unwrap().items.len(), 1);
     bed.end(&spec).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn an_app_that_does_not_end_by_itself_is_removed_at_once() {
+    let bed = Bed::new().await;
+    let mut spec = app("stubborn");
+    // Alone the namespace would look again for its pods only when half of this is over, which is more than is waited.
+    let stubborn = ProcessSpec {
+        grace: Duration::from_mins(10),
+        ..process("worker", 1, "trap '' TERM; while :; do sleep 1; done")
+    };
+    spec.release = Some(release(1, vec![stubborn]));
+    bed.settle(&spec).await;
+    let namespaces: Api<Namespace> = Api::all(bed.client.clone());
+    let name = spec.name.to_string();
+    bed.end(&spec).await;
+    assert!(namespaces.get_opt(&name).await.unwrap().is_none());
 }
