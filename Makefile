@@ -39,12 +39,10 @@ lint: ## Formatting, clippy, documentation, and our own rules
 	 else echo "cargo-deny is not installed: deny.toml was not checked (cargo install cargo-deny)"; fi
 
 test-cluster: ## Install the platform in a real cluster from images just built, and test it there (skipped without one)
-	@.ci/setup build test chart images
-	@HELM="$(or $(HELM),$(abspath $(TARGET)/tools/helm))" CARGO="$(CARGO)" tests/cluster/run
+	@HELM="$(HELM)" CARGO="$(CARGO)" tests/cluster/run
 
 bench-cluster: ## Measure what is promised for clusters, against kubectl on the same cluster
-	@.ci/setup build test chart images
-	@HELM="$(or $(HELM),$(abspath $(TARGET)/tools/helm))" CARGO="$(CARGO)" PROFILE=release tests/cluster/run --bench
+	@HELM="$(HELM)" CARGO="$(CARGO)" PROFILE=release tests/cluster/run --bench
 
 chart: ## Lint the Helm chart, compare what it renders, check that against Kubernetes' schemas
 	@.ci/setup chart
