@@ -56,6 +56,7 @@ bench: ## Measure what the project promises, against git, OpenSSH and nginx on t
 	@.ci/setup build bench
 	$(CARGO) build --release --bins
 	$(CARGO) build --release -p slipway-store --example fill
+	$(CARGO) build --release -p slipway --no-default-features --target-dir target/client
 	@tests/bench/run
 
 images: ## Build all images from Debian's packages with buildah and push them (PROFILE=release REGISTRY=127.0.0.1:5000)

@@ -41,6 +41,16 @@ impl Api {
         self.call(Method::POST, path, NO_BODY).await
     }
 
+    /// `PUT path` with a body.
+    pub async fn put(&self, path: &str, body: &impl Serialize) -> Result<Answer> {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
+    /// `PATCH path` with a body.
+    pub async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Answer> {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
     /// `DELETE path`.
     pub async fn delete(&self, path: &str) -> Result<Answer> {
         self.call(Method::DELETE, path, NO_BODY).await

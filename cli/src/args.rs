@@ -10,17 +10,22 @@ pub mod key;
 pub mod perm;
 pub mod ps;
 pub mod release;
+pub mod resource;
 pub mod route;
 pub mod runtime;
 pub mod service;
 #[cfg(feature = "up")]
 pub mod up;
 pub mod user;
+pub mod volume;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::{examples, program};
 
 const SHORTCUTS: &str = "\
 Commands are spelled with a space or a colon: `slipway config set A=1` is `slipway config:set A=1`.
@@ -33,15 +38,38 @@ Shortcuts:
   rollback                                          releases rollback
   sharing sharing:add sharing:remove                perms list, create, delete
 
+An unknown command X is the program `slipway-X`, if there is one.
+
 Environment:
-  SLIPWAY_PROFILE      name or path of the profile, as --config
-  SLIPWAY_CONTROLLER   address of the controller, instead of the profile's
-  SLIPWAY_TOKEN        token, instead of the profile's
-  NO_COLOR             no colours";
+";
+
+/// The grammar under the name that this program was called by.
+pub fn grammar() -> clap::Command {
+    let program = program::current();
+    let mut help = program.spoken(SHORTCUTS).into_owned();
+    let own = [
+        ("SLIPWAY_CONTROLLER", "address of the controller, instead of the profile's"),
+        ("SLIPWAY_TOKEN", "token, instead of the profile's"),
+    ];
+    let variables = [(program.profile_variable(), "name or path of the profile, as --config")]
+        .into_iter()
+        .chain(own.into_iter().filter(|_| !program.is_upstream()))
+        .chain([
+            (program.drink_variable(), "what there is first when processes start; coffee"),
+            ("SSL_CERT_FILE", "certificates of authorities to trust as well, PEM"),
+            ("HTTPS_PROXY", "proxy for https:// controllers; HTTP_PROXY for http://, NO_PROXY for none"),
+            ("NO_COLOR", "no colours"),
+        ]);
+    for (name, meaning) in variables {
+        // Writing to a String cannot fail.
+        let _ = writeln!(help, "  {name:23}  {meaning}");
+    }
+    examples::add(Cli::command().name(program.name()).after_help(help))
+}
 
 /// Deploys and runs apps: push with git, scale, configure, roll back.
 #[derive(Debug, Parser)]
-#[command(name = "slipway", version, about, after_help = SHORTCUTS, disable_version_flag = true)]
+#[command(name = "slipway", version, about, disable_version_flag = true)]
 #[command(propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Print the version
@@ -149,6 +177,15 @@ pub enum Command {
     /// Health checks of processes
     #[command(subcommand)]
     Healthchecks(runtime::HealthcheckCommand),
+    /// How long processes may take to stop, in seconds by process type
+    #[command(subcommand)]
+    Timeouts(runtime::PairCommand),
+    /// Volumes: disks that outlive the processes that write them
+    #[command(subcommand)]
+    Volumes(volume::VolumeCommand),
+    /// Resources: databases and the like that the platform runs
+    #[command(subcommand)]
+    Resources(resource::ResourceCommand),
     /// All users, for administrators
     #[command(subcommand)]
     Users(user::UserCommand),
@@ -161,7 +198,7 @@ pub enum Command {
     Shortcuts,
     /// Print versions
     Version {
-        /// Ask the controller for its version too
+        /// Ask the controller for its version too; `-a` here means this
         #[arg(long)]
         all: bool,
     },

@@ -12,14 +12,17 @@ pub mod perm;
 pub mod ps;
 pub mod release;
 pub mod remote;
+pub mod resource;
 pub mod runtime;
 pub mod service;
 pub mod session;
 pub mod setting;
+pub mod timeout;
 #[cfg(feature = "up")]
 pub mod up;
 pub mod user;
 pub mod version;
+pub mod volume;
 
 use crate::args::app::AppCommand;
 use crate::args::auth::AuthCommand;
@@ -32,7 +35,7 @@ use crate::args::perm::PermCommand;
 use crate::args::ps::PsCommand;
 use crate::args::release::ReleaseCommand;
 use crate::args::route::{
-    AllowlistCommand, AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, TlsCommand,
+    AllowlistCommand, AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, SwitchCommand, TlsCommand,
 };
 use crate::args::runtime::{HealthcheckCommand, LimitCommand, PairCommand};
 use crate::args::service::ServiceCommand;
@@ -64,7 +67,9 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             AppCommand::Info => app::info(cx).await,
             AppCommand::Open => app::open(cx).await,
             AppCommand::Logs { lines, follow } => app::logs(cx, lines, follow).await,
-            AppCommand::Run { interactive, tty, command } => app::run(cx, &command, interactive, tty).await,
+            AppCommand::Run { interactive, tty, mount, command } => {
+                app::run(cx, &command, interactive, tty, &mount).await
+            },
             AppCommand::Destroy { confirm } => app::destroy(cx, confirm.as_deref()).await,
             AppCommand::Transfer { user } => app::transfer(cx, &user).await,
         },
@@ -73,8 +78,9 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
                 let account = auth::Account { controller, username, password, ssl_verify };
                 auth::register(cx, account, email, login).await
             }
-            AuthCommand::Login { controller, username, password, ssl_verify } => {
-                auth::login(cx, auth::Account { controller, username, password, ssl_verify }).await
+            AuthCommand::Login { controller, username, password, token, token_stdin, ssl_verify } => {
+                let account = auth::Account { controller, username, password, ssl_verify };
+                auth::login(cx, account, token, token_stdin).await
             }
             AuthCommand::Logout => auth::logout(cx),
             AuthCommand::Whoami { all } => auth::whoami(cx, all).await,
@@ -108,7 +114,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         },
         Command::Git(command) => match command {
             GitCommand::Remote { remote, force } => git::remote(cx, &remote, force).await,
-            GitCommand::Remove => git::remove(cx).await,
+            GitCommand::Remove { remote } => git::remove(cx, remote.as_deref()).await,
         },
         Command::Keys(command) => match command {
             KeyCommand::List(limit) => key::list(cx, limit.limit).await,
@@ -142,6 +148,8 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             TlsCommand::Info => setting::tls_info(cx).await,
             TlsCommand::Enable => setting::tls_set(cx, true).await,
             TlsCommand::Disable => setting::tls_set(cx, false).await,
+            TlsCommand::Force(to) => setting::tls_set(cx, to == SwitchCommand::Enable).await,
+            TlsCommand::Auto(to) => setting::tls_auto(cx, to == SwitchCommand::Enable).await,
         },
         Command::Maintenance(command) => match command {
             MaintenanceCommand::Info => setting::maintenance_info(cx).await,
@@ -183,7 +191,14 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
                 runtime::healthcheck_unset(cx, &probes, &process_type).await
             }
         },
-        Command::Users(UserCommand::List(limit)) => user::list(cx, limit.limit).await,
+        Command::Timeouts(command) => timeout::timeout(cx, command).await,
+        Command::Volumes(command) => volume::volume(cx, command).await,
+        Command::Resources(command) => resource::resource(cx, command).await,
+        Command::Users(command) => match command {
+            UserCommand::List(limit) => user::list(cx, limit.limit).await,
+            UserCommand::Enable { username } => user::switch(cx, &username, "enable").await,
+            UserCommand::Disable { username } => user::switch(cx, &username, "disable").await,
+        },
         Command::Completions { shell } => completions::print(shell),
         Command::Shortcuts => version::shortcuts(cx),
         Command::Version { all } => version::version(cx, all).await,

@@ -11,10 +11,12 @@ use crate::args::Global;
 use crate::error::{Error, Result};
 use crate::print::progress::Progress;
 use crate::settings::{Profile, Settings};
-use crate::{git, print};
+use crate::{git, print, settings};
 
-/// The user agent of every call.
-const USER_AGENT: &str = concat!("Slipway Client ", env!("CARGO_PKG_VERSION"));
+/// The user agent of every call. Source: drycc-v2.md §6.1.
+fn user_agent() -> String {
+    format!("{} Client {}", crate::program::current().title(), env!("CARGO_PKG_VERSION"))
+}
 
 /// Settings and global flags, as commands see them.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ impl Context {
 
     /// A WebSocket to the controller, as the user who is logged in.
     pub async fn socket(&self, path: &str) -> Result<Socket> {
-        Ok(builder_as(&self.settings.session()?).http1_only().build()?.socket(path).await?)
+        Ok(builder_as(&self.settings.session()?)?.http1_only().build()?.socket(path).await?)
     }
 
     /// The app that a command is about: the flag, else that of a git remote, else one named like the folder.
@@ -58,7 +60,7 @@ impl Context {
             return Ok(Chosen { name: app.clone(), is_guess: false });
         }
         let remotes = git::remotes();
-        let ours = remotes.iter().find(|remote| remote.name == git::REMOTE).and_then(git::Remote::app);
+        let ours = remotes.iter().find(|remote| remote.name == git::remote_name()).and_then(git::Remote::app);
         if let Some(name) = ours.or_else(|| remotes.iter().find_map(git::Remote::app)) {
             return Ok(Chosen { name, is_guess: false });
         }
@@ -117,19 +119,28 @@ pub fn app_path(app: &str, rest: &str) -> String {
 
 /// The controller, as a given user.
 pub fn api_as(profile: &Profile) -> Result<Api> {
-    Ok(Api::new(builder_as(profile).build()?))
+    Ok(Api::new(builder_as(profile)?.build()?))
 }
 
-fn builder_as(profile: &Profile) -> ClientBuilder {
-    Client::builder(&profile.controller)
-        .user_agent(USER_AGENT)
-        .ssl_verify(profile.ssl_verify)
-        .token(profile.token.clone())
+fn builder_as(profile: &Profile) -> Result<ClientBuilder> {
+    Ok(builder(&profile.controller, profile.ssl_verify)?.token(profile.token.clone()))
+}
+
+fn builder(controller: &str, ssl_verify: bool) -> Result<ClientBuilder> {
+    let builder = Client::builder(controller).user_agent(user_agent()).ssl_verify(ssl_verify);
+    // The many certificates of a system's bundle take time to read, and plain HTTP has no use for them.
+    if controller.starts_with("http://") {
+        return Ok(builder);
+    }
+    Ok(match settings::authorities()? {
+        Some(pem) => builder.authorities(pem),
+        None => builder,
+    })
 }
 
 /// The controller, as nobody.
 pub fn api_anonymous(controller: &str, ssl_verify: bool) -> Result<Api> {
-    Ok(Api::new(Client::builder(controller).user_agent(USER_AGENT).ssl_verify(ssl_verify).build()?))
+    Ok(Api::new(builder(controller, ssl_verify)?.build()?))
 }
 
 /// The password from a flag, from stdin, or from the person at the terminal.
@@ -138,16 +149,7 @@ pub fn password(flag: Option<SecretString>, from_stdin: bool, prompt: &str, conf
         return Ok(password);
     }
     if from_stdin {
-        let mut line = String::new();
-        std::io::stdin()
-            .read_line(&mut line)
-            .map_err(|error| Error::caused("cannot read the password from stdin", &error))?;
-        let line = line.strip_suffix('\n').unwrap_or(&line);
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        if line.is_empty() {
-            return Err(Error::new("there is no password on stdin"));
-        }
-        return Ok(line.into());
+        return line_of_stdin("password");
     }
     if !print::can_ask() {
         return Err(Error::new("a password is needed, and there is no terminal to ask for it")
@@ -161,6 +163,20 @@ pub fn password(flag: Option<SecretString>, from_stdin: bool, prompt: &str, conf
         return Err(Error::new("the passwords are not the same"));
     }
     Ok(password.into())
+}
+
+/// The next line of stdin, which is a secret.
+pub fn line_of_stdin(what: &str) -> Result<SecretString> {
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(|error| Error::caused(format!("cannot read the {what} from stdin"), &error))?;
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(Error::new(format!("there is no {what} on stdin")));
+    }
+    Ok(line.into())
 }
 
 /// A word from a flag, or from the person at the terminal.

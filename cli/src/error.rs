@@ -5,6 +5,8 @@ use std::io;
 
 use slipway_client::{ApiError, ClientError, StatusCode};
 
+use crate::program;
+
 /// Why a command ends early.
 #[derive(Debug)]
 pub enum Error {
@@ -58,7 +60,7 @@ impl Error {
 
     /// Whether the server says that there is no such app.
     pub fn is_missing_app(&self) -> bool {
-        matches!(self, Self::Failed { text, status: Some(StatusCode::NOT_FOUND), .. } if text.starts_with("No App"))
+        matches!(self, Self::Failed { text, status: Some(StatusCode::NOT_FOUND), .. } if text.trim_start_matches('"').starts_with("No App"))
     }
 }
 
@@ -90,7 +92,7 @@ impl From<ClientError> for Error {
     fn from(error: ClientError) -> Self {
         match &error {
             ClientError::Api(api) => from_api(api),
-            ClientError::Connect { .. } => Self::new(chain(&error)).hint(
+            ClientError::Connect { url, .. } => from_tls(url, &chain(&error)).unwrap_or_else(|| Self::new(chain(&error))).hint(
                 "check the address and that the controller runs; `slipway up` starts one on this machine, `slipway login URL` changes the address",
             ),
             ClientError::Transport { .. } => Self::new(chain(&error)).hint(
@@ -106,6 +108,38 @@ impl From<ClientError> for Error {
             | ClientError::Decode { .. } => Self::new(chain(&error)),
         }
     }
+}
+
+/// What a failure to connect means when it is about TLS. The libraries of the systems tell it in texts only.
+fn from_tls(url: &str, text: &str) -> Option<Error> {
+    let lower = text.to_ascii_lowercase();
+    let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+    if !url.starts_with("https://") {
+        return None;
+    }
+    let (text, hint) = if says(&["has expired", "certificate expired", "cert_e_expired"]) {
+        (
+            format!("the certificate of {url} has expired"),
+            "who runs the controller must renew it; look at this machine's clock, too",
+        )
+    } else if says(&["not yet valid"]) {
+        (format!("the certificate of {url} is not valid yet"), "this machine's clock may be slow")
+    } else if says(&["hostname mismatch", "ip address mismatch", "name does not match", "cn_no_match"]) {
+        (
+            format!("the certificate of {url} is for another name"),
+            "use the name that the certificate is for; who runs the controller knows it",
+        )
+    } else if says(&["self-signed", "self signed", "local issuer", "untrusted", "not trusted", "unable to verify"]) {
+        (
+            format!("the certificate of {url} is of nobody that this machine trusts"),
+            "set SSL_CERT_FILE to the file of its authority's certificate (PEM), or log in with --ssl-verify=false",
+        )
+    } else if says(&["wrong version number", "packet length too long", "record layer", "unexpected message"]) {
+        (format!("{url} does not speak TLS"), "the address may begin with http:// instead")
+    } else {
+        return None;
+    };
+    Some(Error::new(text).hint(hint))
 }
 
 /// Says a refusal in the words of upstream's client where the server's own are no better. Source: drycc-v2.md §1.7.
@@ -140,6 +174,10 @@ fn from_api(api: &ApiError) -> Error {
         status if status.is_redirection() => {
             let to = api.headers.get("location").and_then(|to| to.to_str().ok()).unwrap_or("another address");
             (format!("the controller redirects to {to}"), "log in with that address: `slipway login URL`".to_owned())
+        }
+        // Scripts of upstream's look for the body as it is, quotes included (drycc-v2.md §6.5).
+        StatusCode::NOT_FOUND if program::current().is_upstream() && !api.body.trim().is_empty() => {
+            (api.body.trim().to_owned(), String::new())
         }
         _ => bad_request(api),
     };

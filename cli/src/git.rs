@@ -8,7 +8,9 @@ use url::Url;
 use crate::error::{Error, Result};
 
 /// Name of the remote when none is given.
-pub const REMOTE: &str = "slipway";
+pub fn remote_name() -> &'static str {
+    crate::program::current().name()
+}
 
 /// A remote of the repository around the working directory.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,16 +10,21 @@ mod completions;
 mod context;
 mod dotenv;
 mod error;
+mod examples;
 mod git;
+mod plugin;
 mod print;
+mod private;
+mod program;
 mod settings;
 mod spelling;
+mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
-use crate::args::Cli;
+use crate::args::{Cli, grammar};
 use crate::error::Error;
 
 fn main() -> ExitCode {
@@ -50,22 +55,26 @@ fn main() -> ExitCode {
 fn parse() -> Result<Cli, ExitCode> {
     let mut args = std::env::args_os();
     let program = args.next().unwrap_or_else(|| "slipway".into());
-    let rewritten = spelling::rewrite(args.collect(), &Cli::command());
-    let parsed = Cli::command()
+    let rewritten = spelling::rewrite(args.collect(), &grammar());
+    let parsed = grammar()
         .try_get_matches_from(std::iter::once(program).chain(rewritten))
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
+        let failure = if program::current().is_upstream() { ExitCode::FAILURE } else { ExitCode::from(2) };
         if let Some(word) = unknown_command(&error) {
-            let hint = match spelling::suggest(&word, &Cli::command()) {
+            if let Some(code) = plugin::run(&word, std::env::args_os().skip(2)) {
+                return code;
+            }
+            let hint = match spelling::suggest(&word, &grammar()) {
                 Some(near) => format!("did you mean `slipway {near}`?"),
                 None => "`slipway help` lists the commands".to_owned(),
             };
             print::error(&format!("there is no command `{word}`"), &hint);
-            return ExitCode::from(2);
+            return failure;
         }
         // Nobody to read a help text is no reason to fail.
         let _ = error.print();
-        if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+        if error.use_stderr() { failure } else { ExitCode::SUCCESS }
     })
 }
 

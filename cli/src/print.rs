@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use owo_colors::OwoColorize as _;
 
 use crate::error::{Error, Result};
+use crate::program;
 
 /// Writes a line to stdout.
 pub fn line(text: impl Display) -> Result {
@@ -54,11 +55,13 @@ pub fn warning(text: impl Display) {
     note(format_args!("{} {text}", "!   ".yellow()));
 }
 
-/// Writes an error and its advice to stderr.
+/// Writes an error and its advice to stderr. Advice names commands as `` `slipway …` ``, whatever this program was called.
 pub fn error(text: &str, hint: &str) {
+    let program = program::current();
     note(format_args!("{} {text}", "Error:".red().bold()));
-    if !hint.is_empty() {
-        note(format_args!("\n{} {hint}", "hint:".bold()));
+    // What upstream's client writes is compared to the letter by scripts (drycc-v2.md §6.5); advice is for people.
+    if !hint.is_empty() && (!program.is_upstream() || io::stderr().is_terminal()) {
+        note(format_args!("\n{} {}", "hint:".bold(), program.spoken(hint)));
     }
 }
 

@@ -3,17 +3,14 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::{private, program};
 
-/// Name or path of the profile file, as `--config`.
-pub const SLIPWAY_PROFILE: &str = "SLIPWAY_PROFILE";
 /// Address of the controller, instead of the profile's.
 pub const SLIPWAY_CONTROLLER: &str = "SLIPWAY_CONTROLLER";
 /// The user's token, instead of the profile's.
@@ -50,12 +47,15 @@ impl Settings {
     /// Reads environment and profile file; `config` is the value of `--config`.
     pub fn load(config: Option<&Path>) -> Result<Self> {
         let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let path = profile_path(config, env::var_os(SLIPWAY_PROFILE), config_dir)?;
+        let program = program::current();
+        let path = profile_path(config, env::var_os(program.profile_variable()), config_dir)?;
+        // Scripts of upstream's have variables of such names for themselves; they mean nothing to its client.
+        let own = |name: &str| text(name).filter(|_| !program.is_upstream());
         Ok(Self {
             profile: Profile::read(&path)?,
             path,
-            controller: text(SLIPWAY_CONTROLLER),
-            token: text(SLIPWAY_TOKEN).map(SecretString::from),
+            controller: own(SLIPWAY_CONTROLLER),
+            token: own(SLIPWAY_TOKEN).map(SecretString::from),
         })
     }
 
@@ -100,6 +100,11 @@ impl Settings {
         self.controller.as_deref().or(self.profile.as_ref().map(|profile| profile.controller.as_str()))
     }
 
+    /// The token of the environment.
+    pub fn token(&self) -> Option<&SecretString> {
+        self.token.as_ref()
+    }
+
     /// The profile as it is in the file.
     pub fn profile(&self) -> Option<&Profile> {
         self.profile.as_ref()
@@ -127,7 +132,13 @@ fn profile_path(
     Ok(config_dir()?.join(format!("{text}.json")))
 }
 
+/// The folder of profiles: `~/.deis` and `~/.drycc` under these names, else below the base directory. Source:
+/// drycc-v2.md §6.1.
 fn config_dir() -> Result<PathBuf> {
+    let program = program::current();
+    if program.is_upstream() {
+        return Ok(home()?.join(format!(".{}", program.name())));
+    }
     folder("XDG_CONFIG_HOME", ".config")
 }
 
@@ -156,6 +167,23 @@ pub fn log_filter(verbose: u8) -> String {
     }
 }
 
+/// Certificates of authorities that are trusted as well (the file that `SSL_CERT_FILE` names).
+pub fn authorities() -> Result<Option<Vec<u8>>> {
+    let Some(path) = env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from) else {
+        return Ok(None);
+    };
+    fs::read(&path)
+        .map(Some)
+        .map_err(|error| Error::caused(format!("cannot read {}, which SSL_CERT_FILE names", path.display()), &error))
+}
+
+/// What is drunk while processes are started. Source: drycc-v2.md §6.1.
+pub fn drink() -> String {
+    let drink = env::var(program::current().drink_variable()).unwrap_or_default();
+    let drink: String = drink.chars().filter(|c| !c.is_control()).collect();
+    if drink.trim().is_empty() { "coffee".to_owned() } else { drink }
+}
+
 /// All of the environment, for builds to be given a chosen part of.
 #[cfg(feature = "up")]
 pub fn all_variables() -> impl Iterator<Item = (OsString, OsString)> {
@@ -181,11 +209,13 @@ pub fn port() -> Result<u16> {
     text.parse().map_err(|_| Error::new(format!("the environment variable PORT is {text:?}, which is no port")))
 }
 
-/// The user's home directory.
+/// The user's home directory: `HOME`, on Windows `USERPROFILE` without it.
 pub fn home() -> Result<PathBuf> {
-    env::var_os("HOME")
-        .map(PathBuf::from)
-        .filter(|dir| dir.is_absolute())
+    let names: &[&str] = if cfg!(windows) { &["HOME", "USERPROFILE"] } else { &["HOME"] };
+    names
+        .iter()
+        .filter_map(|name| env::var_os(name).map(PathBuf::from))
+        .find(|dir| dir.is_absolute())
         .ok_or_else(|| Error::new("the environment variable HOME is not set, so there is no place for settings"))
 }
 
@@ -224,30 +254,8 @@ impl Profile {
             "token": self.token.expose_secret(),
             "response_limit": self.response_limit,
         });
-        write_private(path, format!("{value:#}\n").as_bytes())
+        private::write(path, format!("{value:#}\n").as_bytes())
     }
-}
-
-/// Writes a file that only its owner may read, whole or not at all; makes its folder likewise.
-pub fn write_private(path: &Path, content: &[u8]) -> Result {
-    let cannot = |error: std::io::Error| Error::caused(format!("cannot write {}", path.display()), &error);
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(cannot)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = dir.join(name);
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = written {
-        let _ = fs::remove_file(&temporary);
-        return Err(cannot(error));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub const SHORTCUTS: [(&str, &[&str]); 25] = [
 ];
 
 /// What a group by itself means.
-const DEFAULTS: [(&str, &str); 23] = [
+const DEFAULTS: [(&str, &str); 26] = [
     ("allowlist", "list"),
     ("apps", "list"),
     ("auth", "whoami"),
@@ -54,11 +54,14 @@ const DEFAULTS: [(&str, &str); 23] = [
     ("ps", "list"),
     ("registry", "list"),
     ("releases", "list"),
+    ("resources", "list"),
     ("routing", "info"),
     ("services", "list"),
     ("tags", "list"),
+    ("timeouts", "list"),
     ("tls", "info"),
     ("users", "list"),
+    ("volumes", "list"),
     ("whitelist", "list"),
 ];
 
@@ -91,6 +94,10 @@ pub fn rewrite(args: Vec<OsString>, commands: &Command) -> Vec<OsString> {
                 None => vec![arg.clone()],
             })
             .collect();
+    }
+    if word == "version" {
+        // Every other command has the app there. Source: drycc-v2.md §6.2.
+        rest = rest.into_iter().map(|arg| if arg == "-a" { "--all".into() } else { arg }).collect();
     }
     if let [group] = parts.as_slice() {
         let default = DEFAULTS.iter().find(|(name, _)| name == group).map(|(_, verb)| *verb);
@@ -206,6 +213,7 @@ mod tests {
         check("help config:set", "help config set");
         check("help run", "help apps run");
         check("http://x", "http://x");
+        check("version -a", "version --all");
         check("--version", "--version");
         check("", "");
     }

@@ -15,7 +15,7 @@ pub enum AppCommand {
         #[arg(long)]
         no_remote: bool,
         /// Name of the git remote
-        #[arg(short, long, default_value = crate::git::REMOTE, value_name = "NAME")]
+        #[arg(short, long, default_value = crate::git::remote_name(), value_name = "NAME")]
         remote: String,
         /// Build with this buildpack, the address of a git repository
         #[arg(short, long, value_name = "URL")]
@@ -44,6 +44,9 @@ pub enum AppCommand {
         /// Give it a terminal
         #[arg(short, long)]
         tty: bool,
+        /// Mount a volume: VOLUME:PATH, once for each
+        #[arg(long, value_name = "VOLUME:PATH", conflicts_with_all = ["interactive", "tty"])]
+        mount: Vec<String>,
         /// The command; one word is taken as a line for the app's shell, several as a command with its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<String>,

@@ -37,7 +37,7 @@ pub enum AuthCommand {
         #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
         ssl_verify: bool,
     },
-    /// Log in
+    /// Log in, with name and password or with a token
     Login {
         /// Address of the controller
         controller: Option<String>,
@@ -47,6 +47,12 @@ pub enum AuthCommand {
         /// The password
         #[command(flatten)]
         password: Password,
+        /// A token instead; other users of this machine may see it while the command runs
+        #[arg(long, conflicts_with_all = ["username", "password", "password_stdin"])]
+        token: Option<SecretString>,
+        /// Read a token from stdin instead
+        #[arg(long, conflicts_with_all = ["username", "password", "password_stdin", "token"])]
+        token_stdin: bool,
         /// Whether to check the controller's certificate
         #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
         ssl_verify: bool,

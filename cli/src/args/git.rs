@@ -8,12 +8,16 @@ pub enum GitCommand {
     /// Add a git remote for the app
     Remote {
         /// Its name
-        #[arg(short, long, default_value = crate::git::REMOTE, value_name = "NAME")]
+        #[arg(short, long, default_value = crate::git::remote_name(), value_name = "NAME")]
         remote: String,
         /// Replace a remote of that name
         #[arg(short, long)]
         force: bool,
     },
     /// Remove the git remotes of the app
-    Remove,
+    Remove {
+        /// Only the remote of this name
+        #[arg(short, long, value_name = "NAME")]
+        remote: Option<String>,
+    },
 }

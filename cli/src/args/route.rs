@@ -30,6 +30,21 @@ pub enum TlsCommand {
     Enable,
     /// Answer plain requests
     Disable,
+    /// The same under the names of Drycc 2021
+    #[command(subcommand)]
+    Force(SwitchCommand),
+    /// Certificates that the platform gets by itself
+    #[command(subcommand)]
+    Auto(SwitchCommand),
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum SwitchCommand {
+    /// Switch it on
+    Enable,
+    /// Switch it off
+    Disable,
 }
 
 /// Commands about maintenance mode.

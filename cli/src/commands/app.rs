@@ -8,10 +8,10 @@ use slipway_client::{Method, NO_BODY, StatusCode};
 use slipway_wire::drycc_v2::{App, Page, RunResult};
 
 use super::session::{self, Talk};
-use super::{domain, heading, ps, remote, setting};
+use super::{domain, heading, ps, remote, setting, volume};
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::{git, print};
+use crate::{git, print, program};
 
 /// Creates an app, and a git remote for it when `remote` names one and there is a repository.
 pub async fn create(cx: &Context, name: Option<&str>, remote: Option<&str>, buildpack: Option<&str>) -> Result {
@@ -45,7 +45,11 @@ pub async fn create(cx: &Context, name: Option<&str>, remote: Option<&str>, buil
         Some(known) if known.url == url => {}
         Some(known) => {
             print::warning(format_args!("The git remote {remote} stays as it is: {}", known.url));
-            print::warning(format_args!("To point it to the new app: slipway git:remote -f -r {remote} -a {}", app.id));
+            print::warning(format_args!(
+                "To point it to the new app: {} git:remote -f -r {remote} -a {}",
+                program::current().name(),
+                app.id
+            ));
         }
     }
     Ok(())
@@ -70,7 +74,7 @@ pub async fn info(cx: &Context) -> Result {
         return cx.show(&answer, || Ok(()));
     }
     let app: App = answer.json()?;
-    let url = remote::app_url(&api, &app.url).await?;
+    let url = remote::app_url(&api, &app).await?;
     print::line(format_args!("=== {} Application", app.id))?;
     for (name, value) in [
         ("updated:", &app.updated),
@@ -94,7 +98,7 @@ pub async fn info(cx: &Context) -> Result {
 pub async fn open(cx: &Context) -> Result {
     let api = cx.api()?;
     let app: App = api.get(&app_path(&cx.app()?, "")).await?.json()?;
-    let url = remote::app_url(&api, &app.url).await?;
+    let url = remote::app_url(&api, &app).await?;
     if cx.is_json {
         return print::json(&json!({"url": url}));
     }
@@ -141,10 +145,11 @@ pub async fn logs(cx: &Context, lines: Option<u32>, follow: bool) -> Result {
 }
 
 /// Runs a one-off process and ends with its exit code.
-pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal: bool) -> Result {
+pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal: bool, mounts: &[String]) -> Result {
     let api = cx.api()?;
     let command = command_line(command);
-    let path = app_path(&cx.app()?, "run");
+    let app = cx.app()?;
+    let path = app_path(&app, "run");
     if has_input || has_terminal {
         let talk = Talk { has_input: has_input || has_terminal, has_terminal };
         return session::talk(cx, &path, Value::String(command), talk).await;
@@ -152,7 +157,11 @@ pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal
     if !cx.is_json {
         print::note(format_args!("Running '{command}'..."));
     }
-    let answer = api.post(&path, &json!({"command": command})).await?;
+    let mut body = json!({"command": command});
+    if !mounts.is_empty() {
+        body["volumes"] = volume::mounts(&api, &app, mounts).await?.into();
+    }
+    let answer = api.post(&path, &body).await?;
     let result: RunResult = answer.json()?;
     if cx.is_json {
         cx.show(&answer, || Ok(()))?;
@@ -210,7 +219,7 @@ pub async fn destroy(cx: &Context, confirm: Option<&str>) -> Result {
     progress.done_in()?;
     for known in git::remotes() {
         let is_its = url.as_deref() == Some(known.url.as_str());
-        if is_its || (known.name == git::REMOTE && known.app().as_deref() == Some(name.as_str())) {
+        if is_its || (known.name == git::remote_name() && known.app().as_deref() == Some(name.as_str())) {
             git::remote_remove(&known.name)?;
             if !cx.is_json {
                 print::line(format_args!("Git remote {} for app {name} removed.", known.name))?;

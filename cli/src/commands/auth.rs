@@ -4,15 +4,15 @@ use std::fs;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use slipway_client::StatusCode;
+use slipway_client::{ClientError, StatusCode};
 use slipway_wire::drycc_v2::{Login, Register, Token, User};
 
 use crate::api::Api;
 use crate::args::auth::Password;
 use crate::context::{self, Context, api_anonymous, api_as};
 use crate::error::{Error, Result};
-use crate::print;
-use crate::settings::Profile;
+use crate::{print, program};
+use crate::settings::{Profile, SLIPWAY_TOKEN};
 
 /// An account on a controller, as flags give it.
 #[derive(Debug)]
@@ -52,9 +52,27 @@ pub async fn register(cx: &Context, account: Account, email: Option<String>, log
     if login { enter(cx, &api, &username, &password, account.ssl_verify).await } else { Ok(()) }
 }
 
-/// Logs in.
-pub async fn login(cx: &Context, account: Account) -> Result {
+/// Logs in: with a token from a flag, from stdin or from the environment, else with name and password.
+pub async fn login(cx: &Context, account: Account, token: Option<SecretString>, token_stdin: bool) -> Result {
+    let has_password = account.password.password.is_some() || account.password.password_stdin;
+    let from_environment = cx.settings.token().filter(|_| account.username.is_none() && !has_password);
+    let token = match (token, from_environment) {
+        (Some(token), _) => Some(token),
+        (None, _) if token_stdin => Some(context::line_of_stdin("token")?),
+        (None, token) => token.cloned(),
+    };
     let api = controller(cx, account.controller, account.ssl_verify).await?;
+    if let Some(token) = token {
+        let profile = Profile {
+            username: String::new(),
+            ssl_verify: account.ssl_verify,
+            controller: api.client().base().to_owned(),
+            token,
+            response_limit: cx.limit(None),
+        };
+        let user: User = api_as(&profile)?.get("/v2/auth/whoami/").await?.json()?;
+        return keep(cx, &Profile { username: user.username, ..profile });
+    }
     let username = context::word(account.username, "username")?;
     let Password { password, password_stdin } = account.password;
     let password = context::password(password, password_stdin, "password: ", false)?;
@@ -70,10 +88,18 @@ async fn controller(cx: &Context, address: Option<String>, ssl_verify: bool) -> 
     let api = api_anonymous(&address, ssl_verify)?;
     match api.client().send(slipway_client::Method::GET, "/v2/", slipway_client::NO_BODY).await {
         Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => Ok(api),
-        Err(error) if error.status().is_none() => Err(error.into()),
-        Ok(_) | Err(_) => {
-            Err(Error::new(format!("{} does not appear to be a valid Slipway controller.", api.client().base()))
-                .hint("check the address; it is the one that `slipway up` prints after `api`"))
+        Err(error) if error.status().is_none() && !matches!(error, ClientError::Transport { .. }) => Err(error.into()),
+        answer => {
+            Err(Error::new(format!(
+                "{} does not appear to be a valid {} controller.",
+                api.client().base(),
+                program::current().title()
+            ))
+                .hint(match answer {
+                // Whatever hangs up on plain HTTP wants TLS.
+                Err(error) if error.status().is_none() => "check the address; it may begin with https:// instead",
+                Ok(_) | Err(_) => "check the address; it is the one that `slipway up` prints after `api`",
+            }))
         }
     }
 }
@@ -92,11 +118,19 @@ async fn enter(cx: &Context, api: &Api, username: &str, password: &SecretString,
         token: token(api, username, password).await?,
         response_limit: cx.limit(None),
     };
+    keep(cx, &profile)
+}
+
+/// Keeps who is logged in.
+fn keep(cx: &Context, profile: &Profile) -> Result {
     profile.write(&cx.settings.path)?;
+    if cx.settings.token().is_some_and(|token| token.expose_secret() != profile.token.expose_secret()) {
+        print::warning(format_args!("{SLIPWAY_TOKEN} is set, and goes before what was just written."));
+    }
     if cx.is_json {
         return Ok(());
     }
-    print::line(format_args!("Logged in as {username}"))?;
+    print::line(format_args!("Logged in as {}", profile.username))?;
     print::line(format_args!("Configuration file written to {}", cx.settings.path.display()))
 }
 
@@ -127,8 +161,9 @@ pub async fn whoami(cx: &Context, all: bool) -> Result {
             return print::line(format_args!("You are {} at {}", user.username, session.controller));
         }
         print::line("=== User")?;
-        print::table::pairs([
-            ("ID:", user.id.to_string()),
+        // Controllers of upstream's have none.
+        let id = (user.id != 0).then(|| ("ID:", user.id.to_string()));
+        print::table::pairs(id.into_iter().chain([
             ("Username:", user.username),
             ("Email:", user.email),
             ("First Name:", user.first_name),
@@ -138,7 +173,7 @@ pub async fn whoami(cx: &Context, all: bool) -> Result {
             ("Is Staff:", user.is_staff.to_string()),
             ("Is Active:", user.is_active.to_string()),
             ("Date Joined:", user.date_joined),
-        ])
+        ]))
     })
 }
 
@@ -213,7 +248,7 @@ pub async fn regenerate(cx: &Context, username: Option<&str>, all: bool) -> Resu
     cx.show(&answer, || {
         print::line("Token Regenerated")?;
         if is_own {
-            print::note("You are logged out: log in again with `slipway login URL`.");
+            print::note(program::current().spoken("You are logged out: log in again with `slipway login URL`."));
         }
         Ok(())
     })

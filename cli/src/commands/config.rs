@@ -12,7 +12,7 @@ use slipway_wire::drycc_v2::{Config, Page, Release};
 use crate::api::Api;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::{dotenv, print, settings};
+use crate::{dotenv, print, private};
 
 /// No `.env` file is longer; what is longer is another file.
 const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -122,7 +122,7 @@ pub async fn pull(cx: &Context, path: &Path, interactive: bool, overwrite: bool)
         values = kept;
     }
     // The file holds secrets as often as not.
-    settings::write_private(path, dotenv::render(&values).as_bytes())?;
+    private::write(path, dotenv::render(&values).as_bytes())?;
     cx.show(&answer, || print::line(format_args!("Wrote {} to {}.", variables(values.len()), path.display())))
 }
 

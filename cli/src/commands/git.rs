@@ -32,19 +32,20 @@ pub async fn remote(cx: &Context, name: &str, force: bool) -> Result {
     print::line(format_args!("Git remote {name} successfully created for app {app}."))
 }
 
-/// Removes the remotes that lead to the app.
-pub async fn remove(cx: &Context) -> Result {
+/// Removes the remotes that lead to the app; only that of one name, if one is given.
+pub async fn remove(cx: &Context, name: Option<&str>) -> Result {
     let app = cx.app()?;
     let url = remote::repository(&cx.api()?, &app).await?;
     let mut removed = Vec::new();
-    for known in git::remotes() {
-        if known.url == url || (known.name == git::REMOTE && known.app().as_deref() == Some(app.as_str())) {
+    for known in git::remotes().into_iter().filter(|known| name.is_none_or(|name| known.name == name)) {
+        if known.url == url || (known.name == git::remote_name() && known.app().as_deref() == Some(app.as_str())) {
             git::remote_remove(&known.name)?;
             removed.push(known.name);
         }
     }
     if removed.is_empty() {
-        return Err(Error::new(format!("no git remote leads to app {app}")));
+        let which = name.map(|name| format!(" {name}")).unwrap_or_default();
+        return Err(Error::new(format!("no git remote{which} leads to app {app}")));
     }
     print::line(format_args!("Git remotes for app {app} removed: {}.", removed.join(", ")))
 }

@@ -10,7 +10,7 @@ use slipway_wire::drycc_v2::{Key, Page};
 use super::heading;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::{print, settings};
+use crate::{print, program, settings};
 
 /// No public key is longer; what is longer is another file.
 const KEY_MAX_BYTES: u64 = 64 * 1024;
@@ -49,7 +49,7 @@ pub async fn add(cx: &Context, words: &[String]) -> Result {
     let name = name
         .or(comment.map(str::to_owned))
         .unwrap_or_else(|| file_name.strip_suffix(".pub").unwrap_or(&file_name).to_owned());
-    let progress = cx.progress(&format!("Uploading {file_name} to slipway..."))?;
+    let progress = cx.progress(&format!("Uploading {file_name} to {}...", program::current().name()))?;
     let answer = api.post("/v2/keys/", &json!({"id": name, "public": public})).await.map_err(|error| {
         error.hint("give the key another name with `slipway keys:add NAME FILE`; `slipway keys` lists yours")
     })?;
@@ -107,7 +107,7 @@ fn choose() -> Result<PathBuf> {
         print::note(format_args!("{}) {}", number + 1, file.display()));
     }
     print::note("0) Enter path to pubfile (or use keys:add <key_path>)");
-    let answer = print::ask("Which would you like to use with Slipway? ")?;
+    let answer = print::ask(&format!("Which would you like to use with {}? ", program::current().title()))?;
     match answer.parse::<usize>() {
         Ok(0) => Ok(PathBuf::from(print::ask("Enter the path to the pubkey file: ")?)),
         Ok(number) if number <= files.len() => Ok(files.swap_remove(number - 1)),

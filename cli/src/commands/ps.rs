@@ -10,7 +10,7 @@ use super::session::{self, Talk};
 use crate::api::Api;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::print;
+use crate::{print, settings};
 
 /// The processes of an app.
 pub async fn fetch(api: &Api, app: &str) -> Result<Answer> {
@@ -57,7 +57,7 @@ pub async fn scale(cx: &Context, types: &[String]) -> Result {
     }
     let api = cx.api()?;
     let app = cx.app()?;
-    let progress = cx.progress("Scaling processes... but first, coffee!")?;
+    let progress = cx.progress(&format!("Scaling processes... but first, {}!", settings::drink()))?;
     api.post(&app_path(&app, "scale/"), &wanted).await?;
     progress.done_in()?;
     let answer = fetch(&api, &app).await?;
@@ -69,7 +69,7 @@ pub async fn switch(cx: &Context, types: &[String], action: &str) -> Result {
     let api = cx.api()?;
     let app = cx.app()?;
     let doing = if action == "stop" { "Stopping" } else { "Starting" };
-    let progress = cx.progress(&format!("{doing} processes... but first, coffee!"))?;
+    let progress = cx.progress(&format!("{doing} processes... but first, {}!", settings::drink()))?;
     api.post(&app_path(&app, &format!("{action}/")), &json!({"types": types})).await?;
     progress.done_in()?;
     let answer = fetch(&api, &app).await?;
@@ -81,10 +81,10 @@ pub async fn restart(cx: &Context, target: Option<&str>) -> Result {
     let api = cx.api()?;
     let app = cx.app()?;
     let path = match target {
-        Some(target) => app_path(&app, &format!("pods/{}/restart/", segment(target))),
+        Some(target) => app_path(&app, &format!("pods/{}/restart/", place(&api, &app, target).await?)),
         None => app_path(&app, "pods/restart/"),
     };
-    let progress = cx.progress("Restarting processes... but first, coffee!")?;
+    let progress = cx.progress(&format!("Restarting processes... but first, {}!", settings::drink()))?;
     let answer = api.post_empty(&path).await?;
     let pods: Vec<Pod> = answer.json()?;
     if pods.is_empty() && target.is_some() {
@@ -99,6 +99,19 @@ pub async fn restart(cx: &Context, target: Option<&str>) -> Result {
         let count = pods.len() as u64;
         show(&app, &Pods { results: pods, count })
     })
+}
+
+/// Where processes are below `pods/`: a type, or a type and a process' name, which may lack the app's. A name that no
+/// process has is left to the controller. Source: drycc-v2.md §2.0 and §2.3.
+async fn place(api: &Api, app: &str, target: &str) -> Result<String> {
+    if target.contains('-') {
+        let pods: Pods = fetch(api, app).await?.json()?;
+        let is_it = |pod: &&Pod| pod.name == target || pod.name.strip_prefix(app) == Some(&format!("-{target}"));
+        if let Some(pod) = pods.results.iter().find(is_it) {
+            return Ok(format!("{}/{}", segment(&pod.process_type), segment(&pod.name)));
+        }
+    }
+    Ok(segment(target))
 }
 
 /// Runs a command inside of a process and ends with its exit code.

@@ -1,9 +1,10 @@
 //! Where the platform's parts are, as far as the controller tells.
 
 use slipway_client::StatusCode;
-use slipway_wire::drycc_v2::Platform;
+use slipway_wire::drycc_v2::{App, Domain, Page, Platform};
 
 use crate::api::Api;
+use crate::context::app_path;
 use crate::error::{Error, Result};
 use crate::git;
 
@@ -33,13 +34,27 @@ fn host(api: &Api) -> String {
     url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Where an app answers: `host` is its own name, as in the app's `url`.
-pub async fn app_url(api: &Api, host: &str) -> Result<String> {
+/// Where an app answers.
+pub async fn app_url(api: &Api, app: &App) -> Result<String> {
+    let host = if app.url.is_empty() { first_domain(api, app).await? } else { app.url.clone() };
     let router = platform(api).await?.and_then(|platform| platform.router);
     let port = router.as_deref().and_then(|router| router.rsplit_once(':')).and_then(|(_, port)| port.parse().ok());
     Ok(match port {
         None | Some(80) => format!("http://{host}"),
         Some(443) => format!("https://{host}"),
         Some::<u16>(port) => format!("http://{host}:{port}"),
+    })
+}
+
+/// The host name of an app whose controller does not tell it: its first domain, completed with the platform's when it has
+/// no dot. Source: drycc-v2.md §2.0 and §2.7.
+async fn first_domain(api: &Api, app: &App) -> Result<String> {
+    let page: Page<Domain> = api.get(&app_path(&app.id, "domains/?limit=1")).await?.json()?;
+    let name = page.results.into_iter().next().map_or_else(|| app.id.clone(), |domain| domain.domain);
+    let url = url::Url::parse(api.client().base()).ok();
+    let platform = url.as_ref().and_then(|url| url.domain()?.split_once('.'));
+    Ok(match platform {
+        Some((_, platform)) if !name.contains('.') => format!("{name}.{platform}"),
+        _ => name,
     })
 }

@@ -2,15 +2,13 @@
 
 use std::io::{IsTerminal as _, Read as _};
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use serde_json::{Value, json};
 use slipway_client::{Piece, Socket};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::print;
+use crate::{print, terminal};
 
 /// Pieces of what is typed that wait to be sent.
 const PIECES: usize = 16;
@@ -29,43 +27,8 @@ pub struct Talk {
 impl Talk {
     /// With a terminal when there is one at this end.
     pub fn usual() -> Self {
-        Self { has_input: true, has_terminal: is_at_terminal() }
+        Self { has_input: true, has_terminal: terminal::is_here() }
     }
-}
-
-/// Whether a person is at both ends of this process.
-pub fn is_at_terminal() -> bool {
-    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
-}
-
-/// The terminal at this end, as it was before: it goes back to that when dropped.
-struct Raw {
-    before: Termios,
-}
-
-impl Raw {
-    /// Lets everything through to the other end, keys that end processes included.
-    fn enter() -> Result<Self> {
-        let failed = |error: rustix::io::Errno| Error::caused("cannot set up the terminal", &error);
-        let before = tcgetattr(std::io::stdin()).map_err(failed)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(std::io::stdin(), OptionalActions::Now, &raw).map_err(failed)?;
-        Ok(Self { before })
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        // The terminal may be gone.
-        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
-    }
-}
-
-/// Columns and lines of the terminal at this end.
-fn size() -> Option<(u16, u16)> {
-    let size = tcgetwinsize(std::io::stdout()).ok()?;
-    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
 }
 
 /// Runs `command` over the WebSocket at `path` and ends with its exit code.
@@ -75,12 +38,12 @@ pub async fn talk(cx: &Context, path: &str, command: Value, talk: Talk) -> Resul
     }
     let mut socket = cx.socket(path).await?;
     let mut begin = json!({"command": command, "tty": talk.has_terminal, "stdin": talk.has_input});
-    if let Some((width, height)) = size() {
+    if let Some((width, height)) = terminal::size() {
         begin["width"] = width.into();
         begin["height"] = height.into();
     }
     socket.send(Piece::Text(begin.to_string())).await?;
-    let raw = if talk.has_terminal { Some(Raw::enter()?) } else { None };
+    let raw = if talk.has_terminal { Some(terminal::Raw::enter()?) } else { None };
     let ended = exchange(&mut socket, talk).await;
     drop(raw);
     match ended? {
@@ -99,8 +62,7 @@ async fn exchange(socket: &mut Socket, talk: Talk) -> Result<i32> {
         drop(sender);
     }
     let mut is_typing = talk.has_input;
-    let mut resized = signal(SignalKind::window_change())
-        .map_err(|error| Error::caused("cannot watch the size of the terminal", &error))?;
+    let mut resized = terminal::Resized::new();
     loop {
         tokio::select! {
             piece = socket.next() => match piece? {
@@ -117,11 +79,9 @@ async fn exchange(socket: &mut Socket, talk: Talk) -> Result<i32> {
                 let message = bytes.map_or_else(|| vec![255, 0], |bytes| on_channel(0, &bytes));
                 socket.send(Piece::Binary(message)).await?;
             }
-            Some(()) = resized.recv(), if talk.has_terminal => {
-                if let Some((width, height)) = size() {
-                    let size = json!({"width": width, "height": height}).to_string();
-                    socket.send(Piece::Binary(on_channel(4, size.as_bytes()))).await?;
-                }
+            (width, height) = resized.next(), if talk.has_terminal => {
+                let size = json!({"width": width, "height": height}).to_string();
+                socket.send(Piece::Binary(on_channel(4, size.as_bytes()))).await?;
             }
         }
     }

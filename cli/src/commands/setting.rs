@@ -29,6 +29,20 @@ pub async fn tls_set(cx: &Context, is_enforced: bool) -> Result {
     change(cx, &app, "tls/", &text, &json!({"https_enforced": is_enforced})).await
 }
 
+/// Says whether the platform gets certificates for the app's domains. Source: drycc-v2.md §2.9.
+pub async fn tls_auto(cx: &Context, is_on: bool) -> Result {
+    let app = cx.app()?;
+    let api = cx.api()?;
+    // A controller that does not know the field would take the body for a wish to forget the other one.
+    let tls: Value = api.get(&app_path(&app, "tls/")).await?.json()?;
+    if tls.get("certs_auto_enabled").is_none() {
+        return Err(Error::new("this controller does not get certificates by itself")
+            .hint("add one with `slipway certs:add`, and attach it with `slipway certs:attach`"));
+    }
+    let text = format!("{} certs-auto requests for {app}...", if is_on { "Enabling" } else { "Disabling" });
+    change(cx, &app, "tls/", &text, &json!({"certs_auto_enabled": is_on})).await
+}
+
 /// Shows whether the app is in maintenance.
 pub async fn maintenance_info(cx: &Context) -> Result {
     let (answer, settings) = settings(cx, &cx.app()?).await?;

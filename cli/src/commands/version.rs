@@ -6,7 +6,7 @@ use slipway_client::API_VERSION;
 use crate::api::server_version;
 use crate::context::{Context, api_anonymous};
 use crate::error::{Error, Result};
-use crate::print;
+use crate::{print, program};
 use crate::spelling::SHORTCUTS;
 
 /// Prints this program's version, and with `all` the API versions of both sides.
@@ -16,7 +16,7 @@ pub async fn version(cx: &Context, all: bool) -> Result {
         return if cx.is_json {
             print::json(&json!({"slipway": ours, "api": API_VERSION}))
         } else {
-            print::line(format_args!("slipway {ours}"))
+            print::line(format_args!("{} {ours}", program::current().name()))
         };
     }
     let controller = cx
@@ -29,9 +29,10 @@ pub async fn version(cx: &Context, all: bool) -> Result {
     if cx.is_json {
         return print::json(&json!({"slipway": ours, "api": API_VERSION, "controller_api": theirs}));
     }
+    let title = program::current().title();
     print::table::pairs([
-        ("Slipway CLI Version:", ours.to_owned()),
-        ("Slipway CLI API Version:", API_VERSION.to_owned()),
+        (format!("{title} CLI Version:").as_str(), ours.to_owned()),
+        (format!("{title} CLI API Version:").as_str(), API_VERSION.to_owned()),
         ("Controller API Version:", theirs.to_owned()),
     ])
 }

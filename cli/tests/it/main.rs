@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
+mod called;
 mod commands;
 mod files;
 mod person;
+mod platform;
+mod portable;
 mod refusals;
 mod server;
 mod setting;
 mod spelling;
+mod tls;
+mod transcript;
 #[cfg(feature = "up")]
 mod up;

@@ -36,11 +36,7 @@ impl Person {
     /// Somebody who is logged in as bob.
     pub fn new() -> Self {
         let person = Self::stranger();
-        let profile = serde_json::json!({
-            "username": "bob", "ssl_verify": true, "controller": person.server.url, "token": "t0ken", "response_limit": 100,
-        });
-        std::fs::create_dir_all(person.profile().parent().unwrap()).unwrap();
-        std::fs::write(person.profile(), profile.to_string()).unwrap();
+        Self::write_profile(&person.profile(), &person.server.url);
         person
     }
 
@@ -52,8 +48,22 @@ impl Person {
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), value.to_owned()));
+        self.set_env(name, value);
         self
+    }
+
+    /// Sets a variable for the runs to come.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Writes a profile that logs bob in at `controller`.
+    pub fn write_profile(path: &Path, controller: &str) {
+        let profile = serde_json::json!({
+            "username": "bob", "ssl_verify": true, "controller": controller, "token": "t0ken", "response_limit": 100,
+        });
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, profile.to_string()).unwrap();
     }
 
     pub fn profile(&self) -> PathBuf {
@@ -104,9 +114,20 @@ impl Person {
 
     /// Runs `slipway ARGS` with something on stdin.
     pub fn run_with(&self, args: &[&str], stdin: &str) -> Run {
-        let mut child = self
-            .command(env!("CARGO_BIN_EXE_slipway"))
-            .args(args)
+        self.finish(self.command(env!("CARGO_BIN_EXE_slipway")).args(args), stdin)
+    }
+
+    /// Runs the program by another name, `deis ARGS`.
+    pub fn run_as(&self, name: &str, args: &[&str]) -> Run {
+        let link = self.home().join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_slipway"), &link).unwrap();
+        }
+        self.finish(self.command(link.to_str().unwrap()).args(args), "")
+    }
+
+    fn finish(&self, command: &mut Command, stdin: &str) -> Run {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

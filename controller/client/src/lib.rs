@@ -48,9 +48,17 @@ pub struct ClientBuilder {
     is_ssl_verified: bool,
     is_http1_only: bool,
     connect_timeout: Duration,
+    authorities: Vec<u8>,
 }
 
 impl ClientBuilder {
+    /// Trusts the certificates in a text of PEM as well as those that the system trusts.
+    #[must_use]
+    pub fn authorities(mut self, pem: Vec<u8>) -> Self {
+        self.authorities = pem;
+        self
+    }
+
     /// Sends `Authorization: token <token>` with every request.
     #[must_use]
     pub fn token(mut self, token: SecretString) -> Self {
@@ -130,6 +138,11 @@ impl ClientBuilder {
             // A proxy that the environment names cannot reach this machine's own loopback addresses.
             http = http.no_proxy();
         }
+        if !self.authorities.is_empty() {
+            let authorities = reqwest::Certificate::from_pem_bundle(&self.authorities)
+                .map_err(|source| ClientError::Setup { source })?;
+            http = http.tls_certs_merge(authorities);
+        }
         let http = http.build().map_err(|source| ClientError::Setup { source })?;
         Ok(Client { http, base })
     }
@@ -191,6 +204,7 @@ impl Client {
             is_ssl_verified: true,
             is_http1_only: false,
             connect_timeout: CONNECT_TIMEOUT,
+            authorities: Vec::new(),
         }
     }
 

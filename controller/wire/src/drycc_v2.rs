@@ -4,11 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub mod hook;
 #[cfg(test)]
 mod tests;
+
+/// Reads a field that servers of upstream's leave out or send as null. Source: §2 names per object what which of them
+/// sends.
+fn null_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+const fn always() -> bool {
+    true
+}
 
 /// A page of a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,6 +37,7 @@ pub struct Page<T> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct User {
     /// A number.
+    #[serde(default, deserialize_with = "null_default")]
     pub id: i64,
     /// Last log-in.
     pub last_login: Option<String>,
@@ -35,20 +46,27 @@ pub struct User {
     /// The name.
     pub username: String,
     /// First name.
+    #[serde(default, deserialize_with = "null_default")]
     pub first_name: String,
     /// Last name.
+    #[serde(default, deserialize_with = "null_default")]
     pub last_name: String,
     /// E-mail address.
+    #[serde(default, deserialize_with = "null_default")]
     pub email: String,
     /// Always as `is_superuser`.
+    #[serde(default, deserialize_with = "null_default")]
     pub is_staff: bool,
     /// Whether the user may log in.
     pub is_active: bool,
     /// When registered.
+    #[serde(default, deserialize_with = "null_default")]
     pub date_joined: String,
     /// Always empty.
+    #[serde(default, deserialize_with = "null_default")]
     pub groups: Vec<String>,
     /// Always empty.
+    #[serde(default, deserialize_with = "null_default")]
     pub user_permissions: Vec<String>,
 }
 
@@ -89,8 +107,10 @@ pub struct App {
     /// The owner's name.
     pub owner: String,
     /// Wanted replicas by process type.
+    #[serde(default, deserialize_with = "null_default")]
     pub structure: BTreeMap<String, u32>,
     /// Its own host name, `<id>.<platform domain>`, without a scheme.
+    #[serde(default, deserialize_with = "null_default")]
     pub url: String,
     /// When created.
     pub created: String,
@@ -110,12 +130,16 @@ pub struct Build {
     /// What runs.
     pub image: String,
     /// Short commit hash.
+    #[serde(default, deserialize_with = "null_default")]
     pub sha: String,
     /// Commands by process type.
+    #[serde(default, deserialize_with = "null_default")]
     pub procfile: BTreeMap<String, String>,
     /// Non-empty for builds from a Dockerfile.
+    #[serde(default, deserialize_with = "null_default")]
     pub dockerfile: String,
     /// The stack, possibly empty.
+    #[serde(default, deserialize_with = "null_default")]
     pub stack: String,
     /// When made.
     pub created: String,
@@ -150,16 +174,22 @@ pub struct Config {
     /// The app's name.
     pub app: String,
     /// Environment variables.
+    #[serde(default, deserialize_with = "null_default")]
     pub values: BTreeMap<String, String>,
     /// Memory limits by process type.
+    #[serde(default, deserialize_with = "null_default")]
     pub memory: BTreeMap<String, String>,
     /// CPU limits by process type.
+    #[serde(default, deserialize_with = "null_default")]
     pub cpu: BTreeMap<String, String>,
     /// Node labels.
+    #[serde(default, deserialize_with = "null_default")]
     pub tags: BTreeMap<String, String>,
     /// Registry credentials.
+    #[serde(default, deserialize_with = "null_default")]
     pub registry: BTreeMap<String, String>,
     /// Probes by process type.
+    #[serde(default, deserialize_with = "null_default")]
     pub healthcheck: BTreeMap<String, serde_json::Value>,
     /// When made.
     pub created: String,
@@ -179,8 +209,10 @@ pub struct Release {
     /// Its number.
     pub version: u32,
     /// What it changed.
+    #[serde(default, deserialize_with = "null_default")]
     pub summary: String,
     /// Whether it failed.
+    #[serde(default, deserialize_with = "null_default")]
     pub failed: bool,
     /// Identity of its configuration.
     pub config: String,
@@ -189,6 +221,7 @@ pub struct Release {
     /// Why it failed, else null.
     pub exception: Option<String>,
     /// How far it is: `created`, `deploying`, `succeeded`, `failed`, `superseded`, `canceled`.
+    #[serde(default, deserialize_with = "null_default")]
     pub state: String,
     /// When made.
     pub created: String,
@@ -256,6 +289,7 @@ pub struct Key {
     /// The public key.
     pub public: String,
     /// MD5 fingerprint.
+    #[serde(default, deserialize_with = "null_default")]
     pub fingerprint: String,
     /// When added.
     pub created: String,
@@ -290,18 +324,24 @@ pub struct Cert {
     /// The subject's common name, possibly null.
     pub common_name: Option<String>,
     /// Alternative names.
+    #[serde(default, deserialize_with = "null_default")]
     pub san: Vec<String>,
     /// The domains it is attached to.
+    #[serde(default, deserialize_with = "null_default")]
     pub domains: Vec<String>,
     /// SHA-256, upper-case hex with colons.
     pub fingerprint: String,
     /// When it becomes valid.
+    #[serde(default, deserialize_with = "null_default")]
     pub starts: String,
     /// When it ends to be valid.
+    #[serde(default, deserialize_with = "null_default")]
     pub expires: String,
     /// Who issued it, `/C=US/O=…/CN=…`.
+    #[serde(default, deserialize_with = "null_default")]
     pub issuer: String,
     /// Whom it is for, in the same form.
+    #[serde(default, deserialize_with = "null_default")]
     pub subject: String,
     /// When added.
     pub created: String,
@@ -335,17 +375,22 @@ pub struct Settings {
     /// Who changed them last.
     pub owner: String,
     /// Whether requests get a maintenance page.
+    #[serde(default, deserialize_with = "null_default")]
     pub maintenance: bool,
     /// Whether requests reach the app at all.
+    #[serde(default = "always")]
     pub routable: bool,
     /// Addresses and networks that may call; empty allows all.
+    #[serde(default, deserialize_with = "null_default")]
     pub whitelist: Vec<String>,
     /// The same, under its name since 2020.
     #[serde(default)]
     pub allowlist: Vec<String>,
     /// Automatic scaling by process type.
+    #[serde(default, deserialize_with = "null_default")]
     pub autoscale: BTreeMap<String, Autoscale>,
     /// Labels of the user's own.
+    #[serde(default, deserialize_with = "null_default")]
     pub label: BTreeMap<String, String>,
     /// When made.
     pub created: String,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::{print, settings};
+use crate::{print, private};
 
 /// The file, in the data directory, that is there while the platform is ready.
 const FILE: &str = "ready.json";
@@ -63,7 +63,7 @@ impl Ready {
     /// When the file or the descriptor cannot be written: a script that waits for it would wait for ever.
     pub fn announce(&self, fd: Option<u32>) -> Result {
         let json = self.json();
-        settings::write_private(&self.data.join(FILE), format!("{json}\n").as_bytes())?;
+        private::write(&self.data.join(FILE), format!("{json}\n").as_bytes())?;
         if let Some(fd) = fd {
             // Opened by name, since a number alone gives no right to a descriptor.
             OpenOptions::new()

@@ -66,3 +66,35 @@ fn a_build_hook_waits_unless_it_says_otherwise() {
     let hook: hook::BuildHook = serde_json::from_value(body).unwrap();
     assert!(!hook.wait);
 }
+
+#[test]
+fn answers_of_upstream_need_only_what_is_documented() {
+    let time = "2016-11-20T12:00:00Z";
+    let app: App =
+        serde_json::from_value(json!({"uuid": "u", "id": "blog", "owner": "bob", "created": time, "updated": time}))
+            .unwrap();
+    assert_eq!((app.url.as_str(), app.structure.len()), ("", 0));
+    let user: User = serde_json::from_value(
+        json!({"username": "bob", "is_superuser": false, "is_active": true, "email": null}),
+    )
+    .unwrap();
+    assert_eq!((user.username.as_str(), user.email.as_str()), ("bob", ""));
+    let release: Release = serde_json::from_value(json!({
+        "uuid": "u", "app": "blog", "owner": "bob", "version": 2, "summary": null, "config": "c", "build": null,
+        "created": time, "updated": time,
+    }))
+    .unwrap();
+    assert!(!release.failed && release.state.is_empty());
+    let settings: Settings = serde_json::from_value(json!({
+        "uuid": "u", "app": "blog", "owner": "bob", "maintenance": null, "allowlist": [], "autoscale": null,
+        "created": time, "updated": time,
+    }))
+    .unwrap();
+    assert!(settings.routable && !settings.maintenance);
+    let config: Config =
+        serde_json::from_value(json!({"uuid": "u", "owner": "b", "app": "a", "created": time, "updated": time}))
+            .unwrap();
+    assert!(config.registry.is_empty());
+    // A page of something else is still none.
+    assert!(serde_json::from_value::<Page<App>>(json!({"detail": "Not found."})).is_err());
+}

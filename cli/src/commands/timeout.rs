@@ -1,0 +1,58 @@
+//! `timeouts`: how long processes of a type may take to stop. Source of calls: drycc-v2.md §2.4 and §6.3.
+
+use serde_json::{Map, Value, json};
+
+use super::setting::{nulls, pairs};
+use crate::api::Api;
+use crate::args::runtime::PairCommand;
+use crate::context::{Context, app_path};
+use crate::error::{Error, Result};
+use crate::print;
+
+/// What the configuration calls it.
+const FIELD: &str = "termination_grace_period";
+
+/// Runs a command about timeouts.
+pub async fn timeout(cx: &Context, command: PairCommand) -> Result {
+    match command {
+        PairCommand::List => list(cx).await,
+        PairCommand::Set { pairs: words } => change(cx, "Applying timeouts...", pairs(&words)?).await,
+        PairCommand::Unset { keys } => change(cx, "Removing timeouts...", nulls(&keys)).await,
+    }
+}
+
+/// The configuration, of a controller that has timeouts in it: others would take what they do not know for nothing.
+async fn fetch(api: &Api, app: &str) -> Result<slipway_client::Answer> {
+    let answer = api.get(&app_path(app, "config/")).await?;
+    if answer.json::<Value>()?.get(FIELD).is_some() {
+        return Ok(answer);
+    }
+    Err(Error::new("this controller has no timeouts by process type").hint(
+        "`slipway config:set KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS=60` sets one for all processes of an app",
+    ))
+}
+
+async fn list(cx: &Context) -> Result {
+    let (api, app) = (cx.api()?, cx.app()?);
+    let answer = fetch(&api, &app).await?;
+    cx.show(&answer, || show(&app, &answer.json()?))
+}
+
+async fn change(cx: &Context, text: &str, map: Map<String, Value>) -> Result {
+    let (api, app) = (cx.api()?, cx.app()?);
+    fetch(&api, &app).await?;
+    let progress = cx.progress(text)?;
+    let answer = api.post(&app_path(&app, "config/"), &json!({FIELD: map})).await?;
+    progress.done("done")?;
+    cx.show(&answer, || {
+        print::line("")?;
+        show(&app, &answer.json()?)
+    })
+}
+
+fn show(app: &str, config: &Value) -> Result {
+    print::line(format_args!("=== {app} Timeouts"))?;
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let timeouts = config[FIELD].as_object().into_iter().flatten();
+    print::table::pairs(timeouts.map(|(process_type, seconds)| (process_type.as_str(), text(seconds))))
+}

@@ -1,0 +1,211 @@
+//! Examples for each command, shown below its help.
+
+use clap::Command;
+
+use crate::program;
+
+/// Commands, and lines without the program's name. A test parses every line.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("apps:create", &["create blog", "create", "create blog --no-remote", "apps:create blog -r staging"]),
+    ("apps:list", &["apps", "apps:list -l 5"]),
+    ("apps:info", &["info", "info -a blog --json"]),
+    ("apps:open", &["open", "open -a blog"]),
+    ("apps:logs", &["logs -n 100", "logs --follow -a blog"]),
+    ("apps:run", &["run ls -l", "run 'echo $PORT; ls'", "run -it bash", "run --mount data:/data -- du -sh /data"]),
+    ("apps:destroy", &["destroy", "destroy -a blog --confirm=blog"]),
+    ("apps:transfer", &["apps:transfer ann -a blog"]),
+    ("auth:register", &["register https://slipway.example.com", "register http://127.0.0.1:8000 --username bob --email bob@example.com"]),
+    (
+        "auth:login",
+        &[
+            "login https://slipway.example.com",
+            "login https://slipway.example.com --username bob --password-stdin",
+            "login https://slipway.example.com --token-stdin -c work",
+        ],
+    ),
+    ("auth:logout", &["logout"]),
+    ("auth:whoami", &["whoami", "whoami --all"]),
+    ("auth:passwd", &["passwd", "passwd --username ann"]),
+    ("auth:cancel", &["auth:cancel", "auth:cancel --username ann --yes"]),
+    ("auth:regenerate", &["auth:regenerate", "auth:regenerate -u ann", "auth:regenerate --all"]),
+    ("autoscale:list", &["autoscale"]),
+    ("autoscale:set", &["autoscale:set web --min=1 --max=5 --cpu-percent=70"]),
+    ("autoscale:unset", &["autoscale:unset web"]),
+    ("builds:list", &["builds", "builds:list -l 5"]),
+    ("builds:create", &["pull example/blog:2", "builds:create example/blog:2 -p 'web: ./serve' -a blog"]),
+    ("builds:log", &["builds:log", "builds:log 1b34f2c"]),
+    ("certs:list", &["certs"]),
+    ("certs:add", &["certs:add example-com example.com.crt example.com.key"]),
+    ("certs:info", &["certs:info example-com"]),
+    ("certs:remove", &["certs:remove example-com"]),
+    ("certs:attach", &["certs:attach example-com www.example.com"]),
+    ("certs:detach", &["certs:detach example-com www.example.com"]),
+    ("config:list", &["config", "config --oneline", "config:list -a blog --json"]),
+    ("config:set", &["config:set MODE=production", "config:set A=1 'GREETING=hello there' -a blog", "config:set SSH_KEY=deploy_key"]),
+    ("config:unset", &["config:unset MODE", "config:unset A B -a blog"]),
+    ("config:pull", &["config:pull", "config:pull -o -p production.env"]),
+    ("config:push", &["config:push", "config:push -p production.env"]),
+    ("git:remote", &["git:remote -a blog", "git:remote -f -r staging -a blog-staging"]),
+    ("git:remove", &["git:remove -a blog", "git:remove -r staging -a blog-staging"]),
+    ("keys:list", &["keys"]),
+    ("keys:add", &["keys:add", "keys:add ~/.ssh/id_ed25519.pub", "keys:add laptop ~/.ssh/id_ed25519.pub"]),
+    ("keys:remove", &["keys:remove laptop"]),
+    ("perms:list", &["perms -a blog", "perms:list --admin"]),
+    ("perms:create", &["perms:create ann -a blog", "perms:create ann --admin"]),
+    ("perms:delete", &["perms:delete ann -a blog", "perms:delete ann --admin"]),
+    ("ps:list", &["ps", "ps -a blog --json"]),
+    ("ps:scale", &["scale web=2", "ps:scale web=2 worker=1 -a blog"]),
+    ("ps:stop", &["ps:stop worker"]),
+    ("ps:start", &["ps:start worker"]),
+    ("ps:restart", &["restart", "ps:restart web", "ps:restart blog-web-1"]),
+    ("ps:exec", &["ps:exec blog-web-1 -- bash", "ps:exec blog-web-1 -- cat /etc/hosts"]),
+    ("releases:list", &["releases", "releases:list -l 5"]),
+    ("releases:info", &["releases:info v2"]),
+    ("releases:rollback", &["rollback", "rollback v2"]),
+    ("domains:list", &["domains"]),
+    ("domains:add", &["domains:add www.example.com", "domains:add '*.example.com'"]),
+    ("domains:remove", &["domains:remove www.example.com"]),
+    ("tls:info", &["tls"]),
+    ("tls:enable", &["tls:enable"]),
+    ("tls:disable", &["tls:disable"]),
+    ("tls:force:enable", &["tls:force:enable"]),
+    ("tls:force:disable", &["tls:force:disable"]),
+    ("tls:auto:enable", &["tls:auto:enable"]),
+    ("tls:auto:disable", &["tls:auto:disable"]),
+    ("maintenance:info", &["maintenance"]),
+    ("maintenance:on", &["maintenance:on"]),
+    ("maintenance:off", &["maintenance:off"]),
+    ("routing:info", &["routing"]),
+    ("routing:enable", &["routing:enable"]),
+    ("routing:disable", &["routing:disable"]),
+    ("whitelist:list", &["whitelist", "allowlist"]),
+    ("whitelist:add", &["whitelist:add 192.0.2.1,10.0.0.0/8", "allowlist:add 192.0.2.1"]),
+    ("whitelist:remove", &["whitelist:remove 192.0.2.1"]),
+    ("labels:list", &["labels"]),
+    ("labels:set", &["labels:set team=frontend git_repo=https://github.com/example/blog"]),
+    ("labels:unset", &["labels:unset team"]),
+    ("services:list", &["services"]),
+    ("services:add", &["services:add --type api --route '/api(/|$)'"]),
+    ("services:remove", &["services:remove api"]),
+    ("limits:list", &["limits"]),
+    ("limits:set", &["limits:set web=512M worker=1G", "limits:set --cpu web=500m", "limits:set web=256M/512M"]),
+    ("limits:unset", &["limits:unset web", "limits:unset --cpu web"]),
+    ("tags:list", &["tags"]),
+    ("tags:set", &["tags:set disk=ssd"]),
+    ("tags:unset", &["tags:unset disk"]),
+    ("registry:list", &["registry"]),
+    ("registry:set", &["registry:set username=bob password=secret"]),
+    ("registry:unset", &["registry:unset username password"]),
+    ("healthchecks:list", &["healthchecks", "healthchecks:list --type worker"]),
+    (
+        "healthchecks:set",
+        &[
+            "healthchecks:set liveness httpGet 80 --path /healthz",
+            "healthchecks:set readiness tcpSocket 5432 --type web --period-seconds=5",
+            "healthchecks:set liveness exec --type worker -- test -f /tmp/alive",
+        ],
+    ),
+    ("healthchecks:unset", &["healthchecks:unset liveness", "healthchecks:unset liveness readiness --type worker"]),
+    ("timeouts:list", &["timeouts"]),
+    ("timeouts:set", &["timeouts:set web=60 worker=300"]),
+    ("timeouts:unset", &["timeouts:unset worker"]),
+    ("volumes:list", &["volumes"]),
+    ("volumes:create", &["volumes:create data 500M"]),
+    ("volumes:delete", &["volumes:delete data"]),
+    ("volumes:mount", &["volumes:mount data web=/data worker=/data"]),
+    ("volumes:unmount", &["volumes:unmount data worker"]),
+    ("resources:list", &["resources"]),
+    ("resources:create", &["resources:create mysql:small db", "resources:create mysql:small db charset=utf8mb4"]),
+    ("resources:describe", &["resources:describe db"]),
+    ("resources:update", &["resources:update mysql:large db"]),
+    ("resources:destroy", &["resources:destroy db"]),
+    ("resources:bind", &["resources:bind db"]),
+    ("resources:unbind", &["resources:unbind db"]),
+    ("users:list", &["users"]),
+    ("users:enable", &["users:enable ann"]),
+    ("users:disable", &["users:disable ann"]),
+    ("completions", &["completions bash", "completions zsh"]),
+    ("shortcuts", &["shortcuts"]),
+    ("version", &["version", "version --all"]),
+    ("up", &["up", "up --api 127.0.0.1:8000 --domain localhost"]),
+];
+
+/// Adds its examples to each command.
+pub fn add(command: Command) -> Command {
+    below(command, "")
+}
+
+fn below(command: Command, path: &str) -> Command {
+    let command = command.mut_subcommands(|sub| {
+        let path = if path.is_empty() { sub.get_name().to_owned() } else { format!("{path}:{}", sub.get_name()) };
+        below(sub, &path)
+    });
+    let Some((_, lines)) = EXAMPLES.iter().find(|(name, _)| *name == path) else { return command };
+    let program = program::current().name();
+    let text: Vec<String> = lines.iter().map(|line| format!("  {program} {line}")).collect();
+    command.after_help(format!("Examples:\n{}", text.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::args::Cli;
+    use crate::spelling::rewrite;
+
+    /// Words as a shell makes them, where nothing but single quotes is special.
+    fn words(line: &str) -> Vec<OsString> {
+        let mut words = vec![String::new()];
+        for (at, piece) in line.split('\'').enumerate() {
+            let mut parts = if at % 2 == 1 { vec![piece] } else { piece.split(' ').collect() };
+            let first = parts.remove(0);
+            if let Some(last) = words.last_mut() {
+                last.push_str(first);
+            }
+            words.extend(parts.into_iter().map(str::to_owned));
+        }
+        words.into_iter().filter(|word| !word.is_empty()).map(OsString::from).collect()
+    }
+
+    #[test]
+    fn examples_are_of_the_command_that_they_stand_below() {
+        let grammar = Cli::command();
+        for (name, lines) in EXAMPLES.iter().filter(|(name, _)| cfg!(feature = "up") || *name != "up") {
+            assert!(!lines.is_empty(), "{name}");
+            for line in *lines {
+                let args = rewrite(words(line), &grammar);
+                let matches = grammar
+                    .clone()
+                    .try_get_matches_from(std::iter::once(OsString::from("slipway")).chain(args))
+                    .unwrap_or_else(|error| panic!("{line}: {error}"));
+                let mut path = Vec::new();
+                let mut at = &matches;
+                while let Some((sub, next)) = at.subcommand() {
+                    path.push(sub.to_owned());
+                    at = next;
+                }
+                assert_eq!(path.join(":"), *name, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn look(command: &Command, path: &str, missing: &mut Vec<String>) {
+            for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+                let path = if path.is_empty() { sub.get_name().to_owned() } else { format!("{path}:{}", sub.get_name()) };
+                if sub.has_subcommands() {
+                    look(sub, &path, missing);
+                } else if !EXAMPLES.iter().any(|(name, _)| *name == path) {
+                    missing.push(path);
+                }
+            }
+        }
+        let mut missing = Vec::new();
+        look(&Cli::command(), "", &mut missing);
+        assert!(missing.is_empty(), "without examples in examples.rs: {missing:?}");
+    }
+}

@@ -1,0 +1,144 @@
+//! Called as `deis` or `drycc`, against a controller that sends what upstream's documents and no more.
+
+use serde_json::{Value, json};
+
+use crate::person::Person;
+
+const TIME: &str = "2016-11-20T12:00:00UTC";
+
+fn page(items: &[Value]) -> String {
+    json!({"count": items.len(), "next": null, "previous": null, "results": items}).to_string()
+}
+
+fn app() -> Value {
+    json!({"uuid": "u-1", "id": "foo", "owner": "bob", "structure": {}, "created": TIME, "updated": TIME})
+}
+
+/// Somebody with an app on a controller of upstream's.
+fn upstream(folder: &str) -> Person {
+    let person = Person::stranger();
+    Person::write_profile(&person.home().join(folder).join("client.json"), &person.server.url);
+    person.server.on("GET /v2/apps/?limit=100", 200, &page(&[app()]));
+    person.server.on("GET /v2/apps/foo/", 200, &app().to_string());
+    person
+}
+
+#[test]
+fn each_name_has_its_own_profile_remote_and_texts() {
+    for (name, title) in [("deis", "Deis"), ("drycc", "Drycc")] {
+        let person = upstream(&format!(".{name}"));
+        person.run_as(name, &["apps"]).ok("=== Apps\nfoo\n");
+        person.git_init();
+        person.server.on("POST /v2/apps/", 201, &app().to_string());
+        person
+            .run_as(name, &["create", "foo"])
+            .ok(&format!("Creating Application... done, created foo\nGit remote {name} successfully created for app foo.\n"));
+        assert_eq!(person.git(&["remote", "get-url", name]), "ssh://git@127.0.0.1:2222/foo.git\n");
+        person.server.on("GET /v2/apps/foo/config/", 404, r#""No App matches the given query.""#);
+        // Neither the folder's name nor the remote `slipway` is looked at first.
+        person.git(&["remote", "add", "slipway", "ssh://git@127.0.0.1:2222/bar.git"]);
+        person.run_as(name, &["config"]).fails("Error: \"No App matches the given query.\"\n");
+        person.run_as(name, &["git:remove"]).ok(&format!("Git remotes for app foo removed: {name}.\n"));
+
+        let help = person.run_as(name, &["config:set", "--help"]);
+        assert!(help.stdout.contains(&format!("Usage: {name} config set")), "{help:?}");
+        assert!(help.stdout.contains(&format!("\n  {name} config:set MODE=production")), "{help:?}");
+        let help = person.run_as(name, &["--help"]);
+        assert!(!help.stdout.contains("slipway"), "{help:?}");
+        assert!(help.stdout.contains(&format!("{}_PROFILE", name.to_uppercase())), "{help:?}");
+        person.run_as(name, &["--version"]).ok(&format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+        let run = person.run_as(name, &["login", &person.server.url.replace("http://", "http://x@")]);
+        assert_eq!(run.code, 1);
+        person.server.on("GET /v2/", 200, "{}");
+        let url = person.server.url.clone();
+        person
+            .run_as(name, &["login", &url, "--username=bob", "--password=x"])
+            .fails(&format!("Error: [URL] does not appear to be a valid {title} controller.\n"));
+        person.run_as(name, &["logout"]).ok("Logged out\n");
+        person.run_as(name, &["apps"]).fails("Error: you are not logged in\n");
+    }
+}
+
+#[test]
+fn profile_variables_are_those_of_the_name() {
+    let mut person = upstream(".deis");
+    Person::write_profile(&person.home().join(".deis/staging.json"), "http://127.0.0.1:1");
+    // Scripts of upstream's use such names for themselves.
+    person.set_env("SLIPWAY_CONTROLLER", "http://127.0.0.1:2");
+    person.set_env("SLIPWAY_TOKEN", "none");
+    person.set_env("SLIPWAY_PROFILE", "none");
+    person.run_as("deis", &["apps"]).ok("=== Apps\nfoo\n");
+    assert_eq!(person.server.asked()[0].authorization, "token t0ken");
+    person.set_env("DEIS_PROFILE", "staging");
+    let run = person.run_as("deis", &["apps"]);
+    assert!(run.stderr.starts_with("Error: cannot connect to http://127.0.0.1:1"), "{run:?}");
+    person.run_as("deis", &["apps", "-c", "client"]).ok("=== Apps\nfoo\n");
+}
+
+#[test]
+fn answers_of_upstreams_controller_are_enough() {
+    let mut person = upstream(".deis");
+    let domain = json!({"owner": "bob", "created": TIME, "updated": TIME, "app": "foo", "domain": "foo"});
+    person.server.on("GET /v2/apps/foo/domains/?limit=1", 200, &page(std::slice::from_ref(&domain)));
+    person.server.on("GET /v2/apps/foo/domains/?limit=100", 200, &page(&[domain]));
+    let pod = |name: &str| json!({"name": name, "release": "v2", "started": TIME, "state": "up", "type": "web"});
+    let pods = json!({"results": [pod("foo-web-123-abcde")], "count": 1});
+    person.server.on("GET /v2/apps/foo/pods/", 200, &pods.to_string());
+    let settings = json!({
+        "uuid": "s-1", "app": "foo", "owner": "bob", "maintenance": false, "routable": true, "whitelist": [],
+        "autoscale": {}, "label": {}, "created": TIME, "updated": TIME,
+    });
+    person.server.on("GET /v2/apps/foo/settings/", 200, &settings.to_string());
+    let run = person.run_as("deis", &["apps:info", "-a", "foo"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.contains("url:      http://foo\n"), "{run:?}");
+
+    // Its controller takes one word for a type, so a pod is named with its type.
+    person.server.on("POST /v2/apps/foo/pods/web/foo-web-123-abcde/restart/", 200, &json!([pod("foo-web-9-x")]).to_string());
+    person.set_env("DEIS_DRINK_OF_CHOICE", "tea\u{1b}");
+    for target in ["foo-web-123-abcde", "web-123-abcde"] {
+        let shown = "=== foo Processes\n--- web:\nfoo-web-9-x up (v2)\n";
+        person
+            .run_as("deis", &["ps:restart", target, "-a", "foo"])
+            .ok(&format!("Restarting processes... but first, tea! done in 0s\n{shown}"));
+    }
+
+    let user = json!({
+        "username": "bob", "is_superuser": false, "first_name": "", "last_name": "", "email": "", "is_staff": false,
+        "is_active": true, "last_login": null, "date_joined": TIME, "groups": [], "user_permissions": [],
+    });
+    person.server.on("GET /v2/auth/whoami/", 200, &user.to_string());
+    let run = person.run_as("deis", &["whoami", "--all"]);
+    assert!(run.code == 0 && run.stdout.starts_with("=== User\nUsername: "), "{run:?}");
+    let release = json!({
+        "uuid": "r", "app": "foo", "owner": "bob", "version": 1, "summary": "bob created initial release",
+        "config": "c", "build": null, "created": TIME, "updated": TIME,
+    });
+    person.server.on("GET /v2/apps/foo/releases/?limit=100", 200, &page(&[release]));
+    person
+        .run_as("deis", &["releases", "-a", "foo"])
+        .ok(&format!("=== foo Releases\nv1\t{TIME}\tbob created initial release\n"));
+}
+
+#[test]
+fn an_unknown_command_is_another_program() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mut person = upstream(".deis");
+    let folder = person.home().join("bin");
+    std::fs::create_dir(&folder).unwrap();
+    for name in ["deis-greet", "slipway-greet"] {
+        let file = folder.join(name);
+        std::fs::write(&file, format!("#!/bin/sh\necho {name} \"$@\"\nexit 7\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    person.set_env("PATH", &path);
+    let run = person.run_as("deis", &["greet", "a b", "--json"]);
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (7, "deis-greet a b --json\n", ""));
+    assert_eq!(person.run("greet").stdout, "slipway-greet\n");
+    // A name with a slash would be a path.
+    let run = person.run_as("deis", &["../bin/deis-greet"]);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+    assert_eq!(person.run("grete").code, 2);
+}

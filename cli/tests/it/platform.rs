@@ -1,0 +1,67 @@
+//! A controller in this process: its API, its service layer, its database, and an engine in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use slipway_api::serve::serve;
+use slipway_api::{Metrics, State};
+use slipway_engine::Engine;
+use slipway_service::testing::FakeEngine;
+use slipway_service::{Reconciler, Service, ServiceConfig, SystemClock};
+use slipway_store::testing::{Backend, TestStore};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+/// A controller; it stops when dropped.
+pub struct Platform {
+    /// Where it answers.
+    pub url: String,
+    /// Where its apps would run.
+    pub engine: Arc<FakeEngine>,
+    shutdown: CancellationToken,
+    _store: TestStore,
+    _runtime: Runtime,
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl Platform {
+    /// With nobody and nothing.
+    pub fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (url, engine, shutdown, store) = runtime.block_on(async {
+            let store = TestStore::open(Backend::Sqlite).await;
+            let config = ServiceConfig::new(
+                "example.com",
+                SecretString::from("the-builders-key"),
+                SecretString::from("0123456789abcdef".repeat(4)),
+            );
+            let engine = FakeEngine::new();
+            let service = Service::new(
+                config,
+                store.store.clone(),
+                Arc::clone(&engine) as Arc<dyn Engine>,
+                Arc::new(SystemClock),
+            );
+            let shutdown = CancellationToken::new();
+            tokio::spawn(Reconciler::new(service.clone()).run(shutdown.clone()));
+            let platform = slipway_api::Platform {
+                ssh: Some("builder.example.com:2222".to_owned()),
+                domain: "example.com".to_owned(),
+                router: None,
+            };
+            let state = State { service, metrics: Metrics::default(), platform, shutdown: shutdown.clone() };
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            tokio::spawn(serve(listener, slipway_api::api(state), shutdown.clone(), Duration::from_secs(1)));
+            (url, engine, shutdown, store)
+        });
+        Self { url, engine, shutdown, _store: store, _runtime: runtime }
+    }
+}
