@@ -64,12 +64,20 @@ pub fn grammar() -> clap::Command {
         // Writing to a String cannot fail.
         let _ = writeln!(help, "  {name:23}  {meaning}");
     }
-    examples::add(Cli::command().name(program.name()).after_help(help))
+    let command = Cli::command()
+        .name(program.name())
+        .about("Deploys and runs apps: push with git, scale, configure, roll back")
+        .after_help(help)
+        .mut_arg("app", |arg| {
+            let name = program.name();
+            arg.help(format!("The app; without it, that of the git remote `{name}`, else one named like this folder"))
+        });
+    examples::add(command)
 }
 
 /// Deploys and runs apps: push with git, scale, configure, roll back.
 #[derive(Debug, Parser)]
-#[command(name = "slipway", version, about, disable_version_flag = true)]
+#[command(name = "slipway", version, disable_version_flag = true)]
 #[command(propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Print the version

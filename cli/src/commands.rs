@@ -35,7 +35,8 @@ use crate::args::perm::PermCommand;
 use crate::args::ps::PsCommand;
 use crate::args::release::ReleaseCommand;
 use crate::args::route::{
-    AllowlistCommand, AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, SwitchCommand, TlsCommand,
+    AllowlistCommand, AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, SwitchCommand,
+    TlsCommand,
 };
 use crate::args::runtime::{HealthcheckCommand, LimitCommand, PairCommand};
 use crate::args::service::ServiceCommand;
@@ -69,7 +70,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             AppCommand::Logs { lines, follow } => app::logs(cx, lines, follow).await,
             AppCommand::Run { interactive, tty, mount, command } => {
                 app::run(cx, &command, interactive, tty, &mount).await
-            },
+            }
             AppCommand::Destroy { confirm } => app::destroy(cx, confirm.as_deref()).await,
             AppCommand::Transfer { user } => app::transfer(cx, &user).await,
         },

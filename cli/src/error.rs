@@ -234,6 +234,9 @@ fn bad_request(api: &ApiError) -> (String, String) {
         () if text.contains("Application with this id already exists") => {
             "choose another name, or none to be given one"
         }
+        () if text.contains("SSH Key with this id already exists") => {
+            "give the key another name with `slipway keys:add NAME FILE`; `slipway keys` lists yours"
+        }
         () if text.contains("There was a problem deploying") || text.contains("app::deploy") => {
             "`slipway logs` shows what the processes said, `slipway releases` what runs now"
         }

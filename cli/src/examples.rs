@@ -14,7 +14,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("apps:run", &["run ls -l", "run 'echo $PORT; ls'", "run -it bash", "run --mount data:/data -- du -sh /data"]),
     ("apps:destroy", &["destroy", "destroy -a blog --confirm=blog"]),
     ("apps:transfer", &["apps:transfer ann -a blog"]),
-    ("auth:register", &["register https://slipway.example.com", "register http://127.0.0.1:8000 --username bob --email bob@example.com"]),
+    (
+        "auth:register",
+        &[
+            "register https://slipway.example.com",
+            "register http://127.0.0.1:8000 --username bob --email bob@example.com",
+        ],
+    ),
     (
         "auth:login",
         &[
@@ -41,7 +47,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("certs:attach", &["certs:attach example-com www.example.com"]),
     ("certs:detach", &["certs:detach example-com www.example.com"]),
     ("config:list", &["config", "config --oneline", "config:list -a blog --json"]),
-    ("config:set", &["config:set MODE=production", "config:set A=1 'GREETING=hello there' -a blog", "config:set SSH_KEY=deploy_key"]),
+    (
+        "config:set",
+        &[
+            "config:set MODE=production",
+            "config:set A=1 'GREETING=hello there' -a blog",
+            "config:set SSH_KEY=deploy_key",
+        ],
+    ),
     ("config:unset", &["config:unset MODE", "config:unset A B -a blog"]),
     ("config:pull", &["config:pull", "config:pull -o -p production.env"]),
     ("config:push", &["config:push", "config:push -p production.env"]),
@@ -196,7 +209,8 @@ mod tests {
     fn every_command_has_examples() {
         fn look(command: &Command, path: &str, missing: &mut Vec<String>) {
             for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-                let path = if path.is_empty() { sub.get_name().to_owned() } else { format!("{path}:{}", sub.get_name()) };
+                let path =
+                    if path.is_empty() { sub.get_name().to_owned() } else { format!("{path}:{}", sub.get_name()) };
                 if sub.has_subcommands() {
                     look(sub, &path, missing);
                 } else if !EXAMPLES.iter().any(|(name, _)| *name == path) {

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn advice_names_the_command_that_was_called() {
-        let text = "log in with `slipway login URL`; `slipway up` prints it; a remote `slipway`; `git push slipway main`";
+        let text =
+            "log in with `slipway login URL`; `slipway up` prints it; a remote `slipway`; `git push slipway main`";
         assert_eq!(
             Program::Deis.spoken(text),
             "log in with `deis login URL`; `slipway up` prints it; a remote `deis`; `git push deis main`"

@@ -11,8 +11,8 @@ use crate::api::Api;
 use crate::args::auth::Password;
 use crate::context::{self, Context, api_anonymous, api_as};
 use crate::error::{Error, Result};
-use crate::{print, program};
 use crate::settings::{Profile, SLIPWAY_TOKEN};
+use crate::{print, program};
 
 /// An account on a controller, as flags give it.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ async fn controller(cx: &Context, address: Option<String>, ssl_verify: bool) -> 
                 api.client().base(),
                 program::current().title()
             ))
-                .hint(match answer {
+            .hint(match answer {
                 // Whatever hangs up on plain HTTP wants TLS.
                 Err(error) if error.status().is_none() => "check the address; it may begin with https:// instead",
                 Ok(_) | Err(_) => "check the address; it is the one that `slipway up` prints after `api`",

@@ -50,9 +50,7 @@ pub async fn add(cx: &Context, words: &[String]) -> Result {
         .or(comment.map(str::to_owned))
         .unwrap_or_else(|| file_name.strip_suffix(".pub").unwrap_or(&file_name).to_owned());
     let progress = cx.progress(&format!("Uploading {file_name} to {}...", program::current().name()))?;
-    let answer = api.post("/v2/keys/", &json!({"id": name, "public": public})).await.map_err(|error| {
-        error.hint("give the key another name with `slipway keys:add NAME FILE`; `slipway keys` lists yours")
-    })?;
+    let answer = api.post("/v2/keys/", &json!({"id": name, "public": public})).await?;
     progress.done("done")?;
     cx.show(&answer, || Ok(()))
 }

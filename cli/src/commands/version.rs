@@ -6,8 +6,8 @@ use slipway_client::API_VERSION;
 use crate::api::server_version;
 use crate::context::{Context, api_anonymous};
 use crate::error::{Error, Result};
-use crate::{print, program};
 use crate::spelling::SHORTCUTS;
+use crate::{print, program};
 
 /// Prints this program's version, and with `all` the API versions of both sides.
 pub async fn version(cx: &Context, all: bool) -> Result {

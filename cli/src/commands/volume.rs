@@ -31,9 +31,8 @@ async fn list(cx: &Context) -> Result {
             let text = |name: &str| volume[name].as_str().unwrap_or_default().to_owned();
             print::line(format_args!("--- {} {}", text("name"), text("size")))?;
             let mounts = volume["path"].as_object().into_iter().flatten();
-            let mounts = mounts.map(|(process_type, path)| {
-                (process_type.as_str(), path.as_str().unwrap_or_default().to_owned())
-            });
+            let mounts = mounts
+                .map(|(process_type, path)| (process_type.as_str(), path.as_str().unwrap_or_default().to_owned()));
             print::table::pairs(mounts)?;
         }
         Ok(())
@@ -58,7 +57,8 @@ async fn delete(cx: &Context, name: &str) -> Result {
 async fn mount(cx: &Context, name: &str, doing: &str, path: Map<String, Value>) -> Result {
     let (api, app) = (cx.api()?, cx.app()?);
     let progress = cx.progress(&format!("{doing} volume..."))?;
-    let answer = api.patch(&app_path(&app, &format!("volumes/{}/path/", segment(name))), &json!({"path": path})).await?;
+    let answer =
+        api.patch(&app_path(&app, &format!("volumes/{}/path/", segment(name))), &json!({"path": path})).await?;
     progress.done("done")?;
     cx.show(&answer, || Ok(()))
 }

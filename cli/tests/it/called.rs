@@ -30,9 +30,9 @@ fn each_name_has_its_own_profile_remote_and_texts() {
         person.run_as(name, &["apps"]).ok("=== Apps\nfoo\n");
         person.git_init();
         person.server.on("POST /v2/apps/", 201, &app().to_string());
-        person
-            .run_as(name, &["create", "foo"])
-            .ok(&format!("Creating Application... done, created foo\nGit remote {name} successfully created for app foo.\n"));
+        person.run_as(name, &["create", "foo"]).ok(&format!(
+            "Creating Application... done, created foo\nGit remote {name} successfully created for app foo.\n"
+        ));
         assert_eq!(person.git(&["remote", "get-url", name]), "ssh://git@127.0.0.1:2222/foo.git\n");
         person.server.on("GET /v2/apps/foo/config/", 404, r#""No App matches the given query.""#);
         // Neither the folder's name nor the remote `slipway` is looked at first.
@@ -94,7 +94,11 @@ fn answers_of_upstreams_controller_are_enough() {
     assert!(run.stdout.contains("url:      http://foo\n"), "{run:?}");
 
     // Its controller takes one word for a type, so a pod is named with its type.
-    person.server.on("POST /v2/apps/foo/pods/web/foo-web-123-abcde/restart/", 200, &json!([pod("foo-web-9-x")]).to_string());
+    person.server.on(
+        "POST /v2/apps/foo/pods/web/foo-web-123-abcde/restart/",
+        200,
+        &json!([pod("foo-web-9-x")]).to_string(),
+    );
     person.set_env("DEIS_DRINK_OF_CHOICE", "tea\u{1b}");
     for target in ["foo-web-123-abcde", "web-123-abcde"] {
         let shown = "=== foo Processes\n--- web:\nfoo-web-9-x up (v2)\n";

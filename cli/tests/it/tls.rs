@@ -45,7 +45,8 @@ fn answer(stream: &mut (impl Read + Write)) -> String {
 }
 
 fn login(person: &Person, url: &str, more: &[&str]) -> crate::person::Run {
-    let args: Vec<&str> = ["login", url, "--username", "bob", "--password", "x"].into_iter().chain(more.iter().copied()).collect();
+    let args: Vec<&str> =
+        ["login", url, "--username", "bob", "--password", "x"].into_iter().chain(more.iter().copied()).collect();
     person.run_with(&args, "")
 }
 
@@ -100,9 +101,8 @@ fn certificates_that_cannot_be_trusted_are_told_apart() {
 fn tls_and_plain_http_are_told_apart() {
     let person = Person::stranger();
     let plain = person.server.url.replace("http://127.0.0.1", "https://localhost");
-    login(&person, &plain, &[]).fails(&format!(
-        "Error: {plain} does not speak TLS\n\nhint: the address may begin with http:// instead\n"
-    ));
+    login(&person, &plain, &[])
+        .fails(&format!("Error: {plain} does not speak TLS\n\nhint: the address may begin with http:// instead\n"));
     let tls = controller(&TestCertificate::new(&["localhost"]).unwrap()).replace("https://", "http://");
     login(&person, &tls, &[]).fails(&format!(
         "Error: {tls} does not appear to be a valid Slipway controller.\n\nhint: check the address; it may begin with https:// \

@@ -74,10 +74,9 @@ fn answers_of_upstream_need_only_what_is_documented() {
         serde_json::from_value(json!({"uuid": "u", "id": "blog", "owner": "bob", "created": time, "updated": time}))
             .unwrap();
     assert_eq!((app.url.as_str(), app.structure.len()), ("", 0));
-    let user: User = serde_json::from_value(
-        json!({"username": "bob", "is_superuser": false, "is_active": true, "email": null}),
-    )
-    .unwrap();
+    let user: User =
+        serde_json::from_value(json!({"username": "bob", "is_superuser": false, "is_active": true, "email": null}))
+            .unwrap();
     assert_eq!((user.username.as_str(), user.email.as_str()), ("bob", ""));
     let release: Release = serde_json::from_value(json!({
         "uuid": "u", "app": "blog", "owner": "bob", "version": 2, "summary": null, "config": "c", "build": null,
