@@ -110,6 +110,7 @@ macro_rules! shows {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dUTC", "[time in UTC]"),
             (r"\bfoo-[0-9a-f]{7}\b", "foo-[short uuid]"),
+            (r"deployed [0-9a-f]{7} which", "deployed [short uuid] which"),
             (r"done in \d+s", "done in [n]s"),
             (r"([0-9A-F]{2}:){31}[0-9A-F]{2}", "[fingerprint]"),
             (r"[0-9A-F]{2}:[0-9A-F]{2}\[\.\.\.\][0-9A-F]{2}:[0-9A-F]{2}", "[short fingerprint]"),
@@ -629,7 +630,88 @@ fn failed_deploys_and_logs() {
         "ps:exec none -a foo -- true",
         "version --all",
         "shortcuts",
-    ]), @"");
+    ]), @r##"
+    $ pull example/foo:bad -p 'web: ./serve' -a foo
+    Creating build...
+    ! Error: (app::deploy): There was a problem deploying v3. Rolling back process types to release v2.
+    ! the image cannot be pulled
+    !
+    ! hint: `slipway logs` shows what the processes said, `slipway releases` what runs now
+    = 1
+    $ releases -a foo
+    === foo Releases
+    v3	[time]	bob deployed [short uuid] which failed
+    v2	[time]	bob deployed example/foo:1
+    v1	[time]	bob created initial release
+    $ releases:info v3 -a foo
+    === foo Release v3
+    build:     [uuid]
+    config:    [uuid]
+    owner:     bob
+    created:   [time]
+    summary:   bob deployed [short uuid] which failed
+    state:     failed
+    updated:   [time]
+    uuid:      [uuid]
+    exception: (app::deploy): There was a problem deploying v3. Rolling back process types to release v2.
+               the image cannot be pulled
+    $ ps -a foo
+    === foo Processes
+    --- web:
+    foo-web-v2-00001 up (v2)
+    $ logs -n 3 -a foo
+    [time] slipway[controller]: INFO bob deployed example/foo:bad
+    [time] slipway[controller]: ERROR (app::deploy): There was a problem deploying v3. Rolling back process types to release v2.
+    [time] slipway[controller]: ERROR the image cannot be pulled
+    $ logs -a none
+    ! Error: No App matches the given query.
+    !
+    ! hint: `slipway apps` lists your apps
+    = 1
+    $ logs -n 0 -a foo
+    ! error: invalid value '0' for '--lines <LINES>': 0 is not in 1..=4294967295
+    !
+    ! For more information, try '--help'.
+    = 2
+    $ open -a none
+    ! Error: No App matches the given query.
+    !
+    ! hint: `slipway apps` lists your apps
+    = 1
+    $ ps:exec none -a foo -- true
+    ! Error: process none does not exist
+    = 1
+    $ version --all
+    Slipway CLI Version:          0.1.0
+    Slipway CLI API Version:      2.3
+    Controller API Version:       2.3
+    $ shortcuts
+    create              apps:create
+    destroy             apps:destroy
+    info                apps:info
+    open                apps:open
+    logs                apps:logs
+    run                 apps:run
+    transfer            apps:transfer
+    register            auth:register
+    login               auth:login
+    logout              auth:logout
+    passwd              auth:passwd
+    whoami              auth:whoami
+    cancel              auth:cancel
+    regenerate          auth:regenerate
+    pull                builds:create
+    rollback            releases:rollback
+    scale               ps:scale
+    restart             ps:restart
+    sharing             perms:list
+    sharing:list        perms:list
+    sharing:add         perms:create
+    sharing:remove      perms:delete
+    perms:add           perms:create
+    perms:remove        perms:delete
+    auth:token          auth:regenerate
+    "##);
 }
 
 #[test]
