@@ -9,7 +9,8 @@ use super::setting::{nulls, pairs};
 use crate::args::runtime::{ProbeArgs, ProbeKind, ProbeName};
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::print;
+use crate::program::Program;
+use crate::{print, program};
 
 /// Which map of the configuration, as the API calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Part {
                 for (title, limits) in [("Memory", &config.memory), ("CPU", &config.cpu)] {
                     print::line(format_args!("\n--- {title}"))?;
                     if limits.is_empty() {
-                        print::line("Unlimited")?;
+                        print::line(if program::current() == Program::Drycc { "Default" } else { "Unlimited" })?;
                     }
                     table(limits)?;
                 }

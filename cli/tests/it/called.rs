@@ -60,6 +60,18 @@ fn each_name_has_its_own_profile_remote_and_texts() {
 }
 
 #[test]
+fn no_limit_is_unlimited_or_the_default() {
+    let config = json!({"uuid": "c-1", "owner": "bob", "app": "foo", "created": TIME, "updated": TIME}).to_string();
+    for (name, none) in [("deis", "Unlimited"), ("drycc", "Default")] {
+        let person = upstream(&format!(".{name}"));
+        person.server.on("GET /v2/apps/foo/config/", 200, &config);
+        person
+            .run_as(name, &["limits", "-a", "foo"])
+            .ok(&format!("=== foo Limits\n\n--- Memory\n{none}\n\n--- CPU\n{none}\n"));
+    }
+}
+
+#[test]
 fn profile_variables_are_those_of_the_name() {
     let mut person = upstream(".deis");
     Person::write_profile(&person.home().join(".deis/staging.json"), "http://127.0.0.1:1");
