@@ -1,10 +1,11 @@
 //! Image deploys: `slipway pull` and what comes after, with a registry in this process and this machine's runtime.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use serde_json::json;
 use slipway_image::testing::{TestRegistry, layer};
-use slipway_tests::{Platform, eventually};
+use slipway_tests::{Platform, Repo, eventually};
 
 /// An image that serves `text` on its port, and exits on SIGTERM.
 fn image(registry: &TestRegistry, tag: &str, text: &str) -> String {
@@ -87,4 +88,27 @@ fn private_registries_are_refused_unless_allowed() {
     user.cli(&["create", "site", "--no-remote"]).ok();
     user.cli(&["pull", &image, "-a", "site"]).fails().says("SLIPWAY_ALLOW_PRIVATE_ADDRESSES=1");
     assert!(registry.asked().is_empty());
+}
+
+#[test]
+fn a_dockerfile_is_built_and_run() {
+    let platform = Platform::start();
+    let user = platform.user("ada");
+    let dockerfile = "FROM scratch\nCOPY busybox /bin/busybox\nCOPY serve /serve\nCOPY site /srv\nCMD [\"/serve\"]\n";
+    let serve = "#!/bin/busybox sh\ntrap 'exit 0' TERM\nbusybox httpd -f -p 127.0.0.1:$PORT -h /srv & wait $!\n";
+    let repo = Repo::with(&[("Dockerfile", dockerfile), ("serve", serve), ("site/index.html", "from a Dockerfile")]);
+    let program = ["/usr/bin/busybox", "/bin/busybox"].iter().find(|path| std::path::Path::new(path).exists());
+    let Some(program) = program else { panic!("busybox is missing: install the package busybox-static") };
+    std::fs::copy(program, repo.file("busybox")).unwrap();
+    std::fs::set_permissions(repo.file("serve"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    repo.commit("The program");
+    user.deploy(&repo, "boxed").says("Dockerfile detected").says("Done, boxed:v2");
+    platform.answers("boxed", "from a Dockerfile");
+    user.slipway(repo.path(), &["ps:list"]).ok().says("boxed-cmd-v2-");
+
+    repo.change("site/index.html", "a second one");
+    user.push(&repo).ok().says("boxed:v3");
+    platform.answers("boxed", "a second one");
+    user.slipway(repo.path(), &["releases:rollback"]).ok();
+    platform.answers("boxed", "from a Dockerfile");
 }

@@ -1,9 +1,11 @@
 //! Stack `container`: a Dockerfile, built by whichever engine this machine has.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use slipway_core::config::SecretText;
+use slipway_image::{ArchiveError, ImageStore, UnpackLimits, archive_import};
 
 use super::buildpack::{Compile, is_set};
 use super::process::Tool;
@@ -13,16 +15,17 @@ use super::{BuildError, Built};
 const ENGINES: &[(&str, &[&str])] =
     &[("buildah", &["version"]), ("podman", &["info"]), ("docker", &["version", "--format", "{{.Server.Version}}"])];
 
-/// Builds the Dockerfile and returns the image `slipway/<app>:git-<sha8>`.
+/// Builds the Dockerfile and returns the image `slipway/<app>:git-<sha8>`; with `images` it is put there, and named by
+/// digest as well.
 ///
 /// # Errors
 /// [`BuildError::Unavailable`] when no engine works, [`BuildError::Failed`] when the build fails.
-pub async fn build(cx: &Compile<'_>, app: &str) -> Result<Built, BuildError> {
+pub async fn build(cx: &Compile<'_>, app: &str, images: Option<&ImageStore>) -> Result<Built, BuildError> {
     let (name, program) = engine(cx).await?;
     let short: String = cx.sha.chars().take(8).collect();
     let image = format!("slipway/{app}:git-{short}");
     cx.step(&format!("Building the Dockerfile with {name}")).await;
-    let mut tool = engine_tool(cx, program).args(["build", "--tag"]).arg(&image).args(["--file", "Dockerfile"]);
+    let mut tool = engine_tool(cx, program.clone()).args(["build", "--tag"]).arg(&image).args(["--file", "Dockerfile"]);
     // Only the names are arguments; the engine takes the values from its environment.
     for variable in arguments(cx.env) {
         let value = cx.env.get(variable).map(|value| value.expose().replace('\0', "")).unwrap_or_default();
@@ -30,7 +33,48 @@ pub async fn build(cx: &Compile<'_>, app: &str) -> Result<Built, BuildError> {
     }
     cx.run(tool.arg("."), &format!("{name} build")).await?;
     let procfile = super::read_procfile(cx.source)?.unwrap_or_default();
+    let image = match images {
+        Some(images) => save(cx, name, program, image, images).await?,
+        None => image,
+    };
     Ok(Built { image, procfile, dockerfile: "true".to_owned(), stack: "container".to_owned() })
+}
+
+/// Takes the image out of the engine that built it, and puts it where it is run from.
+async fn save(
+    cx: &Compile<'_>,
+    name: &str,
+    program: PathBuf,
+    image: String,
+    images: &ImageStore,
+) -> Result<String, BuildError> {
+    cx.step("Storing the image").await;
+    let file = cx.scratch.join("image.tar");
+    let tool = engine_tool(cx, program);
+    let tool = match name {
+        "buildah" => {
+            let mut target = OsString::from("docker-archive:");
+            target.push(&file);
+            tool.arg("push").arg(&image).arg(target)
+        }
+        "podman" => tool.args(["save", "--format", "docker-archive", "--output"]).arg(&file).arg(&image),
+        _ => tool.args(["save", "--output"]).arg(&file).arg(&image),
+    };
+    cx.run(tool, name).await?;
+    let (store, reference) = (images.clone(), image);
+    let stored = tokio::task::spawn_blocking(move || {
+        let digest = archive_import(&store, &file, UnpackLimits::default())?;
+        let reference = format!("{reference}@{}", digest.with_algorithm());
+        store.note(&reference, &digest)?;
+        Ok(reference)
+    });
+    let stored = stored.await.map_err(|error| BuildError::Internal(format!("storing the image: {error}")))?;
+    stored.map_err(|error| match error {
+        ArchiveError::Refused(reason) => BuildError::Failed(reason),
+        error @ (ArchiveError::Io(_) | ArchiveError::Store(_)) => {
+            BuildError::Internal(format!("storing the image: {}", crate::errors::chain(&error)))
+        }
+    })
 }
 
 /// Names of the config values that are build arguments: none, unless the app asked for it.

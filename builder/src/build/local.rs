@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use slipway_core::{AppId, ProcessType};
+use slipway_image::ImageStore;
 use slipway_slug::{SlugManifest, SlugStore};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
@@ -88,6 +89,9 @@ pub struct LocalBuilderConfig {
     pub buildpacks: BTreeMap<String, PathBuf>,
     /// Whether buildpacks may be fetched from private addresses. Default: no.
     pub allow_private_addresses: bool,
+    /// Where images from Dockerfiles are put, for the engine to run. Default: nowhere; they stay with the engine that built
+    /// them.
+    pub images: Option<ImageStore>,
 }
 
 impl LocalBuilderConfig {
@@ -104,6 +108,7 @@ impl LocalBuilderConfig {
             tools,
             buildpacks: BTreeMap::new(),
             allow_private_addresses: false,
+            images: None,
         }
     }
 }
@@ -269,7 +274,7 @@ impl LocalBuilder {
         let plan = plan::choose(cx.source, cx.env, &self.config.buildpacks)?;
         let Plan::Buildpacks(packs) = plan else {
             cx.step("Dockerfile detected (stack container)").await;
-            return dockerfile::build(cx, request.name.as_str()).await;
+            return dockerfile::build(cx, request.name.as_str(), self.config.images.as_ref()).await;
         };
         // A mistake in it is told before the long work begins.
         let procfile = read_procfile(cx.source)?;

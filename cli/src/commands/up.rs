@@ -16,7 +16,7 @@ use slipway_builder::build::{LocalBuilder, LocalBuilderConfig, ToolEnv, serve_st
 use slipway_builder::{Builder, BuilderConfig};
 use slipway_controller::{Config, Controller, RouterEndpoint, StartError, UpOptions, telemetry};
 use slipway_engine::Engine as _;
-use slipway_local::{LocalConfig, LocalEngine};
+use slipway_local::{ImageStore, LocalConfig, LocalEngine};
 use slipway_router_sync::{BindError, Router, RouterConfig};
 use slipway_slug::SlugStore;
 use slipway_wire::drycc_v2::Platform;
@@ -98,7 +98,7 @@ pub async fn up(args: UpArgs) -> Result {
             builder_key,
             limits: slipway_builder::Limits::default(),
         },
-        Arc::new(local_builder(&dir, slugs)?),
+        Arc::new(local_builder(&dir, slugs, engine.images())?),
     )
     .await
     .map_err(|error| match &error {
@@ -167,11 +167,12 @@ fn local_engine(dir: &Path, slugs: SlugStore) -> Result<LocalConfig> {
     Ok(config)
 }
 
-fn local_builder(dir: &Path, slugs: SlugStore) -> Result<LocalBuilder> {
+fn local_builder(dir: &Path, slugs: SlugStore, images: ImageStore) -> Result<LocalBuilder> {
     let static_server = Some(format!("exec \"${PROGRAM}\" static-server"));
     let tools = ToolEnv::from_vars(settings::all_variables());
     let mut config = LocalBuilderConfig::new(dir.join("builder"), tools, static_server);
     config.allow_private_addresses = settings::private_addresses_allowed();
+    config.images = Some(images);
     LocalBuilder::open(config, slugs).map_err(|error| failed("cannot prepare builds", &error))
 }
 

@@ -28,7 +28,7 @@ use crate::unpack::{Layers, UnpackError, UnpackLimits};
 /// Largest configuration that is read, in bytes.
 const CONFIG_MAX: u64 = 4 * 1024 * 1024;
 /// Most layers of an image; the runtimes stop at 127.
-const LAYERS_MAX: usize = 128;
+pub(crate) const LAYERS_MAX: usize = 128;
 /// Layers fetched at a time.
 const PARALLEL: usize = 3;
 /// How long connecting to a registry may take.
@@ -215,7 +215,7 @@ impl Fetcher {
             fs::create_dir(&rootfs).map_err(disk)?;
             let mut tree = Layers::new(&rootfs, limits).map_err(disk)?;
             for path in &paths {
-                unpack(&mut tree, path).map_err(|error| match error {
+                layer_apply(&mut tree, path).map_err(|error| match error {
                     UnpackError::Refused(reason) => {
                         FetchError::Rejected(format!("'{name}' cannot be unpacked: {reason}"))
                     }
@@ -347,7 +347,7 @@ fn digest_parse(image: &str, digest: &str) -> Result<ImageDigest, FetchError> {
 }
 
 /// Applies a fetched layer. How it is compressed is read off its first bytes.
-fn unpack(tree: &mut Layers, path: &Path) -> Result<(), UnpackError> {
+pub(crate) fn layer_apply(tree: &mut Layers, path: &Path) -> Result<(), UnpackError> {
     let io = |source| UnpackError::Io { path: "a layer".to_owned(), source };
     let mut file = File::open(path).map_err(io)?;
     let mut magic = [0; 4];

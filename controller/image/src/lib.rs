@@ -4,6 +4,7 @@
 //! ([`unpack::Layers`]) into one tree, and kept under the digest of its manifest ([`ImageStore`]), whole or not at all.
 //! Nothing here runs anything.
 
+pub mod archive;
 pub mod fetch;
 pub mod name;
 mod refusal;
@@ -14,6 +15,7 @@ pub mod testing;
 pub mod unpack;
 pub mod user;
 
+pub use archive::{ArchiveError, archive_import};
 pub use fetch::{FetchError, FetchSettings, Fetcher};
 pub use name::{Login, pinned, registry_of};
 pub use setup::ImageSetup;

@@ -18,6 +18,7 @@ use slipway_engine::{
     AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, RegistryLogin, RunOutcome, RunSpec,
     Session,
 };
+use slipway_image::ImageStore;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -160,6 +161,12 @@ impl LocalEngine {
     #[must_use]
     pub fn routes(&self) -> watch::Receiver<Arc<RouteTable>> {
         self.shared.registry.subscribe()
+    }
+
+    /// The store of images, where what is built on this machine is put.
+    #[must_use]
+    pub fn images(&self) -> ImageStore {
+        self.shared.images.store()
     }
 
     /// Stops all apps and one-off processes, each within its grace period, and takes no further wish.

@@ -51,6 +51,10 @@ impl Images {
         })
     }
 
+    pub(crate) fn store(&self) -> ImageStore {
+        self.store.clone()
+    }
+
     /// The runtime of this machine. Looked for anew each time: it may just have been installed.
     pub(crate) fn runtime(&self) -> Option<Runtime> {
         Runtime::find(&self.runtime.0, &self.runtime.1)

@@ -38,4 +38,4 @@ mod workdir;
 
 pub use config::LocalConfig;
 pub use engine::{LocalEngine, LocalError};
-pub use slipway_image::FetchSettings;
+pub use slipway_image::{FetchSettings, ImageStore};
