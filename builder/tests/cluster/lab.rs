@@ -38,12 +38,11 @@ fn variable(name: &str, default: &str) -> String {
 }
 
 /// What builds get of this process's environment, as the program would pass it on, and a way out.
-fn tools(proxy: &str, packages: &str) -> BTreeMap<String, String> {
+fn tools(proxy: &str) -> BTreeMap<String, String> {
     let vars = ToolEnv::from_vars(std::env::vars_os()).vars().clone();
     let vars = vars.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut env: BTreeMap<String, String> = vars.filter(|(name, _)| name != "PATH").collect();
     env.insert("HTTPS_PROXY".to_owned(), proxy.to_owned());
-    env.insert("npm_config_registry".to_owned(), packages.to_owned());
     env
 }
 
@@ -81,7 +80,6 @@ impl Lab {
         let host = variable("SLIPWAY_TEST_HOST", "10.244.0.1");
         let push = proxy::forward(&host, registry.clone()).await;
         let way_out = proxy::connect(&host).await;
-        let packages = proxy::mirror(&host, "https://registry.npmjs.org").await;
         let listen = TcpListener::bind((host.as_str(), 0)).unwrap().local_addr().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let mut config = ClusterBuildConfig {
@@ -110,7 +108,7 @@ impl Lab {
                 image: variable("SLIPWAY_TEST_BUILDAH_IMAGE", "127.0.0.1:5000/slipway/buildah:test"),
             },
             buildpacks: None,
-            env: tools(&format!("http://{host}:{way_out}"), &format!("http://{host}:{packages}")),
+            env: tools(&format!("http://{host}:{way_out}")),
             node_selector: BTreeMap::new(),
         };
         change(&mut config);
