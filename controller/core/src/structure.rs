@@ -4,6 +4,27 @@ use crate::ProcessType;
 use crate::app::Structure;
 use crate::build::{Build, BuildKind};
 
+/// What the first build of an app comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FirstStructure {
+    /// What the kind of build suggests, which may be nothing.
+    #[default]
+    ByKind,
+    /// One process in any case. Source: `deis-v1.md` §8.
+    One,
+}
+
+/// What runs of the first build of an app with [`FirstStructure::One`]: `web` of a push that has it or says nothing, else
+/// `cmd`.
+#[must_use]
+pub fn structure_one(build: &Build) -> Structure {
+    let is_image = build.sha.is_empty();
+    let is_dockerfile = !build.dockerfile.is_empty() && build.procfile.is_empty();
+    let lacks_web = !build.procfile.is_empty() && !build.procfile.contains_key("web");
+    let process_type = if is_image || is_dockerfile || lacks_web { ProcessType::cmd() } else { ProcessType::web() };
+    Structure::from([(process_type, 1)])
+}
+
 /// What runs of a build when nobody has scaled anything yet.
 #[must_use]
 pub fn structure_default(build: &Build) -> Structure {
@@ -119,6 +140,21 @@ mod tests {
             (build(&[], "abcdef12", ""), structure(&[("web", 1)])),
         ] {
             assert_eq!(structure_default(&build), expect, "{build:?}");
+        }
+    }
+
+    #[test]
+    fn one_process_of_a_first_build() {
+        for (build, expect) in [
+            (build(&["web"], "", ""), "cmd"),
+            (build(&[], "", ""), "cmd"),
+            (build(&[], "abcdef12", "true"), "cmd"),
+            (build(&["worker"], "abcdef12", ""), "cmd"),
+            (build(&["web"], "abcdef12", "true"), "web"),
+            (build(&["web", "worker"], "abcdef12", ""), "web"),
+            (build(&[], "abcdef12", ""), "web"),
+        ] {
+            assert_eq!(structure_one(&build), structure(&[(expect, 1)]), "{build:?}");
         }
     }
 

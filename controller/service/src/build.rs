@@ -15,6 +15,7 @@ use slipway_core::error::{FieldError, Kind};
 use slipway_core::procfile::PROCFILE_MAX_TYPES;
 use slipway_core::release::summary::summary;
 use slipway_core::release::{Release, ReleaseState};
+use slipway_core::structure::{FirstStructure, structure_one};
 use slipway_core::{BuildId, BuildLogId, Error, ProcessType, Result, Username};
 use slipway_engine::{Artifact, EngineError};
 use slipway_store as store;
@@ -57,6 +58,8 @@ pub struct NewBuild {
     pub dockerfile: String,
     /// The stack, possibly empty.
     pub stack: String,
+    /// What runs of it if it is the app's first and nobody scaled anything.
+    pub first: FirstStructure,
 }
 
 /// A build and the release that was made with it.
@@ -175,6 +178,7 @@ impl Service {
     /// Records a build and a release of it.
     pub(crate) async fn build_release(&self, cx: &Cx, app: &App, new: NewBuild) -> Result<Deployed> {
         let (owner, _, _) = cx.user()?;
+        let first = new.first;
         let (mut row, artifact) = build_check(app, owner, new, cx.now)?;
         match self.engine().artifact_check(&artifact).await {
             Ok(()) => {}
@@ -204,6 +208,9 @@ impl Service {
                 row.procfile = previous;
             }
             let build = store::build_insert(db, &row).await?;
+            if first == FirstStructure::One && app.structure.is_empty() && base.build.is_none() {
+                store::app_update_structure(db, app.id, &structure_one(&build), cx.now).await?;
+            }
             let text = summary(Some(&build), &config, &config).unwrap_or_default();
             let release = store::NewRelease {
                 app: app.id,

@@ -47,6 +47,15 @@ pub struct PasswordChange {
     pub username: Option<String>,
 }
 
+/// What becomes of taking away a right that was never given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeverGranted {
+    /// Nothing.
+    Ignore,
+    /// It is told as missing. Source: `deis-v1.md` §11.
+    Missing,
+}
+
 impl Service {
     /// Registers a user. The first one becomes administrator. Source: `drycc-v2.md` §2.1.
     ///
@@ -254,11 +263,15 @@ impl Service {
         self.admin_set(cx, username, true).await
     }
 
-    /// Makes an administrator a user.
+    /// Makes an administrator a user; `never` says what becomes of one who is none.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
-    pub async fn admin_revoke(&self, cx: &Cx, username: &str) -> Result<()> {
+    pub async fn admin_revoke(&self, cx: &Cx, username: &str, never: NeverGranted) -> Result<()> {
+        cx.admin()?;
+        if never == NeverGranted::Missing && !self.user_find(username).await?.is_superuser {
+            return Err(Error::not_found(Kind::User));
+        }
         self.admin_set(cx, username, false).await
     }
 

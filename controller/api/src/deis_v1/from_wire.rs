@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use slipway_core::Error;
 use slipway_core::log::LogQuery;
+use slipway_core::structure::FirstStructure;
 use slipway_service::{ConfigChange, NewBuild, UserRegister};
 use slipway_wire::deis_v1 as wire;
 
@@ -194,6 +195,7 @@ pub(super) fn build(call: &Call) -> Result<NewBuild, Failure> {
         return Err(Failure::Body(Error::invalid("image", text)));
     }
     new.stack = String::new();
+    new.first = FirstStructure::One;
     Ok(new)
 }
 
@@ -222,5 +224,5 @@ pub(super) fn hook_push(call: &Call) -> Result<wire::PushHook, Failure> {
 /// Body of `hooks/build/`.
 pub(super) fn hook_build(call: &Call) -> Result<(v2::Receive, NewBuild), Failure> {
     let (receive, new, _) = v2::hook_build(call)?;
-    Ok((receive, NewBuild { stack: String::new(), ..new }))
+    Ok((receive, NewBuild { stack: String::new(), first: FirstStructure::One, ..new }))
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 use slipway_core::authz::AppAction;
 use slipway_core::error::Kind;
 use slipway_core::{Error, Result};
+use slipway_service::NeverGranted;
 
 use super::{from_wire, page, to_wire};
 use crate::call::{Answer, Call, empty, ok};
@@ -62,6 +63,6 @@ pub(super) async fn admin_grant(call: Call) -> Answer {
 }
 
 pub(super) async fn admin_revoke(call: Call) -> Answer {
-    call.state.service.admin_revoke(&call.cx, call.param("user")).await?;
+    call.state.service.admin_revoke(&call.cx, call.param("user"), NeverGranted::Missing).await?;
     empty(StatusCode::NO_CONTENT)
 }

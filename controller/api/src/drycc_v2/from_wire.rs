@@ -264,6 +264,7 @@ fn build_fields(fields: &mut Fields) -> NewBuild {
         procfile: procfile(fields),
         dockerfile: dockerfile(fields),
         stack: fields.text_or_empty("stack"),
+        ..NewBuild::default()
     };
     fields.limit("sha", &new.sha, SHA_MAX);
     new

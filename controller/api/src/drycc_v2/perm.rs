@@ -1,6 +1,7 @@
 //! Collaborators and administrators. Source: `drycc-v2.md` §2.11.
 
 use http::StatusCode;
+use slipway_service::NeverGranted;
 
 use super::{from_wire, to_wire};
 use crate::call::{Answer, Call, empty, ok};
@@ -36,6 +37,6 @@ pub(super) async fn admin_grant(call: Call) -> Answer {
 }
 
 pub(super) async fn admin_revoke(call: Call) -> Answer {
-    call.state.service.admin_revoke(&call.cx, call.param("user")).await?;
+    call.state.service.admin_revoke(&call.cx, call.param("user"), NeverGranted::Ignore).await?;
     empty(StatusCode::NO_CONTENT)
 }

@@ -239,6 +239,32 @@ async fn an_app(database: Database) {
 
 both!(an_app, an_app_from_creation_to_rollback);
 
+/// What other generations have otherwise.
+async fn old_rules(database: Database) {
+    let world = World::new(database).await;
+    let sha = "abcdef0123";
+    for (name, body, expect) in [
+        ("image", json!({"image": "example/app:1", "procfile": {"web": "run"}}), json!({"cmd": 1})),
+        ("workers", json!({"image": "example/app:1", "sha": sha, "procfile": {"worker": "run"}}), json!({"cmd": 1})),
+        ("pushed", json!({"image": "example/app:1", "sha": sha, "procfile": {"web": "run"}}), json!({"web": 1})),
+    ] {
+        world.named_app("owner", name).await;
+        let reply = post(&world, "owner", &format!("/v1/apps/{name}/builds/"), body.clone()).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        assert_eq!(get(&world, "owner", &format!("/v1/apps/{name}/")).await.json()["structure"], expect, "{name}");
+    }
+    // Later builds change nothing of that.
+    let later = json!({"image": "example/app:2", "sha": sha, "procfile": {"web": "run"}});
+    assert_eq!(post(&world, "owner", "/v1/apps/pushed/builds/", later).await.status, 201);
+    assert_eq!(get(&world, "owner", "/v1/apps/pushed/").await.json()["structure"], json!({"web": 1}));
+
+    assert_eq!(post(&world, "admin", "/v1/admin/perms", json!({"username": "other"})).await.status, 201);
+    let revoke = async || world.request("DELETE", "/v1/admin/perms/other").user("admin").send().await.status;
+    assert_eq!((revoke().await, revoke().await), (204, 404));
+}
+
+both!(old_rules, rules_of_1_x_that_later_generations_changed);
+
 /// Who sees what, and what becomes of a failed deploy.
 async fn refusals(database: Database) {
     let world = World::new(database).await;

@@ -11,7 +11,7 @@ use slipway_store as store;
 use slipway_store::DeployHook;
 use tokio_util::sync::CancellationToken;
 
-use super::Reconciler;
+use super::{OTHERS_INTERVAL, Reconciler};
 use crate::deploy_hook::{HookSender, RETRIES_MAX};
 use crate::stored::{Fail, Stored, write};
 
@@ -46,6 +46,8 @@ impl Reconciler {
                     LOOK_INTERVAL
                 }
             };
+            // What other controllers record is told to nobody here.
+            let pause = if self.leadership.is_shared() { pause.min(OTHERS_INTERVAL) } else { pause };
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = self.service.signals().released() => {}

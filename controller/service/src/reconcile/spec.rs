@@ -80,7 +80,9 @@ fn release_spec(
     let wanted = structure.iter().filter(|(_, replicas)| **replicas > 0).map(|(process_type, _)| process_type.clone());
     let types: BTreeSet<ProcessType> =
         build.procfile.keys().cloned().chain(structure_default(build).into_keys()).chain(wanted).collect();
-    let routed = routed_type(&types);
+    // A Procfile may name a `web` that was never run: the first build of an app of old runs its `cmd` instead.
+    let is_cmd_only = !structure.contains_key("web") && structure.get("cmd").is_some_and(|replicas| *replicas > 0);
+    let routed = if is_cmd_only { Some(ProcessType::cmd()) } else { routed_type(&types) };
     let grace = config
         .values
         .get("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS")
