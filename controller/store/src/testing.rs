@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{SealingKey, Store, StoreConfig, postgres};
 
@@ -94,6 +94,15 @@ pub async fn postgres_database(with_tables: bool) -> String {
     let name = format!("slipway_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     execute(&server, &format!("CREATE DATABASE {name}{template}")).await;
     format!("{server}/{name}")
+}
+
+/// Removes a database that [`postgres_database`] made, with all connections to it.
+///
+/// # Panics
+/// If it is not there.
+pub async fn postgres_drop(url: &SecretString) {
+    let (server, name) = url.expose_secret().rsplit_once('/').expect("the address of a database");
+    execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
 }
 
 /// Runs a statement in the server's own database. Copying waits until nobody is on the template any more.

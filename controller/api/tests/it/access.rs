@@ -353,7 +353,7 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
     }
 }
 
-async fn every_route(database: Database) {
+pub async fn every_route(database: Database) {
     let world = World::new(database).await;
     let routes: Vec<Route> = world.api.table().iter().cloned().collect();
     let shared = [world.app("owner", &["collaborator"]).await, world.app("other", &[]).await];

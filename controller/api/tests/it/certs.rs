@@ -5,7 +5,7 @@ use slipway_service::testing::{TestCertificate, TestKey};
 
 use crate::world::{Database, World, both};
 
-async fn walk(database: Database) {
+pub async fn walk(database: Database) {
     let world = World::new(database).await;
     let mut step = 0;
     let mut check = async |method: &str, path: &str, user: &str, body: Value| {

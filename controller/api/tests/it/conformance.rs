@@ -323,7 +323,7 @@ async fn c15_domains(database: Database) {
 }
 both!(c15_domains, domains_come_in_many_forms);
 
-async fn c16_logs(database: Database) {
+pub async fn c16_logs(database: Database) {
     let world = blog(database).await;
     world.log("blog", "web.1", "hello \"you\"").await;
     let reply = get(&world, "owner", "/v2/apps/blog/logs?log_lines=1").await;

@@ -21,7 +21,7 @@ async fn get(world: &World, user: &str, path: &str) -> Reply {
 }
 
 /// Registers and logs in as the clients of each kind do.
-async fn accounts(database: Database) {
+pub async fn accounts(database: Database) {
     let world = World::bare(database, "example.com").await;
     // What tells the Go client that a controller is here.
     let reply = world.request("GET", "/v1/").send().await;
@@ -170,7 +170,7 @@ async fn clients_of_another_major_version_are_turned_away() {
 }
 
 /// An app from its creation to a rollback, as the clients use it.
-async fn an_app(database: Database) {
+pub async fn an_app(database: Database) {
     let world = World::new(database).await;
     let made = world.request("POST", "/v1/apps").user("owner").send().await;
     assert_eq!(made.status, 201, "{made:?}");
@@ -266,7 +266,7 @@ async fn old_rules(database: Database) {
 both!(old_rules, rules_of_1_x_that_later_generations_changed);
 
 /// Who sees what, and what becomes of a failed deploy.
-async fn refusals(database: Database) {
+pub async fn refusals(database: Database) {
     let world = World::new(database).await;
     let app = world.app("owner", &["collaborator"]).await;
     let path = |rest: &str| format!("/v1/apps/{app}/{rest}");

@@ -248,7 +248,7 @@ async fn pod(person: &Person<'_>) -> String {
     reply.json()["results"][0]["name"].as_str().unwrap().to_owned()
 }
 
-async fn replay(database: Database) {
+pub async fn replay(database: Database) {
     let examples: Vec<Example> = serde_json::from_str(EXAMPLES).unwrap();
     let mut replayed = 0;
     for version in ["2.0", "2.1", "2.2", "2.3"] {

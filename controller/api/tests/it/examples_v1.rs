@@ -133,7 +133,7 @@ async fn step(world: &World, step: &[Value], number: usize) {
     assert!(reply.status < 300, "{step:?}: {reply:?}");
 }
 
-async fn replay(database: Database) {
+pub async fn replay(database: Database) {
     let examples: Vec<Example> = serde_json::from_str(EXAMPLES).unwrap();
     assert_eq!(examples.len(), 30, "an example of the document is missing");
     let world = World::bare(database, DOMAIN).await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::world::{Database, World, both};
 
 /// Walks through the life of an app and compares every answer with what is kept in `snapshots/`.
-async fn walk(database: Database) {
+pub async fn walk(database: Database) {
     let world = World::new(database).await;
     let mut step = 0;
     let mut check = async |method: &str, path: &str, user: &str, body: Value| {

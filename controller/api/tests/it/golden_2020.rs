@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Database, World, both};
 
-async fn walk(database: Database) {
+pub async fn walk(database: Database) {
     let world = World::new(database).await;
     world.named_app("owner", "blog").await;
     let ask = async |method: &str, path: &str, body: &Value| {

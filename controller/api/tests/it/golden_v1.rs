@@ -166,7 +166,7 @@ fn steps() -> Vec<Step> {
     steps
 }
 
-async fn walk(database: Database) {
+pub async fn walk(database: Database) {
     let world = World::new(database).await;
     for (number, (method, path, user, body)) in steps().into_iter().enumerate() {
         let request = world.request(method, &path).header("host", "deis.example.com");

@@ -7,6 +7,7 @@ mod bad_input;
 mod certs;
 mod conformance;
 mod convention;
+mod coverage;
 mod deis_v1;
 mod examples;
 mod examples_v1;

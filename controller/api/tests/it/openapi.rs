@@ -2,7 +2,7 @@
 //! that they get goes through [`check`].
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -12,6 +12,26 @@ use slipway_api::route::{Access, RouteTable};
 use crate::world::{Database, Reply, World};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document(&table()));
+
+/// What every answer so far was: operation and status.
+static SEEN: Mutex<BTreeSet<(String, u16)>> = Mutex::new(BTreeSet::new());
+
+/// The statuses that operations have answered with, in all tests of this process so far.
+pub fn seen() -> BTreeSet<(String, u16)> {
+    SEEN.lock().unwrap().clone()
+}
+
+/// The statuses that the document foresees of every operation.
+pub fn foreseen() -> BTreeSet<(String, u16)> {
+    let items = DOCUMENT["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    items
+        .flat_map(|entry| {
+            let operation = entry["operationId"].as_str().unwrap();
+            let statuses = entry["responses"].as_object().unwrap().keys();
+            statuses.map(move |status| (operation.to_owned(), status.parse().unwrap()))
+        })
+        .collect()
+}
 
 fn table() -> RouteTable {
     RouteTable::new(slipway_api::routes())
@@ -25,6 +45,7 @@ pub fn check(table: &RouteTable, method: &Method, uri_path: &str, reply: &Reply)
         // The test below says so once.
         return;
     }
+    SEEN.lock().unwrap().insert((route.operation.to_owned(), reply.status));
     let entry = &DOCUMENT["paths"][path(route.pattern)][method.as_str().to_ascii_lowercase()];
     let context = format!("{method} {uri_path}: {reply:?}");
     let response = &entry["responses"][reply.status.to_string()];

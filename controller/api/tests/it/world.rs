@@ -205,6 +205,11 @@ impl World {
         self.engine.log_sink().append(id, line);
     }
 
+    /// Takes the database away, under way or not. PostgreSQL only: a file stays while it is open.
+    pub async fn database_drop(&self) {
+        slipway_store::testing::postgres_drop(&self.store.url).await;
+    }
+
     /// How many statements the database has been given.
     pub fn statements(&self) -> u64 {
         self.store.store.statements()

@@ -1,0 +1,261 @@
+//! Every status that the document foresees of every operation comes about in a test: whatever else the document says
+//! would be a guess.
+//!
+//! The answers of the suites that walk through the API are counted, and what follows from a route alone is provoked here
+//! for each: a body that is too large, of another kind or cut off, an app that is not there, a client of another major
+//! version, a database that is away.
+
+use std::collections::BTreeSet;
+
+use futures::stream;
+use http::Method;
+use poem::Body;
+use serde_json::{Value, json};
+use slipway_api::route::{Access, Generation, Route};
+
+use crate::openapi::{foreseen, seen};
+use crate::world::{Call, Database, World};
+
+const HANDSHAKE: &str = "a WebSocket is opened over a real connection, in session.rs";
+const NONE: &str = "there is none to be had, and the answer says so";
+const HIDDEN: &str = "who may not use an app does not learn that it is there";
+const MODE: &str = "registration is open here";
+/// These are to be seen, or to be taken out of the document.
+const UNSEEN: &str = "no test brings it about yet";
+
+/// What is foreseen and is not seen here, with the reason.
+#[rustfmt::skip]
+const NEVER: [(&str, u16, &str); 71] = [
+    ("deis_v1_admin_revoke", 409, UNSEEN),
+    ("deis_v1_app_create", 409, UNSEEN),
+    ("deis_v1_app_destroy", 409, UNSEEN),
+    ("deis_v1_app_logs", 204, UNSEEN),
+    ("deis_v1_app_logs", 403, HIDDEN),
+    ("deis_v1_app_read", 403, HIDDEN),
+    ("deis_v1_app_run", 403, HIDDEN),
+    ("deis_v1_app_scale", 403, HIDDEN),
+    ("deis_v1_app_scale", 409, UNSEEN),
+    ("deis_v1_build_create", 403, HIDDEN),
+    ("deis_v1_build_create", 409, UNSEEN),
+    ("deis_v1_build_read", 403, HIDDEN),
+    ("deis_v1_builds_list", 403, HIDDEN),
+    ("deis_v1_config_read", 403, HIDDEN),
+    ("deis_v1_config_set", 403, HIDDEN),
+    ("deis_v1_config_set", 409, UNSEEN),
+    ("deis_v1_container_read", 403, HIDDEN),
+    ("deis_v1_container_restart", 403, HIDDEN),
+    ("deis_v1_containers_list", 403, HIDDEN),
+    ("deis_v1_containers_list_type", 403, HIDDEN),
+    ("deis_v1_containers_restart", 403, HIDDEN),
+    ("deis_v1_containers_restart_type", 403, HIDDEN),
+    ("deis_v1_domain_create", 403, HIDDEN),
+    ("deis_v1_domain_create", 409, UNSEEN),
+    ("deis_v1_domains_list", 403, HIDDEN),
+    ("deis_v1_hook_build", 409, UNSEEN),
+    ("deis_v1_key_create", 409, UNSEEN),
+    ("deis_v1_release_read", 403, HIDDEN),
+    ("deis_v1_release_rollback", 403, HIDDEN),
+    ("deis_v1_release_rollback", 409, UNSEEN),
+    ("deis_v1_releases_list", 403, HIDDEN),
+    ("deis_v1_user_login", 405, UNSEEN),
+    ("deis_v1_user_login", 415, UNSEEN),
+    ("deis_v1_user_register", 403, MODE),
+    ("deis_v1_user_register", 409, UNSEEN),
+    ("deis_v1_user_register", 429, UNSEEN),
+    ("drycc_v2_admin_revoke", 409, UNSEEN),
+    ("drycc_v2_allowlist_add", 422, UNSEEN),
+    ("drycc_v2_allowlist_remove", 409, UNSEEN),
+    ("drycc_v2_app_create", 409, UNSEEN),
+    ("drycc_v2_app_destroy", 409, UNSEEN),
+    ("drycc_v2_app_logs", 400, UNSEEN),
+    ("drycc_v2_app_run_session", 101, HANDSHAKE),
+    ("drycc_v2_app_scale", 409, UNSEEN),
+    ("drycc_v2_build_create", 409, UNSEEN),
+    ("drycc_v2_builds_create", 409, UNSEEN),
+    ("drycc_v2_cert_create", 403, UNSEEN),
+    ("drycc_v2_cert_create", 409, UNSEEN),
+    ("drycc_v2_cert_delete", 403, UNSEEN),
+    ("drycc_v2_cert_delete", 409, UNSEEN),
+    ("drycc_v2_cert_detach", 403, UNSEEN),
+    ("drycc_v2_cert_detach", 409, UNSEEN),
+    ("drycc_v2_cert_read", 403, UNSEEN),
+    ("drycc_v2_domain_create", 409, UNSEEN),
+    ("drycc_v2_hook_build", 409, UNSEEN),
+    ("drycc_v2_key_create", 409, UNSEEN),
+    ("drycc_v2_pod_exec", 101, HANDSHAKE),
+    ("drycc_v2_release_rollback", 409, UNSEEN),
+    ("drycc_v2_resource_bind", 204, NONE),
+    ("drycc_v2_resource_create", 201, NONE),
+    ("drycc_v2_resource_delete", 204, NONE),
+    ("drycc_v2_resource_read", 204, NONE),
+    ("drycc_v2_resource_update", 204, NONE),
+    ("drycc_v2_user_register", 403, MODE),
+    ("drycc_v2_user_register", 409, UNSEEN),
+    ("drycc_v2_user_register", 429, UNSEEN),
+    ("drycc_v2_volume_create", 201, NONE),
+    ("drycc_v2_volume_delete", 204, NONE),
+    ("drycc_v2_volume_mount", 204, NONE),
+    ("drycc_v2_whitelist_add", 422, UNSEEN),
+    ("drycc_v2_whitelist_remove", 409, UNSEEN),
+];
+
+/// After these nobody could go on: the caller or the app would be gone, or the caller's token.
+const SPOILING: [&str; 4] = ["_app_destroy", "_app_transfer", "_user_cancel", "_token_regenerate"];
+
+/// A path of a route: of what is there, or of what is not.
+fn path(route: &Route, app: &str) -> String {
+    let mut path = route.pattern.replace("{app}", app);
+    while let Some((begin, rest)) = path.split_once('{') {
+        let (_, end) = rest.split_once('}').unwrap();
+        let value = if rest.starts_with("version}") { "v1" } else { "none" };
+        path = format!("{begin}{value}{end}");
+    }
+    path
+}
+
+/// A request by somebody who may.
+fn call<'a>(world: &'a World, route: &Route, path: &str) -> Call<'a> {
+    let call = world.request(route.method.as_str(), path);
+    match route.access {
+        Access::Builder => call.builder(),
+        Access::User | Access::Optional => call.user("admin"),
+        Access::Public => call,
+    }
+}
+
+/// What follows from a route alone.
+async fn provoke(world: &World, route: &Route) {
+    let there = path(route, "blog");
+    world.request(route.method.as_str(), &there).header("authorization", "token none").send().await;
+    if route.pattern.contains("{app}") {
+        call(world, route, &path(route, "no-such-app")).json_body(&json!({})).send().await;
+    }
+    let is_spoiling = SPOILING.iter().any(|end| route.operation.ends_with(end));
+    if !is_spoiling {
+        call(world, route, &there).json_body(&json!({})).send().await;
+    }
+    if is_spoiling {
+        // The walks above have seen who may.
+    } else if route.access == Access::Builder {
+        world.request(route.method.as_str(), &there).user("admin").send().await;
+    } else if route.access != Access::Public {
+        world.request(route.method.as_str(), &there).user("stranger").json_body(&json!({})).send().await;
+    }
+    if route.generation == Generation::DeisV1 {
+        call(world, route, &there).header("x-deis-version", "2.0").send().await;
+        if route.method == Method::GET {
+            call(world, route, &format!("{there}?page=99")).send().await;
+        }
+    }
+    if !matches!(route.method.as_str(), "GET" | "HEAD") {
+        let cut = stream::iter([Ok(b"{".to_vec()), Err(std::io::Error::other("the client went away"))]);
+        call(world, route, &there).body(Body::from_bytes_stream(cut)).send().await;
+        call(world, route, &there).header("content-length", &(route.body_max + 1).to_string()).send().await;
+        if !is_spoiling || foreseen().contains(&(route.operation.to_owned(), 415)) {
+            call(world, route, &there).header("content-type", "text/plain").body("hello").send().await;
+        }
+    }
+}
+
+/// What takes more than a route: each row is a request by a user, the last value its body.
+async fn provoke_particular(world: &World) {
+    let build = json!({"image": "example/app:1", "procfile": {"web": "run"}});
+    let built = world.request("POST", "/v2/apps/blog/builds/").user("admin").json_body(&build).send().await.json();
+    let build = built["uuid"].as_str().unwrap();
+    world.named_app("admin", "silent").await;
+    let nobody = json!({"username": "nobody"});
+    let nobodys_password = json!({"username": "nobody", "new_password": "new"});
+    for version in ["v1", "v2"] {
+        for (method, path, body) in [
+            ("GET", format!("apps/blog/builds/{build}/"), Value::Null),
+            ("GET", "apps/silent/logs/".to_owned(), Value::Null),
+            ("GET", "apps/blog/logs/?log_lines=many".to_owned(), Value::Null),
+            ("DELETE", "auth/cancel/".to_owned(), nobody.clone()),
+            ("POST", "auth/tokens/".to_owned(), nobody.clone()),
+            ("POST", "auth/passwd/".to_owned(), nobodys_password.clone()),
+            ("DELETE", "admin/perms/nobody/".to_owned(), Value::Null),
+            ("DELETE", "apps/blog/perms/nobody/".to_owned(), Value::Null),
+            ("POST", "apps/blog/perms/nobody/".to_owned(), Value::Null),
+        ] {
+            let request = world.request(method, &format!("/{version}/{path}")).user("admin");
+            if body.is_null() {
+                request.send().await
+            } else {
+                request.json_body(&body).send().await
+            };
+        }
+        let missing = json!({
+            "receive_user": "owner", "receive_repo": "no-such-app", "image": "example/app:2", "sha": "0a1b2c3d",
+            "state": "failed", "log": "x",
+        });
+        for path in ["config", "build", "buildlog", "access", "push"] {
+            world.request("POST", &format!("/{version}/hooks/{path}/")).builder().json_body(&missing).send().await;
+        }
+        world.request("GET", &format!("/{version}/hooks/releases/blog/v99/")).builder().send().await;
+        // More guesses than are free.
+        for _ in 0..8 {
+            let guess = json!({"username": "other", "password": "wrong"});
+            world.request("POST", &format!("/{version}/auth/login/")).json_body(&guess).send().await;
+            let guess = json!({"password": "wrong", "new_password": "new"});
+            world.request("POST", &format!("/{version}/auth/passwd/")).user("owner").json_body(&guess).send().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_status_that_is_foreseen_comes_about() {
+    let database = Database::Sqlite;
+    tokio::join!(
+        crate::golden::walk(database),
+        crate::golden_2020::walk(database),
+        crate::golden_routing::walk(database),
+        crate::golden_v1::walk(database),
+        crate::certs::walk(database),
+        crate::access::every_route(database),
+        crate::deis_v1::an_app(database),
+        crate::deis_v1::refusals(database),
+        crate::deis_v1::accounts(database),
+        crate::conformance::c16_logs(database),
+        crate::examples::replay(database),
+        crate::examples_v1::replay(database),
+    );
+
+    let world = World::new(database).await;
+    world.named_app("admin", "blog").await;
+    let routes: Vec<Route> = world.api.table().iter().cloned().collect();
+    for route in &routes {
+        provoke(&world, route).await;
+    }
+    provoke_particular(&world).await;
+
+    // Without its database. Who asks is looked up there first, so that one request a route is enough.
+    let world = World::new(Database::Postgres).await;
+    world.database_drop().await;
+    for route in &routes {
+        let body = match route.operation {
+            "drycc_v2_user_login" | "deis_v1_user_login" => json!({"username": "admin", "password": "pw"}),
+            "drycc_v2_user_register" | "deis_v1_user_register" => {
+                json!({"username": "someone", "password": "pw", "email": "a@b.cc"})
+            }
+            _ if route.access == Access::Builder => json!({
+                "receive_user": "admin", "receive_repo": "blog", "image": "example/app:2", "sha": "0a1b2c3d",
+                "state": "failed", "log": "x",
+            }),
+            _ => Value::Null,
+        };
+        let call = call(&world, route, &path(route, "blog"));
+        if body.is_null() {
+            call.send().await
+        } else {
+            call.json_body(&body).send().await
+        };
+    }
+
+    let (foreseen, seen) = (foreseen(), seen());
+    let never: BTreeSet<(String, u16)> =
+        NEVER.iter().map(|(operation, status, _)| ((*operation).to_owned(), *status)).collect();
+    let missing: Vec<_> = foreseen.iter().filter(|pair| !seen.contains(*pair) && !never.contains(*pair)).collect();
+    assert!(missing.is_empty(), "{} are foreseen, and no test has seen them: {missing:?}", missing.len());
+    let wrong: Vec<_> = never.iter().filter(|pair| !foreseen.contains(*pair)).collect();
+    assert!(wrong.is_empty(), "these are not foreseen any more: {wrong:?}");
+}
