@@ -121,5 +121,7 @@ pub(crate) fn pod_spec(script: &str, drain: u32) -> Value {
 pub(crate) async fn pod(rig: &Rig, app: &str, name: &str, spec: Value) {
     let pod = json!({"metadata": {"name": name, "labels": {"app": app}}, "spec": spec});
     let pods: Api<Pod> = Api::namespaced(rig.client.clone(), app);
-    pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
+    let pod: Pod = serde_json::from_value(pod).unwrap();
+    // A namespace has no ServiceAccount yet when it was made just now; without one, no pod is let in.
+    eventually(|| async { pods.create(&PostParams::default(), &pod).await.map(drop) }).await;
 }

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Nothing takes longer unless it is broken. Images may have to be pulled, and others use the machine too.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Runs a test on the cluster, and takes away what it made, however it ends.
 pub(crate) async fn on_cluster<F>(test: impl FnOnce(Arc<Rig>) -> F)
