@@ -41,8 +41,16 @@ lint: ## Formatting, clippy, documentation, and our own rules
 test-cluster: ## Install the platform in a real cluster from images just built, and test it there (skipped without one)
 	@HELM="$(HELM)" CARGO="$(CARGO)" tests/cluster/run
 
-bench-cluster: ## Measure what is promised for clusters, against kubectl on the same cluster
-	@HELM="$(HELM)" CARGO="$(CARGO)" PROFILE=release tests/cluster/run --bench
+bench-cluster: ## Measure what is promised for clusters: 10,000 apps on a scripted API server, and against kubectl on a real one
+	@.ci/setup build
+	$(CARGO) build --release -p slipway-controller
+	$(CARGO) build --release -p slipway-cluster --example scripted_api_server
+	$(CARGO) build --release -p slipway-store --example fill
+	@failed=0; \
+	 tests/bench/cluster $(TARGET)/release/slipway-controller $(TARGET)/release/examples/scripted_api_server \
+	     $(TARGET)/release/examples/fill || failed=1; \
+	 HELM="$(HELM)" CARGO="$(CARGO)" PROFILE=release tests/cluster/run --bench || failed=1; \
+	 exit $$failed
 
 chart: ## Lint the Helm chart, compare what it renders, check that against Kubernetes' schemas
 	@.ci/setup chart

@@ -1,7 +1,8 @@
 //! Fills a database with as many apps, releases and users as one platform is made for. Used by `tests/bench/api`.
 //!
-//! Usage: `fill URL USER`, with the key of the platform that the database belongs to in `SLIPWAY_SEALING_KEY`
-//! (base64). `USER` must be registered, and owns every hundredth app.
+//! Usage: `fill URL USER [IMAGE]`, with the key of the platform that the database belongs to in `SLIPWAY_SEALING_KEY`
+//! (base64). `USER` must be registered, and owns every hundredth app. With `IMAGE`, every app runs it as one process
+//! `web` and one `worker`; without, no app has a build.
 
 #![expect(clippy::print_stdout, reason = "a program for people and scripts")]
 
@@ -13,10 +14,10 @@ use secrecy::SecretString;
 use slipway_core::app::Structure;
 use slipway_core::config::SecretText;
 use slipway_core::release::ReleaseState;
-use slipway_core::{AppName, UserId, Username};
+use slipway_core::{AppName, ProcessType, UserId, Username};
 use slipway_store as store;
 use slipway_store::{
-    Db, NewApp, NewConfig, NewDomain, NewRelease, NewUser, SealingKey, Store, StoreConfig, StoreError,
+    Db, NewApp, NewBuild, NewConfig, NewDomain, NewRelease, NewUser, SealingKey, Store, StoreConfig, StoreError,
 };
 
 const APPS: usize = 10_000;
@@ -25,10 +26,18 @@ const USERS: usize = 1_000;
 /// Apps that one transaction makes.
 const PORTION: usize = 250;
 
+/// What every app runs.
+struct Run {
+    image: String,
+    types: Vec<ProcessType>,
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
     let (Some(url), Some(user)) = (words.next(), words.next()) else { return Err("usage: fill URL USER".into()) };
+    let types = vec![ProcessType::web(), ProcessType::new("worker")?];
+    let run = words.next().map(|image| Run { image, types });
     let key = SealingKey::from_base64(&std::env::var("SLIPWAY_SEALING_KEY")?)?;
     let store = Store::connect(StoreConfig::new(SecretString::from(url), key)).await?;
     let owner = store::user_by_name(&mut store.read().await?, &Username::new(user)?).await?.ok_or("no such user")?;
@@ -43,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         for (place, name) in names.iter().enumerate() {
             let number = first + place;
             let owner = if number % 100 == 0 { owners[0] } else { owners[1 + number % USERS] };
-            app(transaction.db(), name, owner).await?;
+            app(transaction.db(), name, owner, run.as_ref()).await?;
         }
         transaction.commit().await?;
     }
@@ -72,10 +81,27 @@ async fn users(store: &Store) -> Result<Vec<UserId>, Box<dyn Error>> {
 }
 
 /// An app as `apps:create` makes it, and a release a config change.
-async fn app(db: &mut Db, name: &AppName, owner: UserId) -> Result<(), StoreError> {
+async fn app(db: &mut Db, name: &AppName, owner: UserId, run: Option<&Run>) -> Result<(), StoreError> {
     let now = Utc::now();
-    let app =
-        store::app_insert(db, &NewApp { name: name.clone(), owner, structure: Structure::new(), created: now }).await?;
+    let structure: Structure = run.iter().flat_map(|run| &run.types).map(|one| (one.clone(), 1)).collect();
+    let app = store::app_insert(db, &NewApp { name: name.clone(), owner, structure, created: now }).await?;
+    let build = match run {
+        Some(run) => {
+            let new = NewBuild {
+                app: app.id,
+                owner,
+                image: run.image.clone(),
+                pinned: None,
+                sha: String::new(),
+                procfile: run.types.iter().map(|one| (one.clone(), "serve".to_owned())).collect(),
+                dockerfile: String::new(),
+                stack: String::new(),
+                created: now,
+            };
+            Some(store::build_insert(db, &new).await?.id)
+        }
+        None => None,
+    };
     let mut config = NewConfig::empty(app.id, owner, now);
     let value = |number: usize| (format!("VARIABLE_{number}"), SecretText::new(format!("the value of {number}")));
     config.values = (0..10).map(value).collect::<BTreeMap<_, _>>();
@@ -86,7 +112,7 @@ async fn app(db: &mut Db, name: &AppName, owner: UserId) -> Result<(), StoreErro
             owner,
             summary: format!("user added VARIABLE_{number}"),
             config: config.id,
-            build: None,
+            build,
             state: ReleaseState::Succeeded,
             created: now,
         };
