@@ -10,6 +10,7 @@ One thread: OpenSSL does not let two of them read and write the same connection.
 """
 import asyncio
 import base64
+import http.client
 import http.server
 import json
 import ssl
@@ -113,13 +114,24 @@ async def connect(source, answer):
 
 def mirror(listen, upstream):
     class Mirror(http.server.BaseHTTPRequestHandler):
+        # Connections are kept: a client that opens one for each of a hundred packages finds some of them refused.
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self):
             headers = {name: self.headers[name] for name in ("Accept", "User-Agent") if name in self.headers}
-            try:
-                with urllib.request.urlopen(urllib.request.Request(upstream + self.path, headers=headers)) as answer:
-                    status, kind, body = answer.status, answer.headers.get("Content-Type", ""), answer.read()
-            except urllib.error.HTTPError as error:
-                status, kind, body = error.code, "text/plain", error.read()
+            request = urllib.request.Request(upstream + self.path, headers=headers)
+            # Clients try again after a 502, and not after an answer that breaks off.
+            status, kind, body = 502, "text/plain", b""
+            for _ in range(3):
+                try:
+                    with urllib.request.urlopen(request, timeout=20) as answer:
+                        status, kind, body = answer.status, answer.headers.get("Content-Type", ""), answer.read()
+                    break
+                except urllib.error.HTTPError as error:
+                    status, kind, body = error.code, "text/plain", error.read()
+                    break
+                except (OSError, http.client.HTTPException) as error:
+                    body = str(error).encode()
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -129,7 +141,10 @@ def mirror(listen, upstream):
         def log_message(self, *_):
             pass
 
-    http.server.ThreadingHTTPServer(address(listen), Mirror).serve_forever()
+    class Server(http.server.ThreadingHTTPServer):
+        request_queue_size = 256
+
+    Server(address(listen), Mirror).serve_forever()
 
 
 async def main():
