@@ -12,15 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 # (part, group, resource, verb): needed where the suite does not go yet, or where its cluster cannot show it.
 ELSEWHERE = {
     ("builder", "batch", "jobs", "get"): "why a build ended whose pod is gone",
-    ("controller", "", "pods", "delete"): "restart of a single process",
     ("controller", "", "pods", "get"): "the end of a one-off process that the watch has not told of",
     ("controller", "", "pods/attach", "create"): "servers from 1.35 on ask for it when a WebSocket is opened, besides get",
     ("controller", "", "pods/attach", "get"): "run with a terminal",
     ("controller", "", "pods/exec", "create"): "servers from 1.35 on ask for it when a WebSocket is opened, besides get",
     ("controller", "", "pods/exec", "get"): "ps:exec",
-    ("controller", "", "serviceaccounts", "get"): "looked for in a namespace that is not new, to spare a stranger's",
     ("controller", "", "services", "delete"): "an app that answers no requests any more",
-    ("controller", "apps", "deployments", "delete"): "a process type that is gone",
 }
 
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use slipway_tests::{Repo, eventually};
 
-use crate::installed::{App, Installed};
+use crate::installed::{App, Installed, SETTLED};
 
 #[test]
 #[ignore = "wants the platform in a cluster"]
@@ -121,4 +121,14 @@ fn strangers_objects_in_an_apps_namespace_stay() {
     app.cli(&["config:set", "GREETING=y"]).ok();
     platform.answers(&app.name, "greeting=y");
     assert_eq!(platform.field(&app.name, "deployment/stranger", "{.spec.replicas}"), "1");
+
+    // What somebody takes away of ours comes back, and only if nobody else has taken its name.
+    for kind in ["service", "networkpolicy", "serviceaccount"] {
+        let ours = ["-n", &app.name, "get", kind, "-l", "heritage=slipway", "-o", "name"];
+        let before = platform.kubectl(&ours).ok().stdout;
+        assert!(!before.is_empty(), "the app has a {kind}");
+        platform.kubectl(&["-n", &app.name, "delete", kind, "-l", "heritage=slipway"]).ok();
+        eventually("it is back", SETTLED, || (platform.kubectl(&ours).stdout == before).then_some(()));
+    }
+    platform.answers(&app.name, "greeting=y");
 }
