@@ -1,5 +1,6 @@
 //! What is known of a release's image: which one exactly, and how it wants to be run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,11 +8,14 @@ use slipway_core::{AppName, ReleaseVersion};
 use slipway_engine::RegistryLogin;
 use slipway_image::{FetchError, FetchSettings, Fetcher, ImageDigest, ImageSetup, Login};
 
-use crate::index::{AppObjects, Kind};
+use crate::index::{AppObjects, Kept, Kind};
 use crate::labels::{ANNOTATION_IMAGE, env_secret_name};
 
 /// Longest that a registry may take to tell of an image.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Stands between the name and the digest of an image that is named by it.
+pub(crate) const BY_DIGEST: &str = "@sha256:";
 
 /// What is known of a release's image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +49,8 @@ impl ImageFacts {
     }
 }
 
-/// What was found out about an image when its release was first written.
+/// What was found out about an image when its release was first written, or, of an image by digest, which stays what it
+/// is, when any release of the app was: a change of the configuration works without the registry.
 #[must_use]
 pub fn image_facts_written(
     seen: &AppObjects,
@@ -53,9 +58,16 @@ pub fn image_facts_written(
     version: ReleaseVersion,
     source: &str,
 ) -> Option<ImageFacts> {
-    let secret = seen.object(Kind::Secret, &env_secret_name(name, version))?;
-    let facts: ImageFacts = serde_json::from_str(&secret.annotation(ANNOTATION_IMAGE)?).ok()?;
-    (facts.source == source).then_some(facts)
+    let read = |secret: &Arc<Kept>| {
+        let facts: ImageFacts = serde_json::from_str(&secret.annotation(ANNOTATION_IMAGE)?).ok()?;
+        (facts.source == source).then_some(facts)
+    };
+    if let Some(facts) = seen.object(Kind::Secret, &env_secret_name(name, version)).and_then(read) {
+        return Some(facts);
+    }
+    let is_fixed = source.contains(BY_DIGEST);
+    let mut others = seen.of_kind(Kind::Secret).filter(|_| is_fixed).filter_map(read);
+    others.find(|facts| facts.unknown.is_none())
 }
 
 /// Asks the image's registry. Whatever goes wrong there is no error: the nodes pull the image themselves and may well
@@ -113,6 +125,37 @@ mod tests {
             assert_eq!(is_non_root(user), expected, "{user}");
         }
         assert!(is_non_root("1000") && is_non_root("1000:0"));
+    }
+
+    fn secret(name: &AppName, version: u32, facts: &ImageFacts) -> Arc<Kept> {
+        let text = serde_json::to_string(facts).unwrap();
+        let value = serde_json::json!({"metadata": {"annotations": {ANNOTATION_IMAGE: text}}});
+        Arc::new(Kept {
+            kind: Kind::Secret,
+            name: env_secret_name(name, ReleaseVersion(version)).into(),
+            uid: "u".into(),
+            resource_version: "1".into(),
+            is_deleting: false,
+            json: value.to_string().into(),
+        })
+    }
+
+    #[test]
+    fn what_is_known_of_a_digest_holds_for_every_release() {
+        let name = AppName::new("shop").unwrap();
+        let fixed = format!("registry.example.com/shop@sha256:{}", "0".repeat(64));
+        let known = ImageFacts { port: Some(80), unknown: None, ..ImageFacts::unknown(&fixed, "") };
+        let tagged = ImageFacts { unknown: None, ..ImageFacts::unknown("registry.example.com/shop:1", "") };
+        let seen = |facts: &ImageFacts| AppObjects { objects: vec![secret(&name, 1, facts)], ..AppObjects::default() };
+        let written = |facts: &ImageFacts, version| {
+            image_facts_written(&seen(facts), &name, ReleaseVersion(version), &facts.source)
+        };
+        assert_eq!(written(&known, 1), Some(known.clone()));
+        assert_eq!(written(&known, 2), Some(known));
+        // A tag may be another image by now, and what was not known is asked for again.
+        assert_eq!(written(&tagged, 1), Some(tagged.clone()));
+        assert_eq!(written(&tagged, 2), None);
+        assert_eq!(written(&ImageFacts::unknown(&fixed, "no answer"), 2), None);
     }
 
     #[test]

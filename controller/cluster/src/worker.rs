@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
-use crate::image::{ImageFacts, image_facts, image_facts_written};
+use crate::image::{BY_DIGEST, ImageFacts, image_facts, image_facts_written};
 use crate::index::{AppObjects, Index, Kind};
 use crate::labels::{ANNOTATION_HASH, LABEL_APP_ID, LABEL_HERITAGE, LABEL_PLATFORM};
 use crate::objects::{Input, Object, RenderError, objects};
@@ -278,8 +278,12 @@ impl Worker {
             return Ok(facts);
         }
         if let Some((version, facts, at)) = &self.image {
-            let is_fresh = facts.unknown.is_none() || at.elapsed() < UNKNOWN_MAX;
-            if *version == release.version && facts.source == source && is_fresh {
+            let is_usable = match &facts.unknown {
+                None => *version == release.version || source.contains(BY_DIGEST),
+                // Every change waits for a registry that cannot be reached otherwise.
+                Some(_) => at.elapsed() < UNKNOWN_MAX,
+            };
+            if facts.source == source && is_usable {
                 return Ok(facts.clone());
             }
         }
