@@ -284,7 +284,14 @@ impl ClusterBuilder {
         if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(BuildError::Internal("the build told no digest of an image".to_owned()));
         }
-        let procfile = processes.or(procfile).unwrap_or_default();
+        let procfile = match (kind, processes) {
+            // What buildpacks found, and what the app says over it.
+            (Kind::Native(_), Some(mut found)) => {
+                found.extend(procfile.unwrap_or_default());
+                found
+            }
+            (_, processes) => processes.or(procfile).unwrap_or_default(),
+        };
         for (name, command) in &procfile {
             ProcessType::new(name.as_str())
                 .map_err(|error| BuildError::Failed(format!("the build's process type '{name}': {error}")))?;

@@ -2,9 +2,8 @@
 //!
 //! [`layer`] makes layers that are the same, byte by byte, for the same tree; [`split`] says which file goes into which;
 //! [`image`] writes config and manifest; [`registry`] brings blobs there, each at most once; [`layout`] does the same
-//! with what another program built; [`collect`] removes images that nobody needs any more.
+//! with what another program built.
 
-pub mod collect;
 pub mod image;
 pub mod layer;
 pub mod layout;

@@ -67,6 +67,10 @@ impl Places {
         self.workspace.join("layout")
     }
 
+    fn metadata(&self) -> PathBuf {
+        self.workspace.join("layers/config/metadata.toml")
+    }
+
     fn report(&self) -> PathBuf {
         self.workspace.join("report.toml")
     }

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::EngineChoice;
+use crate::images::ImagesCommand;
 use crate::import::ImportArguments;
 use crate::{Config, Controller, telemetry};
 
@@ -31,6 +32,9 @@ enum Command {
     Serve,
     /// Takes over users, apps and their history from Deis Workflow or Drycc. Settings are those of `serve`.
     Import(ImportArguments),
+    /// Looks after the images of apps in the registry. Settings are those of `serve`.
+    #[command(subcommand)]
+    Images(ImagesCommand),
 }
 
 impl Arguments {
@@ -42,6 +46,7 @@ impl Arguments {
         match self.command {
             Command::Serve => serve().await,
             Command::Import(arguments) => arguments.run().await,
+            Command::Images(command) => command.run().await,
         }
     }
 }
@@ -54,7 +59,8 @@ async fn serve() -> anyhow::Result<()> {
     match &config.engine {
         EngineChoice::Local => serve_local(config, shutdown).await,
         EngineChoice::Cluster(settings) => {
-            let settings = ClusterSettings::clone(settings);
+            let mut settings = ClusterSettings::clone(settings);
+            settings.images.clone_from(&config.images);
             serve_cluster(config, settings, shutdown).await
         }
     }

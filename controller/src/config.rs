@@ -1,6 +1,7 @@
 //! Settings of the controller, from the environment. The only place of the controller that reads it.
 
 mod engine;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,8 +10,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use slipway_image::BuiltImages;
 use slipway_local::FetchSettings;
-use slipway_service::{DeployHooks, Registration, RouterEndpoint};
+use slipway_service::{DeployHooks, IMAGES_KEPT, Registration, RouterEndpoint};
 
 pub use engine::EngineChoice;
 
@@ -66,6 +68,13 @@ pub struct Config {
     /// addresses. `SLIPWAY_TRUSTED_REGISTRIES`: those that may be there in any case (`HOST:PORT`, with commas between them).
     /// `SLIPWAY_INSECURE_REGISTRIES`: trusted ones that speak plain HTTP.
     pub fetch: FetchSettings,
+    /// `SLIPWAY_IMAGES_KEPT`: how many releases of each app keep their slug or image, at least 1, so that one may go back
+    /// to them. Default 10.
+    pub images_kept: u32,
+    /// `SLIPWAY_REGISTRY`, `SLIPWAY_REGISTRY_PUSH`, `SLIPWAY_REGISTRY_PREFIX`, `SLIPWAY_REGISTRY_INSECURE`,
+    /// `SLIPWAY_REGISTRY_USERNAME` and `SLIPWAY_REGISTRY_PASSWORD`, as the builder has them: the registry of built
+    /// images, from which those that no release needs are removed. Default: none is looked at.
+    pub images: Option<BuiltImages>,
     /// `SLIPWAY_DRAIN_TIMEOUT`: seconds that requests in flight may still take when the controller stops. Default 10.
     pub drain_timeout: Duration,
     /// `SLIPWAY_SERVER_KEY`, `SLIPWAY_SEALING_KEY`, `SLIPWAY_BUILDER_KEY`: 64 hexadecimal digits each. Without any of
@@ -174,6 +183,8 @@ impl Config {
             is_missing_procfile_type_removed: flag(var, "DEPLOY_PROCFILE_MISSING_REMOVE")?.unwrap_or(true),
             autoscale_interval: secs("SLIPWAY_AUTOSCALE_INTERVAL", 15)?.max(Duration::from_secs(1)),
             autoscale_down_window: secs("SLIPWAY_AUTOSCALE_DOWN_WINDOW", 300)?,
+            images_kept: parsed::<u32>(var, "SLIPWAY_IMAGES_KEPT", "a number")?.unwrap_or(IMAGES_KEPT).max(1),
+            images: registry::built_images(var)?,
             drain_timeout: secs("SLIPWAY_DRAIN_TIMEOUT", 10)?,
             secrets: match secrets(var)? {
                 Some(secrets) => secrets,

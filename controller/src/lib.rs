@@ -7,6 +7,7 @@
 pub mod command;
 pub mod config;
 mod hook_sender;
+pub mod images;
 pub mod import;
 pub mod run;
 pub mod secrets;

@@ -122,6 +122,7 @@ pub(crate) fn service_config(config: &Config) -> ServiceConfig {
         default_tags: config.default_tags.clone(),
         is_missing_procfile_rejected: config.is_missing_procfile_rejected,
         is_missing_procfile_type_removed: config.is_missing_procfile_type_removed,
+        images_kept: config.images_kept,
         autoscale_interval: config.autoscale_interval,
         autoscale_down_window: config.autoscale_down_window,
         ..usual

@@ -128,6 +128,7 @@ impl BuildJob<'_> {
             "config.json": config.registry.credentials.to_docker_config(),
         });
         if let Kind::Dockerfile { arguments } = self.kind {
+            data["registries.conf"] = json!(registries(config));
             for name in arguments {
                 // A key of its own for each: the engine takes values from its environment.
                 let value = env.get(name).map(SecretText::expose).unwrap_or_default();
@@ -199,6 +200,10 @@ impl BuildJob<'_> {
                 },
             ],
         });
+        if let (Kind::Dockerfile { .. }, Some(volumes)) = (self.kind, pod["volumes"].as_array_mut()) {
+            let items = json!([{ "key": "registries.conf", "path": "registries.conf" }]);
+            volumes.push(json!({ "name": "registries", "secret": { "secretName": name, "items": items } }));
+        }
         if !config.node_selector.is_empty() {
             pod["nodeSelector"] = json!(config.node_selector);
         }
@@ -269,7 +274,7 @@ impl BuildJob<'_> {
                 env.extend([
                     json!({ "name": "BUILDAH_ISOLATION", "value": "chroot" }),
                     json!({ "name": "STORAGE_DRIVER", "value": "vfs" }),
-                    json!({ "name": "XDG_RUNTIME_DIR", "value": "/tmp" }),
+                    json!({ "name": "CONTAINERS_REGISTRIES_CONF", "value": "/secrets/registries/registries.conf" }),
                 ]);
                 let mut command: Vec<String> = [
                     "buildah",
@@ -279,8 +284,6 @@ impl BuildJob<'_> {
                     "/tmp/storage",
                     "--storage-driver",
                     "vfs",
-                    "--storage-opt",
-                    "ignore_chown_errors=true",
                     "build",
                     "--isolation",
                     "chroot",
@@ -293,9 +296,6 @@ impl BuildJob<'_> {
                 ]
                 .map(str::to_owned)
                 .into();
-                if config.registry.is_insecure {
-                    command.push("--tls-verify=false".to_owned());
-                }
                 // Only the name: the value is in the environment.
                 command.extend(arguments.iter().flat_map(|name| ["--build-arg".to_owned(), name.clone()]));
                 command.push("/workspace/source".to_owned());
@@ -329,6 +329,7 @@ impl BuildJob<'_> {
         step["volumeMounts"] = json!([
             { "name": "workspace", "mountPath": task::WORKSPACE },
             { "name": "tmp", "mountPath": "/tmp" },
+            { "name": "registries", "mountPath": "/secrets/registries", "readOnly": true },
         ]);
         // newuidmap and newgidmap are programs with a capability each; nothing else is given.
         step["securityContext"] = json!({
@@ -402,6 +403,22 @@ fn container(config: &ClusterBuildConfig, name: &str, image: &str) -> Value {
         },
         "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
     })
+}
+
+/// How the built images' registry is reached, for programs of the containers project: a Dockerfile names it as nodes do.
+/// Source: `containers-registries.conf(5)`.
+fn registries(config: &ClusterBuildConfig) -> String {
+    let registry = &config.registry;
+    let mut text = "unqualified-search-registries = [\"docker.io\"]\n".to_owned();
+    let mut names = vec![&registry.host];
+    names.extend((registry.push_host != registry.host).then_some(&registry.push_host));
+    for prefix in names {
+        // A host holds nothing that the format would have to escape: the settings were checked.
+        let (location, is_insecure) = (&registry.push_host, registry.is_insecure);
+        let table = format!("[[registry]]\nprefix = {prefix:?}\nlocation = {location:?}\ninsecure = {is_insecure}\n");
+        text.push_str(&table);
+    }
+    text
 }
 
 /// The registry's credentials in the form of `CNB_REGISTRY_AUTH`: authorization headers by registry.

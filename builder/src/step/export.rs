@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use slipway_core::ProcessType;
 use slipway_slug::SlugManifest;
 
 use super::desk::DeskClient;
@@ -49,7 +50,7 @@ pub(super) async fn run(task: &Task, desk: &DeskClient, places: &Places) -> Resu
             let done = export::layout::export_layout(&registry, &places.layout(), &repository, &task.image.tag).await;
             (Some(done.map_err(build_error)?), None)
         }
-        From::Report => (None, None),
+        From::Report => (None, Some(launched_processes(&places.metadata()).await?)),
     };
     let digest = match &exported {
         Some(exported) => {
@@ -112,6 +113,23 @@ async fn reported_digest(path: &Path) -> Result<String, BuildError> {
     digest.map(str::to_owned).ok_or_else(|| BuildError::Internal("the lifecycle reported no digest".to_owned()))
 }
 
+/// Processes that Cloud Native Buildpacks found: each is started by its link to the launcher. Source: Buildpacks platform
+/// specification 0.12, `metadata.toml`.
+async fn launched_processes(path: &Path) -> Result<BTreeMap<String, String>, BuildError> {
+    let text = match tokio::fs::read_to_string(path).await {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(internal("reading the lifecycle's metadata", &error)),
+    };
+    let metadata: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| internal("reading the metadata", &error))?;
+    let processes = metadata.get("processes").and_then(toml::Value::as_array).into_iter().flatten();
+    let types = processes.filter_map(|process| process.get("type")?.as_str());
+    // Types that ours cannot be called are left to the image.
+    let types = types.filter(|name| ProcessType::new(*name).is_ok());
+    Ok(types.map(|name| (name.to_owned(), format!("/cnb/process/{name}"))).collect())
+}
+
 /// Packs the cache and leaves it with the builder. A cache is only ever a help: failing to keep it fails no build.
 async fn leave_cache(task: &Task, desk: &DeskClient, places: &Places) -> Result<(), BuildError> {
     let app = task.app_id().map_err(BuildError::Internal)?;
@@ -152,4 +170,22 @@ fn pack(cache: &Path, to: PathBuf) -> io::Result<(PathBuf, u64)> {
     file.into_inner().map_err(io::IntoInnerError::into_error)?;
     let size = fs::metadata(&to)?.len();
     Ok((to, size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn processes_are_read_from_the_lifecycles_metadata() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metadata.toml");
+        assert!(launched_processes(&path).await.unwrap().is_empty());
+        let text = "[[processes]]\ntype = \"web\"\ncommand = [\"httpd\"]\n[[processes]]\ntype = \"Not one!\"\n";
+        fs::write(&path, text).unwrap();
+        let found = launched_processes(&path).await.unwrap();
+        assert_eq!(found, BTreeMap::from([("web".to_owned(), "/cnb/process/web".to_owned())]));
+        fs::write(&path, "processes = [").unwrap();
+        assert!(matches!(launched_processes(&path).await, Err(BuildError::Internal(_))));
+    }
 }

@@ -11,5 +11,6 @@
 
 mod builds;
 mod ends;
+mod kinds;
 mod lab;
 mod proxy;

@@ -2,6 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod collect;
 mod image;
 mod registry;

@@ -24,8 +24,6 @@ pub struct State {
     pub sent: Vec<String>,
     /// Digests of the blobs that were mounted.
     pub mounted: Vec<String>,
-    /// Whether images can be removed.
-    pub is_deleting: bool,
     /// Requests that are still to fail.
     pub failing: u32,
 }
@@ -40,7 +38,7 @@ impl Fake {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
-        let state = Arc::new(Mutex::new(State { is_deleting: true, ..State::default() }));
+        let state = Arc::new(Mutex::new(State::default()));
         let kept = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -131,12 +129,6 @@ async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Response<Fu
         state.sent.push(digest);
         return response(StatusCode::CREATED, &[("location", "/there")], none());
     }
-    if let Some(repository) = path.strip_suffix("/tags/list") {
-        let found = state.manifests.keys().filter(|(name, tag)| name == repository && !tag.starts_with("sha256:"));
-        let tags: Vec<&String> = found.map(|(_, tag)| tag).collect();
-        let body = if tags.is_empty() { json!({ "tags": null }) } else { json!({ "tags": tags }) };
-        return response(StatusCode::OK, &[], body.to_string().into());
-    }
     if let Some((repository, name)) = path.split_once("/manifests/") {
         let key = (repository.to_owned(), name.to_owned());
         return match method {
@@ -145,11 +137,6 @@ async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Response<Fu
                 state.manifests.insert((repository.to_owned(), digest), body.clone());
                 state.manifests.insert(key, body);
                 response(StatusCode::CREATED, &[("location", "/there")], none())
-            }
-            Method::DELETE if !state.is_deleting => response(StatusCode::METHOD_NOT_ALLOWED, &[], none()),
-            Method::DELETE => {
-                state.manifests.retain(|(_, tag), manifest| tag != name && digest_of(manifest) != name);
-                response(StatusCode::ACCEPTED, &[], none())
             }
             _ => match state.manifests.get(&key) {
                 Some(manifest) => {

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
 use crate::capability::Capabilities;
+use crate::collect::ImageKeeper;
 use crate::exec::exec;
 use crate::image::{image_facts, image_facts_written, image_inspect};
 use crate::index::{Index, Kind};
@@ -72,6 +73,7 @@ pub struct ClusterEngine {
     observer: Observer,
     logs: Logs,
     runner: Runner,
+    images: Option<ImageKeeper>,
     workers: Mutex<HashMap<AppId, Handle>>,
     ending: CancellationToken,
 }
@@ -116,8 +118,9 @@ impl ClusterEngine {
         let logs = Logs::start(client.clone(), index.clone(), keep, shutdown.clone());
         let observer = Observer::new(client.clone(), index.clone());
         let runner = Runner::new(client.clone(), index, &shared.settings.holder);
-        let engine =
-            Arc::new(Self { client, shared, observer, logs, runner, workers: Mutex::default(), ending: shutdown });
+        let images = shared.settings.images.clone().map(ImageKeeper::new);
+        let workers = Mutex::default();
+        let engine = Arc::new(Self { client, shared, observer, logs, runner, images, workers, ending: shutdown });
         tokio::spawn(engine.ending.clone().run_until_cancelled_owned(forward(Arc::downgrade(&engine))));
         tokio::spawn(engine.ending.clone().run_until_cancelled_owned(sweep(engine.runner.clone())));
         Ok(engine)
@@ -456,8 +459,10 @@ impl Engine for ClusterEngine {
         self.shared.writer.capabilities().autoscaling.is_some()
     }
 
-    /// Images are in a registry, which has a rule of its own for what it keeps.
-    async fn artifacts_retain(&self, _keep: &[Artifact]) -> Result<(), EngineError> {
-        Ok(())
+    async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError> {
+        match &self.images {
+            Some(images) => images.retain(keep).await,
+            None => Ok(()),
+        }
     }
 }

@@ -17,8 +17,11 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// Stands between the name and the digest of an image that is named by it.
 pub(crate) const BY_DIGEST: &str = "@sha256:";
 
+/// Label that the lifecycle puts on every image of Cloud Native Buildpacks. Source: platform specification 0.12.
+const LIFECYCLE_LABEL: &str = "io.buildpacks.lifecycle.metadata";
+
 /// What is known of a release's image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFacts {
     /// The image as the release names it.
     pub source: String,
@@ -30,6 +33,9 @@ pub struct ImageFacts {
     /// Whether it says by number that it runs as a user other than root.
     #[serde(default)]
     pub is_non_root: bool,
+    /// Whether the launcher of Cloud Native Buildpacks starts its processes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_launched: bool,
     /// Why nothing more is known, for the user; `None` when the registry told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
@@ -42,9 +48,8 @@ impl ImageFacts {
         Self {
             source: source.to_owned(),
             reference: source.to_owned(),
-            port: None,
-            is_non_root: false,
             unknown: Some(reason.to_owned()),
+            ..Self::default()
         }
     }
 }
@@ -79,6 +84,7 @@ pub async fn image_facts(source: &str, login: Option<&RegistryLogin>, settings: 
             reference: slipway_image::pinned(source, &digest),
             port: setup.ports.iter().copied().find(|port| *port > 0),
             is_non_root: is_non_root(&setup.user),
+            is_launched: setup.labels.contains_key(LIFECYCLE_LABEL),
             unknown: None,
         },
         Err(FetchError::Rejected(reason)) => ImageFacts::unknown(source, &reason),

@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod capability;
+mod collect;
 pub mod engine;
 pub mod exec;
 pub mod image;

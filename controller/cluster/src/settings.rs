@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use slipway_image::BuiltImages;
 pub use slipway_image::FetchSettings;
 
 /// Field manager of everything that Slipway writes; fields of other managers are left alone.
@@ -30,6 +31,8 @@ pub struct ClusterSettings {
     pub holder: String,
     /// How long a Deployment may make no progress before it counts as failing. Default: 2 minutes.
     pub progress_deadline: Duration,
+    /// The registry of built images, from which those that no release needs are removed. Default: none is looked at.
+    pub images: Option<BuiltImages>,
 }
 
 impl Default for ClusterSettings {
@@ -43,6 +46,7 @@ impl Default for ClusterSettings {
             fetch: FetchSettings::default(),
             holder: "slipway-controller".to_owned(),
             progress_deadline: Duration::from_mins(2),
+            images: None,
         }
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! An image is fetched from its registry with every digest checked ([`Fetcher`]), unpacked under guards
 //! ([`unpack::Layers`]) into one tree, and kept under the digest of its manifest ([`ImageStore`]), whole or not at all.
-//! Nothing here runs anything.
+//! What was built and nobody needs any more is found in the registry and removed ([`Collector`]). Nothing here runs
+//! anything.
 
 pub mod archive;
+pub mod collect;
+pub mod credentials;
 pub mod fetch;
 pub mod name;
 mod refusal;
@@ -16,6 +19,8 @@ pub mod unpack;
 pub mod user;
 
 pub use archive::{ArchiveError, archive_import};
+pub use collect::{Aging, BuiltImages, CollectError, Collector, Survey, Unneeded};
+pub use credentials::Credentials;
 pub use fetch::{FetchError, FetchSettings, Fetcher};
 pub use name::{Login, pinned, registry_of};
 pub use setup::ImageSetup;

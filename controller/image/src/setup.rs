@@ -20,6 +20,9 @@ pub struct ImageSetup {
     pub user: String,
     /// TCP ports it listens on, ascending.
     pub ports: Vec<u16>,
+    /// Labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 impl ImageSetup {
@@ -55,6 +58,7 @@ impl ImageSetup {
             working_dir: working_dir.unwrap_or_else(|| "/".to_owned()),
             user: config.user.unwrap_or_default(),
             ports,
+            labels: config.labels.unwrap_or_default().into_iter().collect(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A registry in this process, for tests.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode, body::Incoming};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -34,6 +34,10 @@ struct Held {
     asked: Vec<String>,
     /// `Authorization` that is wanted.
     wanted: Option<String>,
+    /// Whether manifests can be removed.
+    is_deleting: bool,
+    /// Whether the names of all repositories are told.
+    is_listing: bool,
 }
 
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
@@ -90,6 +94,18 @@ impl TestRegistry {
         lock(&self.held).wanted = Some(format!("Basic {pair}"));
     }
 
+    /// From now on images can be removed and the names of repositories are told, or not.
+    pub fn allow(&self, is_deleting: bool, is_listing: bool) {
+        let mut held = lock(&self.held);
+        (held.is_deleting, held.is_listing) = (is_deleting, is_listing);
+    }
+
+    /// Whether there is a manifest under this tag or digest.
+    #[must_use]
+    pub fn has(&self, name: &str, reference: &str) -> bool {
+        lock(&self.held).files.contains_key(&format!("/v2/{name}/manifests/{reference}"))
+    }
+
     /// The paths that were asked for, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
@@ -131,6 +147,42 @@ impl TestRegistry {
     }
 }
 
+impl Held {
+    /// Repository, and tag or digest, of each manifest.
+    fn manifests(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.keys().filter_map(|path| path.strip_prefix("/v2/")?.split_once("/manifests/"))
+    }
+
+    /// The page of a list that begins after `last=` and has `n=` entries.
+    fn list(&self, path: &str, query: &str) -> Option<Value> {
+        let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let last = value("last").unwrap_or_default().replace("%2F", "/");
+        let count = value("n").and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
+        let page = |all: BTreeSet<&str>| {
+            all.into_iter().filter(|name| *name > last.as_str()).take(count).map(str::to_owned).collect::<Vec<_>>()
+        };
+        if path == "/v2/_catalog" && self.is_listing {
+            return Some(json!({ "repositories": page(self.manifests().map(|(name, _)| name).collect()) }));
+        }
+        let name = path.strip_prefix("/v2/")?.strip_suffix("/tags/list")?;
+        let is_tag = |(of, tag): &(&str, &str)| *of == name && !tag.starts_with("sha256:");
+        let tags = page(self.manifests().filter(is_tag).map(|(_, tag)| tag).collect());
+        Some(if tags.is_empty() { json!({ "tags": null }) } else { json!({ "tags": tags }) })
+    }
+
+    fn delete(&mut self, path: &str) -> StatusCode {
+        if !self.is_deleting {
+            return StatusCode::METHOD_NOT_ALLOWED;
+        }
+        let Some((name, digest)) = path.split_once("/manifests/") else { return StatusCode::NOT_FOUND };
+        let before = self.files.len();
+        self.files.retain(|path, (_, bytes)| {
+            !path.strip_prefix(name).is_some_and(|rest| rest.starts_with("/manifests/")) || digest_of(bytes) != digest
+        });
+        if self.files.len() < before { StatusCode::ACCEPTED } else { StatusCode::NOT_FOUND }
+    }
+}
+
 async fn serve(listener: TcpListener, held: Arc<Mutex<Held>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -159,9 +211,17 @@ fn answer(held: &Mutex<Held>, request: &Request<Incoming>) -> Response<Full<Byte
         body = Bytes::from_static(br#"{"errors":[{"code":"UNAUTHORIZED","message":"no","detail":null}]}"#);
         response = response.header("www-authenticate", "Basic realm=\"test\"");
     } else if path != "/v2/" {
-        if let Some((kind, bytes)) = held.files.get(path) {
+        let listed = held.list(path, request.uri().query().unwrap_or_default());
+        if *request.method() == Method::DELETE {
+            status = held.delete(path);
+        } else if let Some(list) = listed {
+            body = list.to_string().into();
+        } else if let Some((kind, bytes)) = held.files.get(path) {
             media_type = kind;
             body = bytes.clone();
+            if path.contains("/manifests/") {
+                response = response.header("docker-content-digest", digest_of(&body));
+            }
         } else {
             status = StatusCode::NOT_FOUND;
             body = Bytes::from_static(br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no","detail":null}]}"#);

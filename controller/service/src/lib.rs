@@ -76,7 +76,7 @@ pub use password::DjangoHash;
 pub use pod::PodTarget;
 pub use public_key::{PublicKey, public_key_parse};
 pub use reconcile::Reconciler;
-pub use settings::{Registration, RouterEndpoint, ServiceConfig};
+pub use settings::{IMAGES_KEPT, Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use slipway_core::release::rollback::RollbackFloor;
 pub use token::TokenScope;

@@ -28,6 +28,9 @@ pub struct RouterEndpoint {
     pub port: u16,
 }
 
+/// Releases of each app whose slugs and images are kept unless the operator says otherwise.
+pub const IMAGES_KEPT: u32 = 10;
+
 /// Settings of the service layer.
 #[derive(Clone)]
 pub struct ServiceConfig {
@@ -67,6 +70,8 @@ pub struct ServiceConfig {
     pub is_missing_procfile_rejected: bool,
     /// Whether a process type that a build's Procfile lacks is removed. Default true.
     pub is_missing_procfile_type_removed: bool,
+    /// Releases of each app whose slugs and images are kept, that one may go back to them. Default [`IMAGES_KEPT`].
+    pub images_kept: u32,
 }
 
 impl ServiceConfig {
@@ -94,6 +99,7 @@ impl ServiceConfig {
             default_tags: BTreeMap::new(),
             is_missing_procfile_rejected: false,
             is_missing_procfile_type_removed: true,
+            images_kept: IMAGES_KEPT,
         }
     }
 }

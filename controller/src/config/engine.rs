@@ -51,6 +51,7 @@ fn cluster(var: &dyn Fn(&str) -> Option<String>) -> Result<ClusterSettings, Conf
         fetch: fetch(var),
         holder: var("HOSTNAME").map_or(usual.holder, |name| name.trim().to_owned()),
         progress_deadline: usual.progress_deadline,
+        images: usual.images,
     })
 }
 

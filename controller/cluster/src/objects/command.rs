@@ -2,25 +2,44 @@
 
 use slipway_core::ProcessType;
 use slipway_core::build::BuildKind;
-use slipway_engine::command::{self, ContainerCommand};
+use slipway_engine::command::{self, BUILDPACK_START, ContainerCommand};
+
+use crate::image::ImageFacts;
+
+/// What [`BUILDPACK_START`] is in images from Cloud Native Buildpacks. Source: Buildpacks platform specification 0.12,
+/// `launcher`.
+pub const LAUNCHER_START: &str = "/cnb/lifecycle/launcher";
+
+/// The program that starts processes in an image that buildpacks made: which kind they were of, the image tells.
+#[must_use]
+pub fn start_program(image: &ImageFacts) -> &'static str {
+    if image.is_launched { LAUNCHER_START } else { BUILDPACK_START }
+}
 
 /// What a process of a type is started with.
 #[must_use]
-pub fn process_command(kind: BuildKind, process_type: &ProcessType, line: Option<&str>) -> ContainerCommand {
-    literal(command::process_command(kind, process_type, line))
+pub fn process_command(
+    kind: BuildKind,
+    start: &str,
+    process_type: &ProcessType,
+    line: Option<&str>,
+) -> ContainerCommand {
+    kubelet(start, command::process_command(kind, process_type, line))
 }
 
 /// What a container is started with to run a line.
 #[must_use]
-pub fn line_command(kind: BuildKind, line: &str) -> ContainerCommand {
-    literal(command::line_command(kind, line))
+pub fn line_command(kind: BuildKind, start: &str, line: &str) -> ContainerCommand {
+    kubelet(start, command::line_command(kind, line))
 }
 
 /// The kubelet turns `$$` into `$`, and `$(NAME)` into a variable. What users write is for their own shell. The program
 /// itself holds no such thing of the user's.
-fn literal(command: ContainerCommand) -> ContainerCommand {
+fn kubelet(start: &str, command: ContainerCommand) -> ContainerCommand {
+    let is_start = command.command.as_deref().is_some_and(|program| program == [BUILDPACK_START]);
     let args = command.args.map(|args| args.iter().map(|word| word.replace('$', "$$")).collect());
-    ContainerCommand { args, ..command }
+    let command = if is_start { Some(vec![start.to_owned()]) } else { command.command };
+    ContainerCommand { command, args }
 }
 
 #[cfg(test)]
@@ -29,9 +48,19 @@ mod tests {
 
     #[test]
     fn nothing_is_substituted() {
-        let line = line_command(BuildKind::Image, "echo $(A) $$");
+        let line = line_command(BuildKind::Image, BUILDPACK_START, "echo $(A) $$");
         assert_eq!(line.args.unwrap(), ["echo $$(A) $$$$"]);
-        let words = process_command(BuildKind::Image, &ProcessType::cmd(), Some("serve '$PORT'"));
+        let words = process_command(BuildKind::Image, BUILDPACK_START, &ProcessType::cmd(), Some("serve '$PORT'"));
         assert_eq!(words.args.unwrap(), ["serve", "$$PORT"]);
+    }
+
+    #[test]
+    fn what_cloud_native_buildpacks_made_is_started_by_their_launcher() {
+        let image = ImageFacts { is_launched: true, ..ImageFacts::unknown("a", "b") };
+        assert_eq!(start_program(&ImageFacts::unknown("a", "b")), BUILDPACK_START);
+        let start = start_program(&image);
+        let web = process_command(BuildKind::Buildpack, start, &ProcessType::web(), Some("/cnb/process/web"));
+        assert_eq!(web.command.unwrap(), [LAUNCHER_START]);
+        assert_eq!(web.args.unwrap(), ["/cnb/process/web"]);
     }
 }

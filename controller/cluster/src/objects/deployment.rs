@@ -12,7 +12,7 @@ use serde_json::json;
 use slipway_core::limit::Limit;
 use slipway_engine::{ProcessSpec, ReleaseSpec};
 
-use super::command::process_command;
+use super::command::{process_command, start_program};
 use super::probe::{port_probe, probe};
 use super::{Input, Object, RenderError, Running};
 use crate::index::Kind;
@@ -152,7 +152,8 @@ pub fn container_security(port: Option<u16>) -> core::SecurityContext {
 
 fn container(input: &Input<'_>, running: &Running<'_>, process: &ProcessSpec) -> core::Container {
     let (app, release) = (&input.spec.name, running.release);
-    let command = process_command(release.kind, &process.process_type, process.command.as_deref());
+    let command =
+        process_command(release.kind, start_program(running.image), &process.process_type, process.command.as_deref());
     let routed_port = running.port.filter(|_| input.spec.takes_requests(process));
     let readiness = match &process.readiness {
         Some(own) => Some(probe(own)),

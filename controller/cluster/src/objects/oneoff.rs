@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1 as core;
 use slipway_core::ProcessType;
 use slipway_engine::RunSpec;
 
-use super::command::line_command;
+use super::command::{line_command, start_program};
 use super::deployment::{container_security, limits, pod_security};
 use crate::image::ImageFacts;
 use crate::labels::{PULL_SECRET, container_name};
@@ -13,7 +13,7 @@ use crate::settings::ClusterSettings;
 /// The pod of a one-off process, but for its environment. It has no probes and is never routed.
 #[must_use]
 pub fn oneoff_pod(spec: &RunSpec, image: &ImageFacts, settings: &ClusterSettings) -> core::PodSpec {
-    let command = line_command(spec.kind, &spec.command);
+    let command = line_command(spec.kind, start_program(image), &spec.command);
     let pull = core::LocalObjectReference { name: PULL_SECRET.to_owned() };
     core::PodSpec {
         containers: vec![core::Container {

@@ -58,7 +58,7 @@ pub(crate) fn app(processes: Vec<ProcessSpec>) -> AppSpec {
 /// What is known of the image of [`app`].
 pub(crate) fn image(port: Option<u16>) -> ImageFacts {
     let reference = format!("registry.example.com/blog@sha256:{}", "0a".repeat(32));
-    ImageFacts { source: "registry.example.com/blog:1".to_owned(), reference, port, is_non_root: false, unknown: None }
+    ImageFacts { source: "registry.example.com/blog:1".to_owned(), reference, port, ..ImageFacts::default() }
 }
 
 /// An app that uses everything there is.

@@ -10,9 +10,6 @@ use super::Reconciler;
 use crate::engine_error::engine_error;
 use crate::stored::Stored;
 
-/// Releases of each app whose artifacts are kept, that one may go back to them.
-const RELEASES_KEPT: u32 = 10;
-
 impl Reconciler {
     /// Removes apps that only the engine knows, and artifacts that no release needs.
     pub(crate) async fn collect(&self) {
@@ -40,7 +37,8 @@ impl Reconciler {
 
     pub(crate) async fn artifacts_retain(&self) -> Result<()> {
         let service = &self.service;
-        let images = store::release_images_in_use(&mut service.read().await?, RELEASES_KEPT).await.stored()?;
+        let kept = service.config().images_kept;
+        let images = store::release_images_in_use(&mut service.read().await?, kept).await.stored()?;
         let keep: Vec<Artifact> = images.iter().filter_map(|image| image.parse().ok()).collect();
         service.engine().artifacts_retain(&keep).await.map_err(engine_error)
     }

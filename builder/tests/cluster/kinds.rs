@@ -1,0 +1,38 @@
+//! The other kinds of builds.
+
+use serde_json::json;
+use slipway_builder::BuildError;
+use slipway_builder::export::registry::{Credentials, Name, Registry};
+
+use crate::lab::Lab;
+
+const DOCKERFILE: &str = "FROM 127.0.0.1:5000/base/busybox:1\n\
+    ARG GREETING\n\
+    RUN mkdir /site && echo \"$GREETING, $(id -u)\" > /site/index.html && chown 7:7 /site\n\
+    EXPOSE 5000\n\
+    USER 1234\n\
+    CMD [\"httpd\", \"-f\", \"-p\", \"5000\", \"-h\", \"/site\"]\n";
+
+#[tokio::test]
+async fn a_dockerfile_is_built_without_privileges_and_runs() {
+    let Some(lab) = Lab::open("dockerfile", |_| {}).await else { return };
+    let source = lab.source(&[("Dockerfile", DOCKERFILE), ("Procfile", "web: httpd -f -p 5000 -h /site\n")]);
+    let env = [("GREETING", "Good day"), ("DEIS_DOCKER_BUILD_ARGS_ENABLED", "1")];
+    let (built, log) = lab.built(source, &env).await;
+    assert!(built.image.contains("@sha256:") && built.stack == "container" && built.dockerfile == "true", "{built:?}");
+    assert_eq!(built.procfile["web"], "httpd -f -p 5000 -h /site");
+    assert!(!log.contains("Good day"), "values of config are no business of the log: {log}");
+    // What the cluster's engine reads of an image: the port.
+    let name: Name = built.image.parse().unwrap();
+    let registry = Registry::new(Credentials::default(), vec![lab.config.registry.host.clone()]);
+    let image = registry.pull_base(&name).await.unwrap();
+    assert_eq!(image.config["config"]["ExposedPorts"], json!({ "5000/tcp": {} }));
+    assert_eq!(lab.answer(&built).await.trim(), "Good day, 0");
+    lab.settled().await;
+
+    let broken = lab.source(&[("Dockerfile", "FROM 127.0.0.1:5000/base/busybox:1\nRUN exit 7\n")]);
+    let (result, log) = lab.build(broken, &[]).await;
+    assert!(matches!(&result, Err(BuildError::Failed(text)) if text.contains("exited with code")), "{result:?}\n{log}");
+    lab.settled().await;
+    lab.close().await;
+}
