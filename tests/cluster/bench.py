@@ -158,7 +158,7 @@ def main():
     slipway("register", API, "--username", NAME, "--password", NAME, "--email", f"{NAME}@example.com")
     key = os.path.join(HOME, "id_ed25519")
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
-    slipway("keys:add", "bench", key + ".pub")
+    slipway("keys:add", NAME, key + ".pub")
     ENV["GIT_SSH_COMMAND"] = (f"ssh -i {key} -o IdentitiesOnly=yes -o BatchMode=yes "
                               f"-o UserKnownHostsFile={HOME}/known -o StrictHostKeyChecking=accept-new")
     changes()
