@@ -119,7 +119,24 @@ impl Writer {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(&object.body);
         let write = || async { api.patch_metadata(name, &params, &patch).await };
-        retried(write).await.map_err(|error| failure(error, "apply", app, *kind, name))?;
+        let mut written = retried(write).await;
+        if *kind == Kind::Deployment && matches!(&written, Err(kube::Error::Api(status)) if status.code == 422) {
+            // An apply takes away the fields that it set. What the server filled in beside them stays, and half a
+            // probe is refused: such parts are removed whole first. That leaves no owner of them.
+            let live = retried(|| async { api.get(name).await }).await;
+            let live = live.map_err(|error| failure(error, "get", app, *kind, name))?;
+            let removals = removals(&live.data, &object.body);
+            if !removals.is_empty() {
+                let patch = serde_json::from_value(serde_json::Value::Array(removals));
+                let patch = patch.map_err(kube::Error::SerdeError);
+                let patch: Patch<()> = Patch::Json(patch.map_err(|error| failure(error, "patch", app, *kind, name))?);
+                let own = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                let remove = || async { api.patch_metadata(name, &own, &patch).await };
+                retried(remove).await.map_err(|error| failure(error, "patch", app, *kind, name))?;
+                written = retried(write).await;
+            }
+        }
+        written.map_err(|error| failure(error, "apply", app, *kind, name))?;
         tracing::debug!(app = app.as_str(), "wrote {} {name}", kind_name(*kind));
         Ok(())
     }
@@ -182,6 +199,31 @@ where
 
 fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::new().with_min_delay(RETRY_MIN).with_max_times(RETRIES).with_jitter()
+}
+
+/// The operations that remove the probes and hooks of containers that `wanted`, a Deployment, does not have any more.
+/// `live` is the same without its metadata, as it is on the cluster.
+fn removals(live: &serde_json::Value, wanted: &serde_json::Value) -> Vec<serde_json::Value> {
+    const PARTS: [&str; 4] = ["readinessProbe", "livenessProbe", "startupProbe", "lifecycle"];
+    let containers = |object: &serde_json::Value| {
+        object
+            .pointer("/spec/template/spec/containers")
+            .and_then(serde_json::Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let wanted = containers(wanted);
+    let mut operations = Vec::new();
+    for (place, container) in containers(live).iter().enumerate() {
+        let Some(wanted) = wanted.iter().find(|wanted| wanted["name"] == container["name"]) else { continue };
+        let at = format!("/spec/template/spec/containers/{place}");
+        for part in PARTS.iter().filter(|part| container.get(**part).is_some() && wanted.get(**part).is_none()) {
+            operations
+                .push(serde_json::json!({"op": "test", "path": format!("{at}/name"), "value": container["name"]}));
+            operations.push(serde_json::json!({"op": "remove", "path": format!("{at}/{part}")}));
+        }
+    }
+    operations
 }
 
 /// Whether a later try may work.
@@ -260,5 +302,28 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
         Kind::PodDisruptionBudget => "PodDisruptionBudget",
         Kind::Job => "Job",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn parts_that_are_not_wanted_any_more_are_removed_whole() {
+        let deployment =
+            |containers: serde_json::Value| json!({"spec": {"template": {"spec": {"containers": containers}}}});
+        let live = deployment(json!([
+            {"name": "sidecar", "readinessProbe": {}},
+            {"name": "web", "readinessProbe": {"tcpSocket": {}}, "livenessProbe": {}, "lifecycle": {}},
+        ]));
+        let wanted = deployment(json!([{"name": "web", "livenessProbe": {}}]));
+        let paths: Vec<_> = removals(&live, &wanted).iter().map(|operation| operation["path"].clone()).collect();
+        let at = "/spec/template/spec/containers/1";
+        let expected = ["name", "readinessProbe", "name", "lifecycle"].map(|part| json!(format!("{at}/{part}")));
+        assert_eq!(paths, expected);
+        assert!(removals(&live, &live).is_empty() && removals(&json!({}), &wanted).is_empty());
     }
 }

@@ -150,7 +150,8 @@ impl Worker {
             let shared = Arc::clone(&self.shared);
             // Never closed.
             let _permit = shared.passes.acquire().await;
-            pause = match self.pass(&spec).await {
+            // On the heap, and only while it lasts: thousands of idle workers wait here.
+            pause = match Box::pin(self.pass(&spec)).await {
                 Ok(Outcome::Done(deployments)) => {
                     failures = 0;
                     self.note(&spec, None, Some(deployments));
