@@ -95,7 +95,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// The app; without it, that of the git remote `slipway`, else one named like this folder
-    #[arg(short, long, global = true, value_name = "APP")]
+    #[arg(short, long, global = true, value_name = "APP", add = crate::completions::apps())]
     pub app: Option<String>,
     /// The profile: a name, or the path of a file
     #[arg(short, long, global = true, value_name = "PROFILE")]
@@ -197,6 +197,14 @@ pub enum Command {
     /// All users, for administrators
     #[command(subcommand)]
     Users(user::UserCommand),
+    /// Check address, token, key, git remote, clock and versions, and say how to mend what is wrong
+    Doctor,
+    /// Write manual pages
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Print a script that completes commands in a shell
     Completions {
         /// The shell

@@ -5,12 +5,17 @@ pub mod auth;
 pub mod build;
 pub mod cert;
 pub mod config;
+pub mod config_edit;
+pub mod doctor;
 pub mod domain;
 pub mod git;
 pub mod key;
+pub mod log;
+pub mod man;
 pub mod perm;
 pub mod ps;
 pub mod release;
+pub mod release_diff;
 pub mod remote;
 pub mod resource;
 pub mod runtime;
@@ -23,6 +28,7 @@ pub mod up;
 pub mod user;
 pub mod version;
 pub mod volume;
+pub mod watch;
 
 use crate::args::app::AppCommand;
 use crate::args::auth::AuthCommand;
@@ -50,7 +56,10 @@ use runtime::Part;
 /// Runs the command that was asked for.
 pub async fn run(cli: Cli) -> Result {
     let cx = Context::new(&cli.global)?;
-    dispatch(&cx, cli.command).await.map_err(|error| cx.explain(error))
+    match dispatch(&cx, cli.command).await {
+        Err(error) => Err(cx.explain(error).await),
+        done => done,
+    }
 }
 
 async fn dispatch(cx: &Context, command: Command) -> Result {
@@ -67,8 +76,12 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             AppCommand::List(limit) => app::list(cx, limit.limit).await,
             AppCommand::Info => app::info(cx).await,
             AppCommand::Open => app::open(cx).await,
-            AppCommand::Logs { lines, follow } => app::logs(cx, lines, follow).await,
-            AppCommand::Run { interactive, tty, mount, command } => {
+            AppCommand::Logs { lines, follow, since, process_type } => {
+                log::show(cx, log::Wanted { lines, since, process_type }, follow).await
+            }
+            AppCommand::Watch { wait } => watch::watch(cx, wait).await,
+            AppCommand::Run { detach: true, command, .. } => app::run_detached(cx, &command).await,
+            AppCommand::Run { interactive, tty, detach: _, mount, command } => {
                 app::run(cx, &command, interactive, tty, &mount).await
             }
             AppCommand::Destroy { confirm } => app::destroy(cx, confirm.as_deref()).await,
@@ -108,6 +121,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             ConfigCommand::List { oneline, diff } => config::list(cx, oneline, diff).await,
             ConfigCommand::Set { values } => config::set(cx, &values).await,
             ConfigCommand::Unset { names } => config::unset(cx, &names).await,
+            ConfigCommand::Edit => config_edit::edit(cx).await,
             ConfigCommand::Pull { interactive, overwrite, path } => {
                 config::pull(cx, &path, interactive, overwrite).await
             }
@@ -138,6 +152,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         Command::Releases(command) => match command {
             ReleaseCommand::List(limit) => release::list(cx, limit.limit).await,
             ReleaseCommand::Info { version } => release::info(cx, &version).await,
+            ReleaseCommand::Diff { from, to, values } => release_diff::diff(cx, &from, to.as_deref(), values).await,
             ReleaseCommand::Rollback { version } => release::rollback(cx, version.as_deref()).await,
         },
         Command::Domains(command) => match command {
@@ -200,6 +215,8 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             UserCommand::Enable { username } => user::switch(cx, &username, "enable").await,
             UserCommand::Disable { username } => user::switch(cx, &username, "disable").await,
         },
+        Command::Doctor => doctor::doctor(cx).await,
+        Command::Man { folder } => man::write(&folder),
         Command::Completions { shell } => completions::print(shell),
         Command::Shortcuts => version::shortcuts(cx),
         Command::Version { all } => version::version(cx, all).await,

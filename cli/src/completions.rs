@@ -1,14 +1,110 @@
-//! Scripts that complete commands in a shell.
+//! Completion of commands, app names and process types in a shell.
+//!
+//! A shell's script, which [`print`] prints, asks this program with `COMPLETE` set and the words so far; names come from
+//! the controller, within a second or not at all.
 
-use clap_complete::Shell;
+use std::ffi::OsStr;
+use std::time::Duration;
 
-use crate::args::grammar;
-use crate::error::Result;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
+use clap_complete::{CompleteEnv, Shell};
+use slipway_wire::drycc_v2::{App, Page};
+
+use crate::args::{Global, grammar};
+use crate::context::{Context, app_path};
+use crate::error::{Error, Result};
 use crate::{print, program};
+
+/// How long a shell may be kept waiting for names.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The variable by which a shell asks.
+const VARIABLE: &str = "COMPLETE";
+
+/// Answers a shell that asks for completions, and ends the program then.
+pub fn answer() {
+    CompleteEnv::with_factory(grammar).var(VARIABLE).complete();
+}
 
 /// Prints the script for a shell.
 pub fn print(shell: Shell) -> Result {
+    let of: &dyn EnvCompleter = match shell {
+        Shell::Bash => &Bash,
+        Shell::Elvish => &Elvish,
+        Shell::Fish => &Fish,
+        Shell::PowerShell => &Powershell,
+        Shell::Zsh => &Zsh,
+        other => return Err(Error::new(format!("there is no script for {other}"))),
+    };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut grammar(), program::current().name(), &mut script);
+    let name = program::current().name();
+    of.write_registration(VARIABLE, name, name, name, &mut script)?;
     print::raw(&script)
+}
+
+/// Completes names of apps.
+pub fn apps() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let names = fetch(async |cx| {
+            let page: Page<App> = cx.api()?.get("/v2/apps/?limit=1000").await?.json()?;
+            Ok(page.results.into_iter().map(|app| app.id).collect())
+        });
+        candidates(names, current, "")
+    })
+}
+
+/// Completes types of the app's processes.
+pub fn types() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| candidates(structure(), current, ""))
+}
+
+/// Completes types of the app's processes, up to the sign before their number.
+pub fn types_to_set() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| candidates(structure(), current, "="))
+}
+
+fn structure() -> Vec<String> {
+    fetch(async |cx| {
+        let app: App = cx.api()?.get(&app_path(&cx.app()?, "")).await?.json()?;
+        Ok(app.structure.into_keys().collect())
+    })
+}
+
+fn candidates(names: Vec<String>, current: &OsStr, after: &str) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    names
+        .into_iter()
+        .filter(|name| name.starts_with(current.as_ref()))
+        .map(|name| CompletionCandidate::new(name + after))
+        .collect()
+}
+
+/// What a call gives, in time and without an error; else nothing, since a shell has no place for one.
+fn fetch(call: impl AsyncFnOnce(Context) -> Result<Vec<String>>) -> Vec<String> {
+    let Ok(cx) = Context::new(&global(std::env::args())) else { return Vec::new() };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    runtime.block_on(async {
+        match tokio::time::timeout(PATIENCE, call(cx)).await {
+            Ok(Ok(names)) => names,
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
+    })
+}
+
+/// The global options among the words so far.
+fn global(words: impl Iterator<Item = String>) -> Global {
+    let mut global = Global { app: None, config: None, json: false };
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-a" | "--app" => global.app = words.peek().cloned(),
+            "-c" | "--config" => global.config = words.peek().map(Into::into),
+            word => {
+                if let Some(app) = word.strip_prefix("--app=") {
+                    global.app = Some(app.to_owned());
+                }
+            }
+        }
+    }
+    global
 }

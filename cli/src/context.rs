@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde_json::Value;
 use slipway_client::{Answer, Client, ClientBuilder, Socket, segment};
+use slipway_wire::drycc_v2::{App, Page};
 
 use crate::api::Api;
 use crate::args::Global;
 use crate::error::{Error, Result};
 use crate::print::progress::Progress;
 use crate::settings::{Profile, Settings};
+use crate::spelling::distance;
 use crate::{git, print, settings};
 
 /// The user agent of every call. Source: drycc-v2.md §6.1.
@@ -97,15 +99,27 @@ impl Context {
             .unwrap_or(crate::settings::RESPONSE_LIMIT)
     }
 
-    /// Adds to an error that names no app how the app was chosen.
-    pub fn explain(&self, error: Error) -> Error {
+    /// Adds to an error that names no app how the app was chosen, and which one may have been meant.
+    pub async fn explain(&self, error: Error) -> Error {
         if !error.is_missing_app() {
             return error;
         }
-        match self.app_choose() {
-            Ok(app) if app.is_guess => error.hint(format!("{} is this folder's name; {APP_HINT}", app.name)),
-            _ => error.hint("`slipway apps` lists your apps"),
+        let Ok(chosen) = self.app_choose() else { return error };
+        if chosen.is_guess {
+            return error.hint(format!("{} is this folder's name; {APP_HINT}", chosen.name));
         }
+        match self.app_near(&chosen.name).await {
+            Some(near) => error.hint(format!("did you mean `-a {near}`? `slipway apps` lists your apps")),
+            None => error.hint("`slipway apps` lists your apps"),
+        }
+    }
+
+    /// The user's app whose name is nearest, when one is near. For information only: any failure is none.
+    async fn app_near(&self, name: &str) -> Option<String> {
+        let answer = self.api().ok()?.get("/v2/apps/?limit=1000").await.ok()?;
+        let apps: Page<App> = answer.json().ok()?;
+        let near = apps.results.into_iter().map(|app| (distance(name, &app.id), app.id)).min()?;
+        (near.0 <= 1 + name.chars().count() / 4).then_some(near.1)
     }
 }
 

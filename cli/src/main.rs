@@ -28,6 +28,7 @@ use crate::args::{Cli, grammar};
 use crate::error::Error;
 
 fn main() -> ExitCode {
+    completions::answer();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(code) => return code,

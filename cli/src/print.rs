@@ -39,6 +39,19 @@ pub fn raw_to_stderr(bytes: &[u8]) {
     let _ = io::stderr().lock().write_all(bytes);
 }
 
+/// Draws `text` in place of all that the terminal shows.
+pub fn screen(text: &str) -> Result {
+    let (width, height) = terminal_size::terminal_size()
+        .map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)));
+    let lines: Vec<String> = text
+        .lines()
+        .take(height.saturating_sub(1).max(1))
+        .map(|line| log::safe(line).chars().take(width.max(1)).collect::<String>() + "\x1b[K")
+        .collect();
+    part(format_args!("\x1b[H{}\x1b[J", lines.join("\r\n")))?;
+    part("\r\n")
+}
+
 /// Writes data as JSON to stdout.
 pub fn json(value: &serde_json::Value) -> Result {
     let text = serde_json::to_string_pretty(value).map_err(|error| Error::caused("cannot write JSON", &error))?;

@@ -209,6 +209,13 @@ pub fn port() -> Result<u16> {
     text.parse().map_err(|_| Error::new(format!("the environment variable PORT is {text:?}, which is no port")))
 }
 
+/// The user's editor and its arguments: `$VISUAL`, else `$EDITOR`, else `vi`.
+pub fn editor() -> Vec<String> {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let line = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".to_owned());
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
 /// The user's home directory: `HOME`, on Windows `USERPROFILE` without it.
 pub fn home() -> Result<PathBuf> {
     let names: &[&str] = if cfg!(windows) { &["HOME", "USERPROFILE"] } else { &["HOME"] };

@@ -7,13 +7,14 @@ use std::ffi::OsString;
 use clap::Command;
 
 /// Shortcuts and what they stand for. Source: drycc-v2.md §6.2.
-pub const SHORTCUTS: [(&str, &[&str]); 25] = [
+pub const SHORTCUTS: [(&str, &[&str]); 26] = [
     ("create", &["apps", "create"]),
     ("destroy", &["apps", "destroy"]),
     ("info", &["apps", "info"]),
     ("open", &["apps", "open"]),
     ("logs", &["apps", "logs"]),
     ("run", &["apps", "run"]),
+    ("watch", &["apps", "watch"]),
     ("transfer", &["apps", "transfer"]),
     ("register", &["auth", "register"]),
     ("login", &["auth", "login"]),
@@ -125,7 +126,7 @@ pub fn suggest(word: &str, commands: &Command) -> Option<String> {
 }
 
 /// How many insertions, removals, replacements and swaps of neighbours make one word of the other.
-fn distance(one: &str, other: &str) -> usize {
+pub fn distance(one: &str, other: &str) -> usize {
     let one: Vec<char> = one.chars().take(64).collect();
     let other: Vec<char> = other.chars().collect();
     let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];

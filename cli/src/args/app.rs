@@ -35,6 +35,18 @@ pub enum AppCommand {
         /// Go on showing new lines until Ctrl-C
         #[arg(short, long)]
         follow: bool,
+        /// Show lines later than this: how long ago (30s, 10m, 2h, 1d), or a time
+        #[arg(long, value_name = "TIME", value_parser = crate::commands::log::since)]
+        since: Option<chrono::DateTime<chrono::Utc>>,
+        /// Show the lines of processes of this type only
+        #[arg(long = "type", value_name = "TYPE")]
+        process_type: Option<String>,
+    },
+    /// Show the app's rollout, processes and releases as they change, until Ctrl-C
+    Watch {
+        /// End when the newest release is rolled out, or failed, which is exit code 1
+        #[arg(long)]
+        wait: bool,
     },
     /// Run a command in a one-off process of the app
     Run {
@@ -47,6 +59,9 @@ pub enum AppCommand {
         /// Mount a volume: VOLUME:PATH, once for each
         #[arg(long, value_name = "VOLUME:PATH", conflicts_with_all = ["interactive", "tty"])]
         mount: Vec<String>,
+        /// Do not wait for its end; its output goes to the app's log
+        #[arg(short, long, conflicts_with_all = ["interactive", "tty", "mount"])]
+        detach: bool,
         /// The command; one word is taken as a line for the app's shell, several as a command with its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<String>,

@@ -28,6 +28,8 @@ pub enum ConfigCommand {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Change environment variables in your editor ($VISUAL, $EDITOR), which makes one release
+    Edit,
     /// Write the environment variables to a .env file
     Pull {
         /// Ask about each variable that the file has with another value

@@ -10,24 +10,25 @@ pub enum PsCommand {
     /// Set how many processes of each type run
     Scale {
         /// TYPE=N, several at once
-        #[arg(required = true, value_name = "TYPE=N")]
+        #[arg(required = true, value_name = "TYPE=N", add = crate::completions::types_to_set())]
         types: Vec<String>,
     },
     /// Stop all processes of some types, over restarts and releases, until they are started
     Stop {
         /// The process types
-        #[arg(required = true, value_name = "TYPE")]
+        #[arg(required = true, value_name = "TYPE", add = crate::completions::types())]
         types: Vec<String>,
     },
     /// Start as many processes of some types as there were when they were stopped
     Start {
         /// The process types
-        #[arg(required = true, value_name = "TYPE")]
+        #[arg(required = true, value_name = "TYPE", add = crate::completions::types())]
         types: Vec<String>,
     },
     /// Restart processes
     Restart {
         /// A process type or a process; without it, all
+        #[arg(add = crate::completions::types())]
         target: Option<String>,
     },
     /// Run a command inside of a process that is there, with a terminal if there is one here

@@ -2,9 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use futures::StreamExt as _;
 use serde_json::{Value, json};
-use slipway_client::{Method, NO_BODY, StatusCode};
 use slipway_wire::drycc_v2::{App, Page, RunResult};
 
 use super::session::{self, Talk};
@@ -113,37 +111,6 @@ pub async fn open(cx: &Context) -> Result {
     if opened { print::line(format_args!("Opening {url}")) } else { print::line(url) }
 }
 
-/// Shows an app's log.
-pub async fn logs(cx: &Context, lines: Option<u32>, follow: bool) -> Result {
-    let api = cx.api()?;
-    let lines = lines.map(|lines| format!("log_lines={lines}"));
-    let follow_part = follow.then(|| "follow=true".to_owned());
-    let query: Vec<String> = lines.into_iter().chain(follow_part).collect();
-    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-    let path = app_path(&cx.app()?, &format!("logs{query}"));
-    let print =
-        |text: &str| -> Result { if cx.is_json { print::line(json!(text)) } else { print::log::log_line(text) } };
-    if !follow {
-        let answer = api.get(&path).await?;
-        let text = String::from_utf8_lossy(&answer.body);
-        if answer.status == StatusCode::NO_CONTENT || text.trim().is_empty() {
-            print::note("There are currently no log messages.");
-            return Ok(());
-        }
-        return text.lines().try_for_each(print);
-    }
-    let mut pieces = api.client().stream(Method::GET, &path, NO_BODY).await?;
-    let mut rest: Vec<u8> = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        rest.extend_from_slice(&piece?);
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = rest.drain(..=end).collect();
-            print(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']))?;
-        }
-    }
-    if rest.is_empty() { Ok(()) } else { print(&String::from_utf8_lossy(&rest)) }
-}
-
 /// Runs a one-off process and ends with its exit code.
 pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal: bool, mounts: &[String]) -> Result {
     let api = cx.api()?;
@@ -171,6 +138,19 @@ pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal
         print::raw_to_stderr(result.output.as_bytes());
     }
     if result.exit_code == 0 { Ok(()) } else { Err(Error::Exit(result.exit_code)) }
+}
+
+/// Begins a one-off process that goes on by itself; its output is in the app's log.
+pub async fn run_detached(cx: &Context, command: &[String]) -> Result {
+    let (api, app) = (cx.api()?, cx.app()?);
+    let command = command_line(command);
+    let answer = api.post(&app_path(&app, "run"), &json!({"command": command, "detach": true})).await?;
+    cx.show(&answer, || {
+        let process = answer.json::<RunResult>()?.output;
+        print::line(format_args!("Running '{command}' in {process}"))?;
+        print::note(format_args!("Its output is in `slipway logs --follow --type run -a {app}`."));
+        Ok(())
+    })
 }
 
 /// One word is a line for the app's shell; several are made into a line of which the shell makes the same words again.

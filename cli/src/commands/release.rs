@@ -78,7 +78,8 @@ pub async fn rollback(cx: &Context, version: Option<&str>) -> Result {
     cx.show(&answer, || Ok(()))
 }
 
-fn number(version: &str) -> Result<u32> {
+/// The number of a release, written `v2` or `2`.
+pub fn number(version: &str) -> Result<u32> {
     let digits = version.strip_prefix('v').unwrap_or(version);
     digits.parse().map_err(|_| Error::new(format!("'{version}' is not in the form 'v#'")))
 }

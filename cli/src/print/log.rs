@@ -22,7 +22,7 @@ pub fn log_line(text: &str) -> Result {
 }
 
 /// Keeps an app's colours, but nothing by which an app could move the cursor or retitle the terminal.
-fn safe(text: &str) -> String {
+pub fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c.is_control() && c != '\t') {

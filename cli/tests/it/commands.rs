@@ -223,8 +223,8 @@ fn logs() {
     let person = Person::new();
     person.server.on("GET /v2/apps/foo/logs?log_lines=2", 200, "t foo[web.1]: hi\x1b]0;x\x07\nt slipway[router]: ok\n");
     person.run("logs -a foo -n 2").ok("t foo[web.1]: hi]0;x\nt slipway[router]: ok\n");
-    person.server.on("GET /v2/apps/foo/logs?follow=true", 200, "one\ntwo\nlast");
-    person.run("logs -a foo --follow").ok("one\ntwo\nlast\n");
+    person.server.on("GET /v2/apps/bar/logs?follow=true", 403, "{}");
+    assert_eq!(person.run("logs -a bar --follow").code, 1);
     person.server.on("GET /v2/apps/foo/logs", 204, "");
     let run = person.run("logs -a foo");
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", "There are currently no log messages.\n"));

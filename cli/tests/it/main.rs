@@ -5,6 +5,7 @@
 mod called;
 mod commands;
 mod files;
+mod live;
 mod person;
 mod platform;
 mod portable;

@@ -78,9 +78,9 @@ fn a_missing_app_is_explained_by_where_its_name_came_from() {
     person.git(&["remote", "add", "slipway", "ssh://git@127.0.0.1:2222/foo.git"]);
     person.asked();
     assert_eq!(person.run("config").code, 1);
-    assert_eq!(person.asked(), ["GET /v2/apps/foo/config/"], "the git remote goes before the folder");
+    assert_eq!(person.asked()[..1], ["GET /v2/apps/foo/config/"], "the git remote goes before the folder");
     assert_eq!(person.run("config -a work").code, 1);
-    assert_eq!(person.asked(), ["GET /v2/apps/work/config/"], "the flag goes before the git remote");
+    assert_eq!(person.asked()[..1], ["GET /v2/apps/work/config/"], "the flag goes before the git remote");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn completions_are_made_for_each_shell() {
     for shell in ["bash", "zsh", "fish"] {
         let run = person.run(&format!("completions {shell}"));
         assert_eq!(run.code, 0);
-        assert!(run.stdout.contains("rollback") && run.stdout.contains("slipway"), "{shell}");
+        assert!(run.stdout.contains("COMPLETE") && run.stdout.contains("slipway"), "{shell}");
     }
     assert_eq!(person.run("completions tcsh").code, 2);
 }

@@ -50,6 +50,16 @@ impl Service {
         store::config_by_id(&mut db, release.config).await.stored()?.ok_or_else(missing)
     }
 
+    /// The configuration of one release, by `v<N>`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn config_of_release(&self, cx: &Cx, app: &str, version: &str) -> Result<Config> {
+        let release = self.release_get(cx, app, version).await?;
+        let config = store::config_by_id(&mut self.read().await?, release.config).await.stored()?;
+        config.ok_or(Error::not_found(Kind::Config))
+    }
+
     /// Merges a change into the configuration, makes a release of it, and waits for its rollout if there is a build.
     /// Source: `drycc-v2.md` §2.4.
     ///

@@ -31,6 +31,25 @@ impl Service {
         self.engine().run(spec).await.map_err(|error| run_error(&pod, error))
     }
 
+    /// Begins a command in the app's current release that nobody waits for, and gives its process' name. What it prints
+    /// and how it ends is in the app's log. It ends with this controller.
+    ///
+    /// # Errors
+    /// As `app_run`, as far as it is known before the command is begun.
+    pub async fn app_run_detached(&self, cx: &Cx, app: &str, command: Option<&str>) -> Result<String> {
+        let (spec, pod) = self.run_begin(cx, app, command).await?;
+        let (service, name) = (self.clone(), pod.clone());
+        tokio::spawn(async move {
+            let app = spec.app;
+            let end = match service.engine().run(spec).await {
+                Ok(outcome) => format!("INFO {name} ended with exit code {}", outcome.exit_code),
+                Err(error) => format!("ERROR {name} failed: {error}"),
+            };
+            service.app_log(app, end);
+        });
+        Ok(pod)
+    }
+
     /// Runs a command in the app's current release that somebody talks to. Dropping the session ends it.
     ///
     /// # Errors

@@ -274,6 +274,7 @@ fn failed_deploys_and_logs() {
     open                apps:open
     logs                apps:logs
     run                 apps:run
+    watch               apps:watch
     transfer            apps:transfer
     register            auth:register
     login               auth:login

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use slipway_core::Error;
+use slipway_engine::RunOutcome;
 
 use super::{from_wire, to_wire};
 use crate::call::{Answer, Call, created, empty, ok};
@@ -37,8 +38,14 @@ pub(super) async fn app_destroy(call: Call) -> Answer {
 }
 
 pub(super) async fn app_run(call: Call) -> Answer {
-    let command = from_wire::optional(&call, "command")?;
-    let outcome = call.state.service.app_run(&call.cx, call.param("app"), command.as_deref()).await?;
+    let from_wire::Run { command, is_detached } = from_wire::run(&call)?;
+    let (service, app) = (&call.state.service, call.param("app"));
+    let outcome = if is_detached {
+        let process = service.app_run_detached(&call.cx, app, command.as_deref()).await?;
+        RunOutcome { exit_code: 0, output: process.into() }
+    } else {
+        service.app_run(&call.cx, app, command.as_deref()).await?
+    };
     ok(&to_wire::run(&outcome))
 }
 

@@ -5,8 +5,13 @@ use slipway_service::EmptyChange;
 use super::{from_wire, release, to_wire};
 use crate::call::{Answer, Call, created, ok};
 
+/// The configuration of the latest good release; with `?version=v2` that of another one, which is Slipway's own.
 pub(super) async fn config_read(call: Call) -> Answer {
-    let config = call.state.service.config_get(&call.cx, call.param("app")).await?;
+    let (service, app) = (&call.state.service, call.param("app"));
+    let config = match call.query("version").map(str::trim).filter(|version| !version.is_empty()) {
+        Some(version) => service.config_of_release(&call.cx, app, version).await?,
+        None => service.config_get(&call.cx, app).await?,
+    };
     ok(&to_wire::config(&config, call.param("app")))
 }
 

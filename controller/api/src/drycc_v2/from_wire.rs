@@ -115,6 +115,22 @@ pub fn optional(call: &Call, name: &str) -> Result<Option<String>, Failure> {
     finish(fields, text)
 }
 
+/// Body of `POST run`.
+pub struct Run {
+    /// The line for the app's shell.
+    pub command: Option<String>,
+    /// Whether nobody waits for its end (Slipway's own).
+    pub is_detached: bool,
+}
+
+/// Body of `POST run`.
+pub fn run(call: &Call) -> Result<Run, Failure> {
+    let mut fields = call.fields()?;
+    let command = text_or_none(&mut fields, "command");
+    let is_detached = fields.boolean_or("detach", false);
+    finish(fields, Run { command, is_detached })
+}
+
 fn text_or_none(fields: &mut Fields, name: &str) -> Option<String> {
     if fields.is_void(name) { None } else { Some(fields.text(name)) }
 }

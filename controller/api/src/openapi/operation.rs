@@ -167,7 +167,12 @@ fn app(operation: &str) -> Option<Operation> {
         "drycc_v2_app_logs" => new("apps", "The app's log; with `follow=true` it goes on", Text("text/plain"))
             .also(&[204, 400])
             .query(&["log_lines", "process_type", "since"]),
-        "drycc_v2_app_run" => new("apps", "Runs a command and waits for its end", Json(200, "RunResult")).body("Run"),
+        "drycc_v2_app_run" => new(
+            "apps",
+            "Runs a command and waits for its end; with `detach` tells its name at once",
+            Json(200, "RunResult"),
+        )
+        .body("Run"),
         "drycc_v2_app_run_session" => {
             new("apps", "Runs a command that the client talks to, over a WebSocket", Empty(101)).also(&[400])
         }
@@ -195,7 +200,10 @@ fn app(operation: &str) -> Option<Operation> {
 fn release(operation: &str) -> Option<Operation> {
     use Answers::{Json, Page, Text};
     let found = match operation {
-        "drycc_v2_config_read" => new("config", "The app's configuration", Json(200, "Config")),
+        "drycc_v2_config_read" => {
+            new("config", "The app's configuration; with `version` that of one release", Json(200, "Config"))
+                .query(&["version"])
+        }
         "drycc_v2_config_set" => {
             new("config", "Merges into the configuration; null removes; makes a release", Json(201, "Config"))
                 .body("ConfigChange")

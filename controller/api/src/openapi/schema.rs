@@ -155,7 +155,7 @@ fn requests() -> Vec<(&'static str, Value)> {
         ("NewKey", request(&["id", "public"], &[("id", name), ("public", filled.clone())])),
         ("NewApp", request(&[], &[("id", json!({"type": ["string", "null"]}))])),
         ("Transfer", request(&["owner"], &[("owner", filled.clone())])),
-        ("Run", request(&["command"], &[("command", filled.clone())])),
+        ("Run", request(&["command"], &[("command", filled.clone()), ("detach", json!({"type": "boolean"}))])),
         ("Scale", map(&count)),
         (
             "ConfigChange",

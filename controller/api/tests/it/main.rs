@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must stop")]
 
 mod access;
+mod addition;
 mod bad_input;
 mod certs;
 mod conformance;
