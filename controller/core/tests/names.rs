@@ -1,7 +1,5 @@
 //! The grammars of names, against all kinds of text.
 
-#![expect(clippy::unwrap_used, reason = "a name that a test knows to be good")]
-
 use proptest::prelude::*;
 use slipway_core::{AppName, ProcessType, Username};
 
