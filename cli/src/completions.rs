@@ -1,6 +1,6 @@
 //! Completion of commands, app names and process types in a shell.
 //!
-//! A shell's script, which [`print`] prints, asks this program with `COMPLETE` set and the words so far; names come from
+//! A shell's script, which [`print()`] prints, asks this program with `COMPLETE` set and the words so far; names come from
 //! the controller, within a second or not at all.
 
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! From [`DesiredRoute`]s to the objects of whatever carries the traffic. Pure: what comes out depends on nothing else.
+//! From [`DesiredRoute`](crate::desired::DesiredRoute)s to the objects of whatever carries the traffic. Pure: what comes out depends on nothing else.
 //!
 //! - [`gateway`] makes HTTPRoutes and ListenerSets of the Gateway API;
 //! - [`ingress`] makes Ingresses, with the annotations of nginx or Traefik.

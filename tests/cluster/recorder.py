@@ -3,20 +3,16 @@
 usage: recorder.py api LISTEN UPSTREAM CERTIFICATE KEY CA LOG     TLS on both sides; one JSON line a request
        recorder.py count LISTEN UPSTREAM LOG                      plain bytes; one JSON line a request
        recorder.py connect LISTEN                                 a proxy for CONNECT: a way out for package managers
-       recorder.py mirror LISTEN URL                              what is at URL, for those that have trouble with proxies
 
 LISTEN and UPSTREAM are HOST:PORT. Requests are passed on byte by byte; answers are not looked at.
 One thread: OpenSSL does not let two of them read and write the same connection.
 """
 import asyncio
 import base64
-import http.client
-import http.server
 import json
+import socket
 import ssl
 import sys
-import urllib.error
-import urllib.request
 
 PIECE = 65536
 
@@ -89,6 +85,21 @@ async def pass_requests(source, target, log):
             return
 
 
+async def found(host, port):
+    """Address and port of a host. Clients open hundreds of connections to one; asking for its name each time is more than
+    some resolvers bear."""
+    if host not in FOUND:
+        FOUND[host] = asyncio.ensure_future(asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    try:
+        return (await asyncio.shield(FOUND[host]))[0][4][:2][0], port
+    except OSError:
+        FOUND.pop(host, None)
+        raise
+
+
+FOUND = {}
+
+
 async def connect(source, answer):
     ends = [answer]
     tasks = []
@@ -97,7 +108,7 @@ async def connect(source, answer):
         method, name, _ = head.split(" ", 2)
         if method != "CONNECT":
             raise ValueError("only CONNECT is served")
-        reply, target = await asyncio.open_connection(*address(name))
+        reply, target = await asyncio.open_connection(*await found(*address(name)))
         ends.append(target)
         answer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         tasks = [asyncio.create_task(pass_all(source, target)), asyncio.create_task(pass_all(reply, answer))]
@@ -110,41 +121,6 @@ async def connect(source, answer):
         await asyncio.gather(*tasks, return_exceptions=True)
         for end in ends:
             end.close()
-
-
-def mirror(listen, upstream):
-    class Mirror(http.server.BaseHTTPRequestHandler):
-        # Connections are kept: a client that opens one for each of a hundred packages finds some of them refused.
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            headers = {name: self.headers[name] for name in ("Accept", "User-Agent") if name in self.headers}
-            request = urllib.request.Request(upstream + self.path, headers=headers)
-            # Clients try again after a 502, and not after an answer that breaks off.
-            status, kind, body = 502, "text/plain", b""
-            for _ in range(3):
-                try:
-                    with urllib.request.urlopen(request, timeout=20) as answer:
-                        status, kind, body = answer.status, answer.headers.get("Content-Type", ""), answer.read()
-                    break
-                except urllib.error.HTTPError as error:
-                    status, kind, body = error.code, "text/plain", error.read()
-                    break
-                except (OSError, http.client.HTTPException) as error:
-                    body = str(error).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        request_queue_size = 256
-
-    Server(address(listen), Mirror).serve_forever()
 
 
 async def main():
@@ -187,6 +163,4 @@ async def main():
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "mirror":
-        mirror(*sys.argv[2:])
     asyncio.run(main())
