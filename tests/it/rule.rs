@@ -38,6 +38,9 @@ fn the_crate_graph_is_the_architecture() {
     for dependency in core {
         assert!(!depends("controller/core", dependency), "core must not know {dependency}");
     }
+    for dependency in ["tokio", "poem", "diesel", "reqwest", "slipway-store", "slipway-engine", "slipway-wire"] {
+        assert!(!depends("controller/team", dependency), "the domain of teams must not know {dependency}");
+    }
     for folder in ["controller/service", "controller/api", "controller/local", "controller/wire", "builder", "cli"] {
         for dependency in ["diesel", "diesel-async"] {
             assert!(!depends(folder, dependency), "{folder} must not know {dependency}: only the store does");
