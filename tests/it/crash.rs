@@ -94,7 +94,15 @@ fn kill_9_again_and_again_while_deploying_never_loses_the_app() {
         platform.launch();
         platform.answers("app", "text=one");
     }
-    user.cli(&["config:set", "GREETING=at-last", "-a", "app"]).ok();
+    // The last round's release may still be on its way; until it has settled, another change is refused.
+    eventually("a change is taken again", Duration::from_secs(60), || {
+        let change = user.cli(&["config:set", "GREETING=at-last", "-a", "app"]);
+        if change.code != 0 {
+            change.says("is already in progress");
+            return None;
+        }
+        Some(())
+    });
     platform.answers("app", "greeting=at-last");
     let versions: Vec<u64> = user.releases("app").iter().map(|release| release["version"].as_u64().unwrap()).collect();
     let mut unique = versions.clone();
