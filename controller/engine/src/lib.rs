@@ -155,6 +155,11 @@ pub trait Engine: Send + Sync + 'static {
         false
     }
 
+    /// Whether the engine chooses the port that each process listens on, whatever `PORT` a release's environment says.
+    fn is_choosing_ports(&self) -> bool {
+        false
+    }
+
     /// Whether the engine itself keeps to [`ProcessSpec::autoscale`]. One that does not tells the use of each process
     /// ([`PodStatus::cpu_millis`]), and is given the replicas that come of it.
     fn is_autoscaling(&self) -> bool {

@@ -333,6 +333,10 @@ impl Engine for LocalEngine {
         true
     }
 
+    fn is_choosing_ports(&self) -> bool {
+        true
+    }
+
     async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError> {
         let status = self.lock().live.get(&app).map(|handle| Arc::clone(&handle.status));
         let Some(status) = status else { return Ok(AppStatus::default()) };

@@ -10,6 +10,7 @@ mod collect;
 mod deploy_hook;
 mod expiry;
 pub(crate) mod spec;
+mod wait;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::wait::Waits;
 use crate::deploy_hook::HookSender;
 use crate::{Leadership, Service};
 
@@ -43,6 +45,7 @@ pub struct Reconciler {
     service: Service,
     hooks: Option<Arc<dyn HookSender>>,
     leadership: Leadership,
+    waits: Arc<Waits>,
 }
 
 /// What a pass over an app leaves to be done.
@@ -150,7 +153,7 @@ impl Reconciler {
     /// The reconciler of a service's apps. Run one per database.
     #[must_use]
     pub fn new(service: Service) -> Self {
-        Self { service, hooks: None, leadership: Leadership::always() }
+        Self { service, hooks: None, leadership: Leadership::always(), waits: Arc::default() }
     }
 
     /// With somebody who makes the calls of deploy hooks; without, they wait in the database.

@@ -6,12 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use slipway_core::app::{App, Structure};
 use slipway_core::authz::Actor;
+use slipway_core::build::BuildKind;
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::{AppId, Error, ProcessType, Result};
 use slipway_store as store;
 
 use crate::audit::{Subject, app_subject, event};
-use crate::reconcile::spec::{Deployable, Routing, deploy_timeout};
+use crate::reconcile::spec::{Deployable, PORT_DEFAULT, Routing, deploy_timeout};
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
 
@@ -82,9 +83,10 @@ impl Service {
         }
         let app = state.app.id;
         let timeout_default = self.config().deploy_timeout;
-        write!(self, |db| {
+        let is_choosing_ports = self.engine().is_choosing_ports();
+        let is_port_default = write!(self, |db| {
             let pending = store::releases_pending_by_app(db, app).await?;
-            let Some(newest) = pending.iter().max_by_key(|release| release.version) else { return Ok(()) };
+            let Some(newest) = pending.iter().max_by_key(|release| release.version) else { return Ok(false) };
             if pending.len() > 1 {
                 store::releases_supersede_before(db, app, newest.version, now).await?;
             }
@@ -98,9 +100,20 @@ impl Service {
                 deadline: Some(now.checked_add_signed(timeout).unwrap_or(now)),
                 now,
             };
-            store::release_set_state(db, newest.id, &[ReleaseState::Created], &change).await?;
-            Ok::<_, Fail>(())
+            let is_begun = store::release_set_state(db, newest.id, &[ReleaseState::Created], &change).await?;
+            // What is not so is not told: docs/decisions/0005-log-lines-are-true.md.
+            if !is_begun || is_choosing_ports || config.values.contains_key("PORT") {
+                return Ok(false);
+            }
+            let build = match newest.build {
+                Some(build) => store::build_by_id(db, build).await?,
+                None => None,
+            };
+            Ok::<_, Fail>(build.is_some_and(|build| build.kind() == BuildKind::Buildpack))
         })?;
+        if is_port_default {
+            self.app_log(app, format!("INFO buildpack type detected. Defaulting to $PORT {PORT_DEFAULT}"));
+        }
         self.signals().recorded(app);
         Ok(true)
     }

@@ -111,6 +111,7 @@ struct State {
     kept: Vec<Artifact>,
     is_removal_stuck: bool,
     is_autoscaling: bool,
+    is_choosing_ports: bool,
     cpu_millis: HashMap<ProcessType, u32>,
     pods_made: u64,
 }
@@ -200,6 +201,11 @@ impl FakeEngine {
     /// Whether it scales by itself.
     pub fn script_autoscaling(&self, is_autoscaling: bool) {
         self.state().is_autoscaling = is_autoscaling;
+    }
+
+    /// Whether it chooses the ports of processes.
+    pub fn script_choosing_ports(&self, is_choosing_ports: bool) {
+        self.state().is_choosing_ports = is_choosing_ports;
     }
 
     /// What each process of a type uses, in thousandths of a core.
@@ -414,6 +420,10 @@ impl Engine for FakeEngine {
 
     fn is_autoscaling(&self) -> bool {
         self.state().is_autoscaling
+    }
+
+    fn is_choosing_ports(&self) -> bool {
+        self.state().is_choosing_ports
     }
 
     async fn rollout_output(&self, _app: AppId) -> Result<Vec<String>, EngineError> {

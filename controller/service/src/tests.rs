@@ -6,6 +6,7 @@ mod bed;
 mod certificate;
 mod deploy;
 mod deploy_hook;
+mod deploy_log;
 mod leadership;
 mod lifecycle;
 mod reconcile;

@@ -7,10 +7,11 @@ use slipway_core::app::App;
 use slipway_core::release::Release;
 use slipway_core::release::summary::{FailedWith, summary_failed};
 use slipway_core::structure::structure_next;
-use slipway_core::{AppId, Error, Result};
-use slipway_engine::{AppStatus, EngineError, RolloutState};
+use slipway_core::{AppId, Error, ReleaseVersion, Result};
+use slipway_engine::{AppStatus, EngineError, PodState, RolloutState};
 
 use super::spec::{Deployable, app_spec, deploy_timeout};
+use super::wait::{Awaited, Wait};
 use super::{Outcome, Reconciler};
 use crate::engine_error::engine_error;
 use crate::state::AppState;
@@ -37,13 +38,18 @@ impl Reconciler {
             let Some(begun) = service.app_state(id).await? else { return Ok(Outcome::Done) };
             state = begun;
         }
-        match &state.pending {
-            Some(pending) => self.deploy(&state, pending, now).await,
-            None => self.keep(&state).await,
+        let outcome = match &state.pending {
+            Some(pending) => self.deploy(&state, pending, now).await?,
+            None => self.keep(&state, now).await?,
+        };
+        if outcome == Outcome::Done {
+            self.waits.over(id);
         }
+        Ok(outcome)
     }
 
     async fn app_remove(&self, app: &App) -> Result<Outcome> {
+        self.waits.over(app.id);
         self.service.engine().app_remove(app.id, &app.name).await.map_err(engine_error)?;
         self.service.app_forget(app).await?;
         Ok(Outcome::Done)
@@ -112,6 +118,7 @@ impl Reconciler {
             Err(error) => return self.fail(state, pending, &error.to_string()).await,
         };
         self.applied_note(&state.app, &status).await?;
+        let in_service = in_service(&status, pending.release.version);
         let rollout = status.rollout.filter(|rollout| rollout.version == pending.release.version);
         match rollout.map(|rollout| rollout.state) {
             Some(RolloutState::Ready) => {
@@ -126,10 +133,14 @@ impl Reconciler {
                 self.fail(state, pending, &format!("Timed out after {secs} seconds: {progress}{output}")).await
             }
             None if is_over => self.fail(state, pending, "Timed out: the release was not begun").await,
-            Some(RolloutState::Progressing(_)) | None => {
-                let left = pending.release.deadline.and_then(|deadline| (deadline - now).to_std().ok());
-                Ok(Outcome::Again(left.map_or(LOOK_INTERVAL, |left| left.min(LOOK_INTERVAL))))
+            Some(RolloutState::Progressing(_)) => {
+                let longest = deploy_timeout(&pending.config, service.config().deploy_timeout);
+                let wait =
+                    Wait { awaited: Awaited::Release(pending.release.id), since: pending.release.updated, longest };
+                self.wait_tell(state.app.id, wait, now, in_service);
+                Ok(look_again(pending, now))
             }
+            None => Ok(look_again(pending, now)),
         }
     }
 
@@ -158,7 +169,7 @@ impl Reconciler {
     }
 
     /// Keeps what runs as it is wanted.
-    async fn keep(&self, state: &AppState) -> Result<Outcome> {
+    async fn keep(&self, state: &AppState, now: DateTime<Utc>) -> Result<Outcome> {
         let service = &self.service;
         let structure = running(&state.app.structure, &state.stopped);
         let running = state.good.as_ref().map(|good| (good, &structure));
@@ -183,8 +194,26 @@ impl Reconciler {
             service.app_observed(state.app.id, generation).await?;
             return Ok(Outcome::Done);
         }
+        if let (Some(good), Some(rollout)) = (&state.good, &status.rollout)
+            && matches!(rollout.state, RolloutState::Progressing(_))
+        {
+            let longest = deploy_timeout(&good.config, service.config().deploy_timeout);
+            let wait = Wait { awaited: Awaited::Generation(generation), since: now, longest };
+            self.wait_tell(state.app.id, wait, now, in_service(&status, good.release.version));
+        }
         Ok(Outcome::Again(LOOK_INTERVAL))
     }
+}
+
+/// When to look next at a release that is coming up.
+fn look_again(pending: &Deployable, now: DateTime<Utc>) -> Outcome {
+    let left = pending.release.deadline.and_then(|deadline| (deadline - now).to_std().ok());
+    Outcome::Again(left.map_or(LOOK_INTERVAL, |left| left.min(LOOK_INTERVAL)))
+}
+
+/// How many processes of a release do their work.
+fn in_service(status: &AppStatus, version: ReleaseVersion) -> usize {
+    status.pods.iter().filter(|pod| pod.version == version && pod.state == PodState::Up).count()
 }
 
 fn is_settled(status: &AppStatus, generation: i64) -> bool {

@@ -22,7 +22,7 @@ use slipway_engine::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec}
 use crate::path_service::path_rules;
 
 /// The port of buildpack apps, and of probes that name none.
-const PORT_DEFAULT: u16 = 5000;
+pub(crate) const PORT_DEFAULT: u16 = 5000;
 /// Time between SIGTERM and SIGKILL unless the app says otherwise.
 const GRACE_DEFAULT: Duration = Duration::from_secs(30);
 /// Longest that an app may ask for.
