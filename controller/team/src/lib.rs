@@ -4,11 +4,14 @@
 //! values are documents as much as they are types (a container's configuration is kept and merged as it was
 //! written), so that serde may be used for those.
 
+pub mod container;
+pub mod deployment;
 pub mod error;
 pub mod ids;
 pub mod name;
 pub mod role;
 pub mod slug;
+pub mod version;
 
 pub use error::{Error, Refusal, Refused, Result};
 pub use ids::{
