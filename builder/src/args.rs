@@ -9,13 +9,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
-use crate::Limits;
 use crate::build::ToolEnv;
 use crate::cluster::{
     ClusterBuildConfig, DockerfileEngine, DockerfileSettings, JobLimits, NativeSettings, RegistrySettings,
 };
 use crate::export::registry::Credentials;
 use crate::step::Step;
+use crate::{Authorities, Limits};
 
 /// The builder: git over SSH, and source to something that runs.
 #[derive(Debug, Parser)]
@@ -156,6 +156,9 @@ pub struct ClusterArgs {
     /// User and group of that image.
     #[arg(long, env = "SLIPWAY_BUILD_CNB_USER", default_value_t = 1000)]
     pub build_cnb_user: i64,
+    /// File with certificate authorities, in PEM, that builds trust besides the usual ones.
+    #[arg(long, env = "SLIPWAY_BUILD_CA_FILE")]
+    pub build_ca_file: Option<PathBuf>,
     /// Labels of the nodes that builds run on: `disk=ssd,pool=builds`.
     #[arg(long, env = "SLIPWAY_BUILD_NODE_SELECTOR", default_value = "")]
     pub build_node_selector: String,
@@ -196,6 +199,12 @@ impl ClusterArgs {
         if let Some((user, password)) = login {
             credentials = Credentials::one(&host, &user, &password);
         }
+        let authorities = self.build_ca_file.as_ref().map(|path| {
+            let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+            let read = text.and_then(|text| Authorities::parse(&text));
+            read.map_err(|error| format!("SLIPWAY_BUILD_CA_FILE: {}: {error}", path.display()))
+        });
+        let authorities = authorities.transpose()?;
         let dockerfile = match &self.build_dockerfile_image {
             Some(image) => DockerfileSettings { engine: self.build_dockerfile_engine, image: image.clone() },
             None => DockerfileSettings::published(self.build_dockerfile_engine),
@@ -236,6 +245,7 @@ impl ClusterArgs {
             env: passed_on
                 .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
                 .collect(),
+            authorities,
             node_selector: selector(&self.build_node_selector)?,
         })
     }
@@ -297,6 +307,8 @@ mod tests {
             (&["--registry=/y"][..], "is no registry"),
             (&[NEEDED, &["--build-node-selector=x"]].concat(), "SLIPWAY_BUILD_NODE_SELECTOR"),
             (&[NEEDED, &["--registry-auth-file=/nope"]].concat(), "SLIPWAY_REGISTRY_AUTH_FILE"),
+            (&[NEEDED, &["--build-ca-file=/nope"]].concat(), "SLIPWAY_BUILD_CA_FILE"),
+            (&[NEEDED, &["--build-ca-file=Cargo.toml"]].concat(), "no certificate"),
         ] {
             let error = config(arguments).unwrap_err();
             assert!(error.contains(expect), "{error}");

@@ -15,6 +15,7 @@ pub mod push;
 pub mod ssh;
 pub mod step;
 
+mod authorities;
 mod errors;
 mod fetch;
 mod lock;
@@ -31,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use authorities::Authorities;
 pub use build::{BuildError, BuildOutput, BuildRequest, Built, SourceBuilder};
 pub use config::{BuilderConfig, Limits};
 pub use hook::{Controller, HttpController};

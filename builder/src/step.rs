@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use tokio::io::AsyncWriteExt;
 
-use crate::BuildError;
+use crate::build::local::internal;
 use crate::cluster::task::{self, Failure, Task};
+use crate::{Authorities, BuildError};
 
 use desk::DeskClient;
 
@@ -38,6 +39,8 @@ pub struct Places {
     pub env_file: PathBuf,
     /// The registry's credentials.
     pub registry_file: PathBuf,
+    /// Certificate authorities that are trusted besides the usual ones; there may be no such file.
+    pub authorities_file: PathBuf,
 }
 
 impl Default for Places {
@@ -46,6 +49,7 @@ impl Default for Places {
             workspace: task::WORKSPACE.into(),
             env_file: task::ENV_FILE.into(),
             registry_file: task::REGISTRY_FILE.into(),
+            authorities_file: task::AUTHORITIES_FILE.into(),
         }
     }
 }
@@ -69,6 +73,14 @@ impl Places {
 
     fn metadata(&self) -> PathBuf {
         self.workspace.join("layers/config/metadata.toml")
+    }
+
+    fn authorities(&self) -> Result<Option<Authorities>, BuildError> {
+        match std::fs::read_to_string(&self.authorities_file) {
+            Ok(text) => Authorities::parse(&text).map(Some).map_err(BuildError::Internal),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(internal("reading the certificate authorities", &error)),
+        }
     }
 
     fn report(&self) -> PathBuf {

@@ -74,6 +74,13 @@ impl ToolEnv {
         Self { vars }
     }
 
+    /// Sets variables, whatever the platform's own environment says of them.
+    #[must_use]
+    pub fn set(mut self, vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        self.vars.extend(vars);
+        self
+    }
+
     /// The variables.
     #[must_use]
     pub fn vars(&self) -> &BTreeMap<OsString, OsString> {

@@ -6,6 +6,7 @@
 //! processes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
@@ -135,6 +136,9 @@ impl BuildJob<'_> {
                 data[format!("argument.{name}")] = json!(value);
             }
         }
+        if let Some(authorities) = &config.authorities {
+            data["authorities.crt"] = json!(authorities.pem());
+        }
         if let Kind::Native(_) = self.kind {
             data["cnb-auth"] = json!(registry_headers(config));
         }
@@ -204,6 +208,10 @@ impl BuildJob<'_> {
             let items = json!([{ "key": "registries.conf", "path": "registries.conf" }]);
             volumes.push(json!({ "name": "registries", "secret": { "secretName": name, "items": items } }));
         }
+        if let (Some(_), Some(volumes)) = (&config.authorities, pod["volumes"].as_array_mut()) {
+            let items = json!([{ "key": "authorities.crt", "path": "authorities.crt" }]);
+            volumes.push(json!({ "name": "authorities", "secret": { "secretName": name, "items": items } }));
+        }
         if !config.node_selector.is_empty() {
             pod["nodeSelector"] = json!(config.node_selector);
         }
@@ -256,6 +264,7 @@ impl BuildJob<'_> {
             mounts.push(json!({ "name": "env", "mountPath": "/secrets/env", "readOnly": true }));
             env.extend(config.env.iter().map(|(name, value)| json!({ "name": name, "value": value })));
         }
+        mounts.extend(authorities_mount(config));
         let mut step = container(config, name, &config.stack);
         step["command"] = json!(["slipway-builder", command]);
         step["env"] = json!(env);
@@ -268,7 +277,7 @@ impl BuildJob<'_> {
         let settings = &config.dockerfile;
         let mut step = container(config, "build", &settings.image);
         let mut env = vec![json!({ "name": "HOME", "value": "/tmp" })];
-        env.extend(config.env.iter().map(|(name, value)| json!({ "name": name, "value": value })));
+        env.extend(foreign_environment(config));
         let command = match settings.engine {
             DockerfileEngine::Buildah => {
                 env.extend([
@@ -326,11 +335,13 @@ impl BuildJob<'_> {
         step["command"] = json!(command);
         step["workingDir"] = json!("/workspace/source");
         step["env"] = json!(env);
-        step["volumeMounts"] = json!([
-            { "name": "workspace", "mountPath": task::WORKSPACE },
-            { "name": "tmp", "mountPath": "/tmp" },
-            { "name": "registries", "mountPath": "/secrets/registries", "readOnly": true },
-        ]);
+        let mut mounts = vec![
+            json!({ "name": "workspace", "mountPath": task::WORKSPACE }),
+            json!({ "name": "tmp", "mountPath": "/tmp" }),
+            json!({ "name": "registries", "mountPath": "/secrets/registries", "readOnly": true }),
+        ];
+        mounts.extend(authorities_mount(config));
+        step["volumeMounts"] = json!(mounts);
         // newuidmap and newgidmap are programs with a capability each; nothing else is given.
         step["securityContext"] = json!({
             "allowPrivilegeEscalation": true,
@@ -368,16 +379,34 @@ impl BuildJob<'_> {
             }),
             json!({ "name": "HOME", "value": "/tmp" }),
         ];
-        env.extend(config.env.iter().map(|(name, value)| json!({ "name": name, "value": value })));
+        env.extend(foreign_environment(config));
         let mut step = container(config, "build", &native.builder);
         step["command"] = json!(command);
         step["env"] = json!(env);
-        step["volumeMounts"] = json!([
-            { "name": "workspace", "mountPath": task::WORKSPACE },
-            { "name": "tmp", "mountPath": "/tmp" },
-        ]);
+        let mut mounts = vec![
+            json!({ "name": "workspace", "mountPath": task::WORKSPACE }),
+            json!({ "name": "tmp", "mountPath": "/tmp" }),
+        ];
+        mounts.extend(authorities_mount(config));
+        step["volumeMounts"] = json!(mounts);
         step
     }
+}
+
+/// Where a step finds the authorities that are trusted besides the usual ones.
+fn authorities_mount(config: &ClusterBuildConfig) -> Option<Value> {
+    let path = Path::new(task::AUTHORITIES_FILE).parent()?;
+    config.authorities.is_some().then(|| json!({ "name": "authorities", "mountPath": path, "readOnly": true }))
+}
+
+/// What the programs of other projects' images are told. They are Go's, which reads the certificates of directories in
+/// this variable besides the file that the image has.
+fn foreign_environment(config: &ClusterBuildConfig) -> Vec<Value> {
+    let mut env = config.env.clone();
+    if let Some(path) = Path::new(task::AUTHORITIES_FILE).parent().filter(|_| config.authorities.is_some()) {
+        env.insert("SSL_CERT_DIR".to_owned(), format!("/etc/ssl/certs:{}", path.display()));
+    }
+    env.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 
 /// What all steps have in common.

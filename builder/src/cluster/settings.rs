@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::Authorities;
 use crate::export::registry::{Credentials, Name};
 
 /// Settings of a [`super::ClusterBuilder`].
@@ -36,6 +37,8 @@ pub struct ClusterBuildConfig {
     pub buildpacks: Option<NativeSettings>,
     /// Variables that the tools of builds get: proxies, package indexes.
     pub env: BTreeMap<String, String>,
+    /// Certificate authorities that builds trust besides the usual ones; `None`: no others.
+    pub authorities: Option<Authorities>,
     /// Labels of the nodes that builds run on; empty: any.
     pub node_selector: BTreeMap<String, String>,
 }

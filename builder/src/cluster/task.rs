@@ -19,6 +19,8 @@ pub const WORKSPACE: &str = "/workspace";
 pub const ENV_FILE: &str = "/secrets/env/env.json";
 /// Where the registry's credentials are mounted.
 pub const REGISTRY_FILE: &str = "/secrets/registry/config.json";
+/// Where certificate authorities are mounted that are trusted besides the usual ones, if there are any.
+pub const AUTHORITIES_FILE: &str = "/secrets/authorities/authorities.crt";
 /// Where a step leaves why it failed; Kubernetes shows it in the pod's status.
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Longest message there that Kubernetes takes whole, in bytes.

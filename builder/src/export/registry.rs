@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use http::HeaderValue;
-use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::OciDescriptor;
 use oci_client::secrets::RegistryAuth;
@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio_util::io::ReaderStream;
 
 use super::layer::Layer;
+use crate::Authorities;
 
 pub use oci_client::Reference as Name;
 pub use slipway_image::Credentials;
@@ -138,12 +139,20 @@ impl Registry {
     /// A client that knows `credentials`, and speaks plain HTTP with the registries in `insecure`.
     #[must_use]
     pub fn new(credentials: Credentials, insecure: Vec<String>) -> Self {
+        Self::trusting(credentials, insecure, None)
+    }
+
+    /// As [`Registry::new`], trusting `authorities` besides the usual ones.
+    #[must_use]
+    pub fn trusting(credentials: Credentials, insecure: Vec<String>, authorities: Option<&Authorities>) -> Self {
+        let certificate = |one: &str| Certificate { encoding: CertificateEncoding::Pem, data: one.as_bytes().to_vec() };
         let config = ClientConfig {
             protocol: ClientProtocol::HttpsExcept(insecure),
             // One request for a blob, not one for each few megabytes.
             use_monolithic_push: true,
             read_timeout: Some(READ_TIMEOUT),
             connect_timeout: Some(Duration::from_secs(10)),
+            extra_root_certificates: authorities.into_iter().flat_map(Authorities::each).map(certificate).collect(),
             ..ClientConfig::default()
         };
         Self { client: Client::new(config), credentials }

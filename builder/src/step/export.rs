@@ -27,7 +27,7 @@ pub(super) async fn run(task: &Task, desk: &DeskClient, places: &Places) -> Resu
     let text = tokio::fs::read_to_string(&places.registry_file).await;
     let text = text.map_err(|error| internal("reading the registry's credentials", &error))?;
     let credentials = Credentials::parse(&text).map_err(BuildError::Unavailable)?;
-    let registry = Registry::new(credentials, task.image.insecure.clone());
+    let registry = Registry::trusting(credentials, task.image.insecure.clone(), places.authorities()?.as_ref());
     let repository = name(&task.image.repository)?;
     let started = Instant::now();
     let (exported, processes) = match task.image.from {

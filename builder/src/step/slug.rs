@@ -32,7 +32,11 @@ pub(super) async fn run(task: &Task, desk: &DeskClient, places: &Places) -> Resu
         serde_json::from_slice(&text).map_err(|error| internal("reading the config values", &error))?;
     let env = values.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect();
 
-    let tools = ToolEnv::from_vars(std::env::vars_os());
+    let mut tools = ToolEnv::from_vars(std::env::vars_os());
+    if let Some(authorities) = places.authorities()? {
+        let installed = authorities.install(&places.workspace.join("trusted.crt"));
+        tools = tools.set(installed.map_err(|error| internal("writing the certificate authorities", &error))?);
+    }
     let mut config = LocalBuilderConfig::new(places.data(), tools, Some(STATIC_SERVER.to_owned()));
     config.concurrency = 1;
     config.limits = BuildLimits {

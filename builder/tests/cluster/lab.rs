@@ -16,7 +16,7 @@ use slipway_builder::cluster::{
     ClusterBuildConfig, ClusterBuilder, DockerfileEngine, DockerfileSettings, JobLimits, RegistrySettings,
 };
 use slipway_builder::export::registry::Credentials;
-use slipway_builder::{BuildError, BuildRequest, Built, SourceBuilder};
+use slipway_builder::{Authorities, BuildError, BuildRequest, Built, SourceBuilder};
 use slipway_core::config::SecretText;
 use slipway_core::{AppId, AppName};
 use tempfile::TempDir;
@@ -109,6 +109,9 @@ impl Lab {
             },
             buildpacks: None,
             env: tools(&format!("http://{host}:{way_out}")),
+            authorities: std::env::var("SLIPWAY_TEST_CA_FILE")
+                .ok()
+                .map(|path| Authorities::parse(&std::fs::read_to_string(path).unwrap()).unwrap()),
             node_selector: BTreeMap::new(),
         };
         change(&mut config);

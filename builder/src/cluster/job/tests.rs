@@ -30,6 +30,7 @@ fn config() -> ClusterBuildConfig {
         dockerfile: DockerfileSettings::published(DockerfileEngine::Buildah),
         buildpacks: None,
         env: BTreeMap::from([("HTTPS_PROXY".to_owned(), "http://proxy:3128".to_owned())]),
+        authorities: None,
         node_selector: BTreeMap::from([("pool".to_owned(), "builds".to_owned())]),
     }
 }
@@ -94,6 +95,26 @@ fn jobs_are_rendered() {
         let text = job.to_string();
         for hidden in ["fetch-1", "report-1", "a secret greeting", "registry-password"] {
             assert!(!text.contains(hidden), "{name}: {hidden}");
+        }
+    }
+}
+
+#[test]
+fn authorities_go_with_every_step_that_speaks_with_others() {
+    let ours = crate::authorities::tests::certificate("ours").0;
+    let config = ClusterBuildConfig { authorities: Some(crate::Authorities::parse(&ours).unwrap()), ..config() };
+    let native = NativeSettings { builder: "paketo/builder:1".to_owned(), user: 1001 };
+    for kind in [Kind::Slug, Kind::Dockerfile { arguments: Vec::new() }, Kind::Native(native)] {
+        let (job, secret) = render(&kind, &config);
+        assert_eq!(secret["stringData"]["authorities.crt"], ours);
+        let pod = &job["spec"]["template"]["spec"];
+        assert!(pod["volumes"].as_array().unwrap().iter().any(|volume| volume["name"] == "authorities"));
+        let steps = pod["initContainers"].as_array().unwrap().iter().chain(pod["containers"].as_array().unwrap());
+        for step in steps {
+            let text = step.to_string();
+            assert!(text.contains("/secrets/authorities"), "{text}");
+            let is_foreign = !step["command"].to_string().contains("slipway-builder");
+            assert_eq!(text.contains("/etc/ssl/certs:/secrets/authorities"), is_foreign, "{text}");
         }
     }
 }
