@@ -3,12 +3,14 @@
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use slipway_tests::eventually;
 
+use crate::chance::Chance;
 use crate::installed::{App, Installed, SETTLED};
+use crate::kill;
 
 /// The API server of the lab, as its process table tells.
 struct ApiServer {
@@ -60,11 +62,17 @@ fn the_api_server_dies_and_what_was_wanted_comes_about() {
     let user = platform.user("lea");
     let app = platform.app_from_image(&user, "outage", &platform.busybox(), &App::serve("one"));
     platform.answers(&app.name, "text=one");
-    for round in 0..2 {
+    let mut chance = Chance::of("the API server and rollouts");
+    let start = Instant::now();
+    app.cli(&["config:set", "GREETING=g"]).ok();
+    let whole = start.elapsed();
+    for round in 0..3 {
+        let what = format!("round {round}: the API server killed during a change");
         let server = ApiServer::find();
+        let point = chance.below(whole);
         std::thread::scope(|scope| {
             let change = scope.spawn(|| app.cli(&["config:set", &format!("GREETING=g{round}")]));
-            std::thread::sleep(Duration::from_millis(300 + 700 * round));
+            std::thread::sleep(point);
             server.kill();
             // What runs is served without it.
             for _ in 0..20 {
@@ -72,14 +80,54 @@ fn the_api_server_dies_and_what_was_wanted_comes_about() {
                 assert!(answer.status == 200 && answer.body.contains("text=one"), "{answer:?}");
             }
             server.start();
-            eprintln!("the change ended with {}", change.join().unwrap().code);
+            eprintln!("{what}, {point:?} into it, which ended with {}", change.join().unwrap().code);
         });
-        eventually("the API server answers", SETTLED, || {
-            (platform.kubectl(&["get", "--raw", "/readyz"]).code == 0).then_some(())
-        });
-        platform.ready();
-        assert_eq!(app.settled("the API server was killed"), "succeeded");
+        let start = Instant::now();
+        is_back(&platform);
+        assert_eq!(app.settled_since(start, &what), "succeeded");
     }
     app.cli(&["config:set", "GREETING=after"]).ok();
     platform.answers(&app.name, "greeting=after");
+}
+
+#[test]
+#[ignore = "wants the platform in the lab cluster"]
+fn the_api_server_dies_during_pushes_and_the_next_push_works() {
+    let platform = Installed::find();
+    let user = platform.user("lou");
+    let app = platform.app(&user, "cut");
+    let repo = kill::server(&app, "first");
+    let mut chance = Chance::of("the API server and pushes");
+    let start = Instant::now();
+    user.push(&repo).ok();
+    let whole = start.elapsed();
+    for round in 0..3 {
+        let what = format!("round {round}: the API server killed during a push");
+        repo.change("text", &format!("text-{round}"));
+        let server = ApiServer::find();
+        let point = chance.below(whole);
+        let child = user.push_start(&repo);
+        std::thread::sleep(point);
+        server.kill();
+        server.start();
+        let output = child.wait_with_output().unwrap();
+        eprintln!("{what}, {point:?} into it, which ended with {}", output.status);
+        let start = Instant::now();
+        is_back(&platform);
+        assert_eq!(app.settled_since(start, &what), "succeeded");
+        if output.status.success() {
+            platform.answers(&app.name, &format!("text=text-{round} "));
+        }
+        repo.change("text", &format!("again-{round}"));
+        user.push(&repo).ok();
+        platform.answers(&app.name, &format!("text=again-{round} "));
+    }
+}
+
+/// Waits for the API server, and for the platform.
+fn is_back(platform: &Installed) {
+    eventually("the API server answers", SETTLED, || {
+        (platform.kubectl(&["get", "--raw", "/readyz"]).code == 0).then_some(())
+    });
+    platform.ready();
 }

@@ -1,6 +1,8 @@
 //! What cannot start: the reason is shown, and what served before still serves.
 
-use crate::installed::{App, Installed};
+use slipway_tests::{Repo, Run, eventually};
+
+use crate::installed::{App, Installed, SETTLED};
 
 #[test]
 #[ignore = "wants the platform in a cluster"]
@@ -49,4 +51,31 @@ fn a_process_that_fits_on_no_node_fails_with_the_reason() {
     platform.kubectl(&["label", node, &format!("{label}-")]).ok();
     run.fails().says("nschedul");
     platform.answers(&app.name, "text=one");
+}
+
+#[test]
+#[ignore = "wants the platform in a cluster"]
+fn a_push_whose_build_is_taken_away_says_so() {
+    let platform = Installed::find();
+    let user = platform.user("gwen");
+    let app = platform.app(&user, "taken");
+    let package = r#"{"scripts":{"build":"sleep 600"}}"#;
+    let repo = Repo::with(&[("package.json", package), ("Procfile", "web: node server.js\n")]);
+    app.remote(&repo);
+    let push = user.push_start(&repo);
+    let builds = format!("{}-builds", platform.release);
+    let selector = format!("app={}", app.name);
+    let pod = eventually("the build runs", 2 * SETTLED, || {
+        let running = "go-template={{range .items}}{{$pod := .metadata.name}}{{range .status.initContainerStatuses}}\
+                       {{if .state.running}}{{$pod}}{{end}}{{end}}{{end}}";
+        let found = platform.kubectl(&["-n", &builds, "get", "pods", "-l", &selector, "-o", running]).stdout;
+        Some(found).filter(|found| !found.is_empty())
+    });
+    platform.kubectl(&["-n", &builds, "delete", "pod", &pod, "--force", "--grace-period=0"]).ok();
+    let output = push.wait_with_output().unwrap();
+    Run::from_output("git push".to_owned(), &output).fails().says("removed by somebody else");
+    eventually("its Job is gone", SETTLED, || {
+        let jobs = platform.kubectl(&["-n", &builds, "get", "jobs", "-l", &selector, "-o", "name"]).ok().stdout;
+        jobs.is_empty().then_some(())
+    });
 }

@@ -172,6 +172,18 @@ impl App<'_> {
         self.user.cli(&all)
     }
 
+    /// Runs `slipway ARGS -a APP` at a terminal, as a person does.
+    pub fn at_a_terminal(&self, args: &[&str]) -> Run {
+        let before = args.iter().position(|arg| *arg == "--").unwrap_or(args.len());
+        let mut words = vec![variable("SLIPWAY_TEST_BINARY")];
+        words.extend(args[..before].iter().map(|arg| (*arg).to_owned()));
+        words.extend(["-a".to_owned(), self.name.clone()]);
+        words.extend(args[before..].iter().map(|arg| (*arg).to_owned()));
+        let line: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
+        let mut script = self.user.command("script", self.user.home());
+        Run::of(script.args(["-q", "-e", "-c", &line.join(" "), "/dev/null"]))
+    }
+
     /// Gives `repo` the remote of this app.
     pub fn remote(&self, repo: &Repo) {
         self.user.slipway(repo.path(), &["git:remote", "-a", &self.name, "--force"]).ok();
@@ -186,7 +198,11 @@ impl App<'_> {
     /// Waits until nothing of the app is under way: the newest release has ended, well or not, all its pods are ready
     /// and none of another release is left. Gives its state.
     pub fn settled(&self, what: &str) -> String {
-        let start = Instant::now();
+        self.settled_since(Instant::now(), what)
+    }
+
+    /// As [`Self::settled`], within [`SETTLED`] from `start` on.
+    pub fn settled_since(&self, start: Instant, what: &str) -> String {
         loop {
             let last = match self.is_settled() {
                 Ok(state) => return state,

@@ -1,19 +1,11 @@
 //! Parts of the platform die during a push, a build and a rollout, at random points.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-use std::time::Duration;
+use std::time::Instant;
 
 use slipway_tests::Repo;
 
+use crate::chance::Chance;
 use crate::installed::{App, Installed};
-
-/// A time up to `limit`, told so that a failure can be looked into.
-fn random(limit: Duration) -> Duration {
-    let seed = RandomState::new().build_hasher().finish();
-    let millis = seed % u64::try_from(limit.as_millis()).unwrap();
-    Duration::from_millis(millis)
-}
 
 #[test]
 #[ignore = "wants the platform in a cluster"]
@@ -21,8 +13,12 @@ fn controllers_die_during_rollouts_and_every_app_settles() {
     let platform = Installed::find();
     let user = platform.user("hal");
     let app = platform.app_from_image(&user, "rollout", &platform.busybox(), &App::serve("one"));
+    let mut chance = Chance::of("rollouts");
+    let start = Instant::now();
+    app.cli(&["config:set", "GREETING="]).ok();
+    let whole = start.elapsed();
     for round in 0..5 {
-        let point = random(Duration::from_secs(4));
+        let point = chance.below(whole);
         let greeting = format!("GREETING=g{round}");
         let what = format!("round {round}: all controllers killed {point:?} into a change");
         eprintln!("{what}");
@@ -34,13 +30,23 @@ fn controllers_die_during_rollouts_and_every_app_settles() {
                 platform.kill(&pod);
             }
         });
+        let start = Instant::now();
         platform.ready();
-        assert_eq!(app.settled(&what), "succeeded", "{what}");
+        assert_eq!(app.settled_since(start, &what), "succeeded", "{what}");
         let greeting = app.cli(&["config:list"]).ok().stdout;
         let last = (0..=round).rev().find(|n| greeting.contains(&format!("g{n}")));
         let expected = last.map_or("greeting= ".to_owned(), |n| format!("greeting=g{n} "));
         platform.answers(&app.name, &expected);
     }
+}
+
+/// A repository with a server for the pods of `app`, which is its remote.
+pub fn server(app: &App<'_>, text: &str) -> Repo {
+    let repo = Repo::server(text);
+    let server = std::fs::read_to_string(repo.file("server.py")).unwrap().replace("127.0.0.1", "0.0.0.0");
+    repo.change("server.py", &server);
+    app.remote(&repo);
+    repo
 }
 
 #[test]
@@ -49,15 +55,15 @@ fn builders_and_controllers_die_during_pushes_and_the_next_push_works() {
     let platform = Installed::find();
     let user = platform.user("ivy");
     let app = platform.app(&user, "pushed");
-    let repo = Repo::server("first");
-    let server = std::fs::read_to_string(repo.file("server.py")).unwrap().replace("127.0.0.1", "0.0.0.0");
-    repo.change("server.py", &server);
-    app.remote(&repo);
+    let repo = server(&app, "first");
+    let mut chance = Chance::of("pushes");
+    let start = Instant::now();
     user.push(&repo).ok();
+    let whole = start.elapsed();
     platform.answers(&app.name, "text=first");
     for round in 0..5 {
         let part = if round % 2 == 0 { "builder" } else { "controller" };
-        let point = random(Duration::from_secs(8));
+        let point = chance.below(whole);
         let what = format!("round {round}: {part} killed {point:?} into a push");
         eprintln!("{what}");
         let text = format!("text-{round}");
@@ -69,8 +75,9 @@ fn builders_and_controllers_die_during_pushes_and_the_next_push_works() {
         }
         let output = child.wait_with_output().unwrap();
         eprintln!("the push ended with {}", output.status);
+        let start = Instant::now();
         platform.ready();
-        assert_eq!(app.settled(&what), "succeeded", "{what}");
+        assert_eq!(app.settled_since(start, &what), "succeeded", "{what}");
         if output.status.success() {
             platform.answers(&app.name, &format!("text={text} "));
         }

@@ -12,6 +12,7 @@
 )]
 
 mod api_server;
+mod chance;
 mod failure;
 mod installed;
 mod kill;

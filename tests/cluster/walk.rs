@@ -72,6 +72,51 @@ fn limits_tags_probes_and_autoscaling_become_objects() {
     platform.answers(&app.name, "text=one");
 }
 
+#[test]
+#[ignore = "wants the platform in a cluster"]
+fn terminals_in_a_new_and_in_a_running_process() {
+    let platform = Installed::find();
+    let user = platform.user("abe");
+    let app = platform.app_from_image(&user, "terminal", &platform.busybox(), &App::serve("one"));
+    let command = "test -t 0 && test -t 1 && echo at a terminal; exit 5";
+    let run = app.at_a_terminal(&["run", "-it", "--", command]);
+    assert_eq!(run.code, 5, "{run}");
+    run.says("at a terminal");
+    platform.answers(&app.name, "text=one");
+    let pod = platform.kubectl(&["-n", &app.name, "get", "pods", "-l", "type=web", "-o", "name"]).ok().stdout;
+    let pod = pod.trim().trim_start_matches("pod/");
+    let inside = "test -t 0 && cat /tmp/www/index.html; exit 6";
+    let run = app.at_a_terminal(&["ps:exec", pod, "--", "sh", "-c", inside]);
+    assert_eq!(run.code, 6, "{run}");
+    run.says("text=one");
+}
+
+#[test]
+#[ignore = "wants the platform in a cluster"]
+fn paths_lead_to_processes_of_another_type_until_they_do_not() {
+    let platform = Installed::find();
+    let user = platform.user("amy");
+    let api = App::serve("two").replacen("web:", "api:", 1).replace("/tmp/www/index.html", "/tmp/www/api");
+    let app = platform.app_from_image(&user, "paths", &platform.busybox(), &format!("{}\n{api}", App::serve("one")));
+    app.cli(&["ps:scale", "api=1"]).ok();
+    app.cli(&["services:add", "--type", "api", "--route", "/api"]).ok();
+    let answered = |status: u16, text: &str| {
+        eventually("the path's answer", SETTLED, || {
+            let answer = platform.get(&app.name, "/api").ok()?;
+            (answer.status == status && answer.body.contains(text)).then_some(())
+        });
+    };
+    answered(200, "text=two");
+    platform.answers(&app.name, "text=one");
+    app.cli(&["services:remove", "api"]).ok();
+    answered(404, "");
+    eventually("its Service is gone", SETTLED, || {
+        let services = platform.kubectl(&["-n", &app.name, "get", "services", "-o", "name"]).ok().stdout;
+        (services.lines().count() == 1).then_some(())
+    });
+    platform.answers(&app.name, "text=one");
+}
+
 fn pushed(fixture: &str, expected: &str) {
     let platform = Installed::find();
     let user = platform.user("cleo");
