@@ -23,6 +23,18 @@ pub enum UniqueOn {
     CertificateDomain,
     /// Two releases of an app would have the same number.
     ReleaseVersion,
+    /// A team of this name is there already.
+    TeamName,
+    /// A team of this slug is there already.
+    TeamSlug,
+    /// The user has a token of this name.
+    UserTokenName,
+    /// The team has a registry of this name.
+    RegistryName,
+    /// The team has a storage of this name.
+    StorageName,
+    /// The team has a notification of this name.
+    NotificationName,
     /// Two rows would have the same identity.
     Identity,
 }
@@ -39,6 +51,12 @@ impl fmt::Display for UniqueOn {
             Self::CertificateName => "certificate name",
             Self::CertificateDomain => "domain's certificate",
             Self::ReleaseVersion => "release version",
+            Self::TeamName => "team name",
+            Self::TeamSlug => "team slug",
+            Self::UserTokenName => "token name",
+            Self::RegistryName => "registry name",
+            Self::StorageName => "storage name",
+            Self::NotificationName => "notification name",
             Self::Identity => "identity",
         })
     }
@@ -143,6 +161,15 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
         "certs.name" | "certs_name_key" => UniqueOn::CertificateName,
         "certs_domains.domain" | "certs_domains_pkey" => UniqueOn::CertificateDomain,
         "releases.app, releases.version" | "releases_app_version_key" => UniqueOn::ReleaseVersion,
+        "teams.name" | "teams_name_key" => UniqueOn::TeamName,
+        "teams.slug" | "teams_slug_key" => UniqueOn::TeamSlug,
+        "user_tokens.user_id, user_tokens.name" | "user_tokens_user_id_name_key" => UniqueOn::UserTokenName,
+        "registries.team, registries.name" | "registries_team_name_key" => UniqueOn::RegistryName,
+        "storages.team, storages.name" | "storages_team_name_key" => UniqueOn::StorageName,
+        "notifications.team, notifications.name" | "notifications_team_name_key" => UniqueOn::NotificationName,
+        "team_invitations.team, team_invitations.user_id" | "team_members.team, team_members.user_id" => {
+            UniqueOn::Identity
+        }
         "users.id" | "users_id_key" => UniqueOn::Identity,
         _ if columns.ends_with("_pkey") => UniqueOn::Identity,
         _ if matches!(columns.split_once('.'), Some((_, "id" | "uuid" | "app"))) => UniqueOn::Identity,

@@ -32,6 +32,7 @@ mod settings;
 mod sqlite;
 mod stop;
 mod store;
+mod team;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod types;
@@ -60,4 +61,5 @@ pub use settings::*;
 pub use slipway_core::{Page, Paged};
 pub use stop::*;
 pub use store::{Store, StoreConfig, Transaction};
+pub use team::*;
 pub use user::*;

@@ -247,6 +247,143 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    teams (id) {
+        id -> Text,
+        name -> Text,
+        slug -> Text,
+        created -> Timestamp,
+        created_by -> Text,
+        updated -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    team_members (team, user_id) {
+        team -> Text,
+        user_id -> Text,
+        role -> Text,
+        is_active -> Bool,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    team_invitations (team, user_id) {
+        team -> Text,
+        user_id -> Text,
+        email -> Text,
+        status -> Text,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    user_tokens (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        nonce -> Text,
+        created -> Timestamp,
+        expires -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    browser_sessions (hash) {
+        hash -> Binary,
+        user_id -> Text,
+        created -> Timestamp,
+        expires -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sign_up_codes (hash) {
+        hash -> Binary,
+        user_id -> Text,
+        expires -> Timestamp,
+    }
+}
+
+diesel::table! {
+    user_preferences (user_id) {
+        user_id -> Text,
+        is_onboarding_hidden -> Bool,
+    }
+}
+
+diesel::table! {
+    registries (id) {
+        id -> Text,
+        team -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        icon -> Nullable<Text>,
+        kind -> Text,
+        url -> Text,
+        image_prefix -> Nullable<Text>,
+        namespace -> Nullable<Text>,
+        api_url -> Nullable<Text>,
+        sealed_credentials -> Nullable<Binary>,
+        created -> Timestamp,
+        created_by -> Text,
+        updated -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    storages (id) {
+        id -> Text,
+        team -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        icon -> Nullable<Text>,
+        url -> Text,
+        access_key -> Nullable<Text>,
+        sealed_secret_key -> Nullable<Binary>,
+        created -> Timestamp,
+        created_by -> Text,
+        updated -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    notifications (id) {
+        id -> Text,
+        team -> Text,
+        name -> Text,
+        kind -> Text,
+        sealed_url -> Binary,
+        is_active -> Bool,
+        events -> Text,
+        created -> Timestamp,
+        created_by -> Text,
+        creator_name -> Text,
+        updated -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    team_audit (number) {
+        number -> BigInt,
+        team -> Text,
+        created -> Timestamp,
+        actor_kind -> Text,
+        actor_id -> Text,
+        actor_name -> Text,
+        actor_email -> Text,
+        context -> Text,
+        method -> Nullable<Text>,
+        event -> Text,
+        data -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     meta,
     users,
@@ -266,7 +403,18 @@ diesel::allow_tables_to_appear_in_same_query!(
     deploy_hooks,
     log_lines,
     services,
-    stops
+    stops,
+    teams,
+    team_members,
+    team_invitations,
+    user_tokens,
+    browser_sessions,
+    sign_up_codes,
+    user_preferences,
+    registries,
+    storages,
+    notifications,
+    team_audit
 );
 // `users.number` and `certs.number` are what the databases count; everything refers to `id`.
 diesel::joinable!(apps -> users (owner));
@@ -274,3 +422,9 @@ diesel::joinable!(keys -> users (owner));
 diesel::joinable!(certs -> users (owner));
 diesel::joinable!(certs_domains -> certs (cert));
 diesel::joinable!(certs_domains -> domains (domain));
+diesel::joinable!(team_members -> teams (team));
+diesel::joinable!(team_members -> users (user_id));
+diesel::joinable!(team_invitations -> teams (team));
+diesel::joinable!(team_invitations -> users (user_id));
+diesel::joinable!(user_tokens -> users (user_id));
+diesel::joinable!(browser_sessions -> users (user_id));

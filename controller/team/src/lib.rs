@@ -4,14 +4,23 @@
 //! values are documents as much as they are types (a container's configuration is kept and merged as it was
 //! written), so that serde may be used for those.
 
+pub mod audit;
 pub mod container;
 pub mod deployment;
 pub mod error;
 pub mod ids;
+pub mod invitation;
 pub mod name;
+pub mod notification;
+pub mod registry;
 pub mod role;
 pub mod slug;
+pub mod stamp;
+pub mod storage;
+pub mod team;
+pub mod user_token;
 pub mod version;
+
 
 pub use error::{Error, Refusal, Refused, Result};
 pub use ids::{
@@ -20,3 +29,5 @@ pub use ids::{
 };
 pub use role::Role;
 pub use slug::Slug;
+pub use stamp::Stamp;
+pub use team::{Member, Team};

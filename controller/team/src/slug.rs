@@ -44,6 +44,12 @@ impl Slug {
         &self.0
     }
 
+    /// Reads a slug that was stored: one that was reserved since is still the name of its team.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        ((SLUG_MIN..=SLUG_MAX).contains(&text.len()) && slugify(text) == text).then(|| Self(text.to_owned()))
+    }
+
     /// A slug made of a team's name, for clients that give none: the name slugified, cut or lengthened to fit.
     ///
     /// `attempt` counts from 0; later attempts give other slugs, for when the earlier ones are taken.

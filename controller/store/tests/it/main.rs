@@ -34,4 +34,5 @@ mod histories;
 mod releases;
 mod schema;
 mod sealing;
+mod teams;
 mod users;

@@ -1,0 +1,11 @@
+DROP TABLE team_audit;
+DROP TABLE notifications;
+DROP TABLE storages;
+DROP TABLE registries;
+DROP TABLE user_preferences;
+DROP TABLE sign_up_codes;
+DROP TABLE browser_sessions;
+DROP TABLE user_tokens;
+DROP TABLE team_invitations;
+DROP TABLE team_members;
+DROP TABLE teams;
