@@ -153,9 +153,12 @@ pub struct ClusterArgs {
     /// Builder image for Cloud Native Buildpacks; without it there are none.
     #[arg(long, env = "SLIPWAY_BUILD_CNB_BUILDER")]
     pub build_cnb_builder: Option<String>,
-    /// User and group of that image.
-    #[arg(long, env = "SLIPWAY_BUILD_CNB_USER", default_value_t = 1000)]
-    pub build_cnb_user: i64,
+    /// User of that image, and `:GROUP` if that is another number (its `CNB_USER_ID` and `CNB_GROUP_ID`).
+    #[arg(long, env = "SLIPWAY_BUILD_CNB_USER", default_value = "1000")]
+    pub build_cnb_user: String,
+    /// The image that apps built by it stand on [default: the one that it names].
+    #[arg(long, env = "SLIPWAY_BUILD_CNB_RUN_IMAGE")]
+    pub build_cnb_run_image: Option<String>,
     /// File with certificate authorities, in PEM, that builds trust besides the usual ones.
     #[arg(long, env = "SLIPWAY_BUILD_CA_FILE")]
     pub build_ca_file: Option<PathBuf>,
@@ -238,16 +241,24 @@ impl ClusterArgs {
             },
             concurrency: self.build_concurrency,
             dockerfile,
-            buildpacks: self
-                .build_cnb_builder
-                .clone()
-                .map(|builder| NativeSettings { builder, user: self.build_cnb_user }),
+            buildpacks: self.native()?,
             env: passed_on
                 .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
                 .collect(),
             authorities,
             node_selector: selector(&self.build_node_selector)?,
         })
+    }
+
+    fn native(&self) -> Result<Option<NativeSettings>, String> {
+        let Some(builder) = self.build_cnb_builder.clone() else { return Ok(None) };
+        let text = self.build_cnb_user.trim();
+        let (user, group) = text.split_once(':').unwrap_or((text, text));
+        let id = |text: &str| text.parse::<u32>().ok().filter(|id| *id > 0).map(i64::from);
+        let (Some(user), Some(group)) = (id(user), id(group)) else {
+            return Err(format!("SLIPWAY_BUILD_CNB_USER: '{text}' is not of the form USER or USER:GROUP, above 0"));
+        };
+        Ok(Some(NativeSettings { builder, user, group, run: self.build_cnb_run_image.clone() }))
     }
 }
 
@@ -299,6 +310,16 @@ mod tests {
     }
 
     #[test]
+    fn cloud_native_buildpacks_are_set_up_by_their_builder_image() {
+        assert_eq!(config(NEEDED).unwrap().buildpacks, None);
+        let read = |more: &[&str]| config(&[NEEDED, &["--build-cnb-builder=b:1"], more].concat()).unwrap().buildpacks;
+        let made = read(&[]).unwrap();
+        assert_eq!((made.builder.as_str(), made.user, made.group, made.run), ("b:1", 1000, 1000, None));
+        let made = read(&["--build-cnb-user=1001:1000", "--build-cnb-run-image=r.example.org/run:1"]).unwrap();
+        assert_eq!((made.user, made.group, made.run.as_deref()), (1001, 1000, Some("r.example.org/run:1")));
+    }
+
+    #[test]
     fn what_is_missing_or_wrong_is_named() {
         for (arguments, expect) in [
             (&[][..], "SLIPWAY_REGISTRY"),
@@ -306,6 +327,8 @@ mod tests {
             (&["--registry=https://x/y"][..], "is no registry"),
             (&["--registry=/y"][..], "is no registry"),
             (&[NEEDED, &["--build-node-selector=x"]].concat(), "SLIPWAY_BUILD_NODE_SELECTOR"),
+            (&[NEEDED, &["--build-cnb-builder=b", "--build-cnb-user=root"]].concat(), "SLIPWAY_BUILD_CNB_USER"),
+            (&[NEEDED, &["--build-cnb-builder=b", "--build-cnb-user=1000:0"]].concat(), "SLIPWAY_BUILD_CNB_USER"),
             (&[NEEDED, &["--registry-auth-file=/nope"]].concat(), "SLIPWAY_REGISTRY_AUTH_FILE"),
             (&[NEEDED, &["--build-ca-file=/nope"]].concat(), "SLIPWAY_BUILD_CA_FILE"),
             (&[NEEDED, &["--build-ca-file=Cargo.toml"]].concat(), "no certificate"),

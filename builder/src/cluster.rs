@@ -39,7 +39,7 @@ use uuid::Uuid;
 
 use crate::build::plan::{self, Plan};
 use crate::build::source::Source;
-use crate::build::{BuildError, BuildOutput, BuildRequest, Built, SourceBuilder, dockerfile, read_procfile};
+use crate::build::{BuildError, BuildOutput, BuildRequest, Built, SourceBuilder, cache, dockerfile, read_procfile};
 use crate::errors;
 
 use follow::Followed;
@@ -144,14 +144,25 @@ impl ClusterBuilder {
         self.config.data.join("cache").join(format!("{app}.tar.gz"))
     }
 
+    /// Where the image is named that Cloud Native Buildpacks made of the app last.
+    fn previous_file(&self, app: AppId) -> PathBuf {
+        self.config.data.join("cache").join(format!("{app}.image"))
+    }
+
     /// How to build; mistakes are told before a Job is made.
-    fn kind(&self, request: &BuildRequest, source: &Source) -> Result<Kind, BuildError> {
+    async fn kind(&self, request: &BuildRequest, source: &Source) -> Result<Kind, BuildError> {
         let wants_native = ["SLIPWAY_BUILDER", "DRYCC_BUILDER"]
             .iter()
             .any(|name| request.env.get(*name).is_some_and(|value| matches!(value.expose().trim(), "cnb" | "native")));
         if wants_native {
             return match &self.config.buildpacks {
-                Some(native) => Ok(Kind::Native(native.clone())),
+                Some(settings) => {
+                    let is_wanted = !cache::is_disabled(&request.env);
+                    // As with every cache: without it all is made anew.
+                    let previous = tokio::fs::read_to_string(self.previous_file(request.app)).await.ok();
+                    let previous = previous.filter(|_| is_wanted);
+                    Ok(Kind::Native { settings: settings.clone(), previous })
+                }
                 None => Err(BuildError::Failed(
                     "SLIPWAY_BUILDER asks for Cloud Native Buildpacks, which this platform is not set up for; \
                      config:unset SLIPWAY_BUILDER"
@@ -170,7 +181,11 @@ impl ClusterBuilder {
     fn task(&self, request: &BuildRequest, build: Uuid, kind: &Kind) -> Result<Task, BuildError> {
         let limits = &self.config.limits;
         let repository = self.config.push_repository(request.name.as_str());
-        let base = self.config.base().map_err(BuildError::Unavailable)?;
+        let base = match kind {
+            Kind::Native { settings: NativeSettings { run: Some(run), .. }, .. } => self.config.reached(run),
+            _ => self.config.base(),
+        };
+        let base = base.map_err(BuildError::Unavailable)?;
         let short: String = request.sha.chars().take(8).collect();
         Ok(Task {
             build,
@@ -186,7 +201,7 @@ impl ClusterBuilder {
                 from: match kind {
                     Kind::Slug => From::Slug,
                     Kind::Dockerfile { .. } => From::Layout,
-                    Kind::Native(_) => From::Report,
+                    Kind::Native { .. } => From::Report,
                 },
             },
             limits: TaskLimits {
@@ -203,7 +218,7 @@ impl ClusterBuilder {
 
     async fn build_with_slot(&self, request: BuildRequest, output: &BuildOutput) -> Result<Built, BuildError> {
         let source = Source::new(request.source.clone());
-        let kind = self.kind(&request, &source)?;
+        let kind = self.kind(&request, &source).await?;
         let procfile = read_procfile(&source)?;
         let build = Uuid::now_v7();
         let task = self.task(&request, build, &kind)?;
@@ -248,7 +263,15 @@ impl ClusterBuilder {
         let Ok(Ok(outcome)) = outcome else {
             return Err(BuildError::Internal("the build ended well, but told no result".to_owned()));
         };
-        self.built(&request, &kind, procfile, outcome)
+        let repository = task.image.repository.as_str();
+        let built = self.built(&request, &kind, procfile, outcome)?;
+        if let (Kind::Native { .. }, Some((_, digest))) = (&kind, built.image.split_once('@')) {
+            let written = tokio::fs::write(self.previous_file(request.app), format!("{repository}@{digest}")).await;
+            if let Err(error) = written {
+                tracing::warn!(app.id = %request.app, %error, "which image an app was built to cannot be kept");
+            }
+        }
+        Ok(built)
     }
 
     /// Makes Job and Secret. The Secret comes second, so that it is owned from its first moment: the pod waits for it.
@@ -286,7 +309,7 @@ impl ClusterBuilder {
         }
         let procfile = match (kind, processes) {
             // What buildpacks found, and what the app says over it.
-            (Kind::Native(_), Some(mut found)) => {
+            (Kind::Native { .. }, Some(mut found)) => {
                 found.extend(procfile.unwrap_or_default());
                 found
             }
@@ -303,7 +326,7 @@ impl ClusterBuilder {
         let image = format!("{}/{}@{digest}", repository.registry(), repository.repository());
         let (dockerfile, stack) = match kind {
             Kind::Dockerfile { .. } => ("true", "container"),
-            Kind::Slug | Kind::Native(_) => ("", "buildpack"),
+            Kind::Slug | Kind::Native { .. } => ("", "buildpack"),
         };
         Ok(Built { image, procfile, dockerfile: dockerfile.to_owned(), stack: stack.to_owned() })
     }
@@ -343,11 +366,13 @@ impl SourceBuilder for ClusterBuilder {
     }
 
     async fn forget(&self, app: AppId) {
-        match tokio::fs::remove_file(self.cache_file(app)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(app.id = %app, %error, "the build cache of a destroyed app could not be removed");
+        for file in [self.cache_file(app), self.previous_file(app)] {
+            match tokio::fs::remove_file(file).await {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(app.id = %app, %error, "the build cache of a destroyed app could not be removed");
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 }

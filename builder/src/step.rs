@@ -8,9 +8,11 @@ mod export;
 mod fetch;
 mod slug;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use slipway_core::config::SecretText;
 use tokio::io::AsyncWriteExt;
 
 use crate::build::local::internal;
@@ -24,7 +26,7 @@ use desk::DeskClient;
 pub enum Step {
     /// In a build's Job: fetch the source and build it with buildpacks.
     BuildSlug,
-    /// In a build's Job: fetch the source.
+    /// In a build's Job: fetch the source, and what else another program builds from.
     Fetch,
     /// In a build's Job: bring the image to the registry and report it.
     Export,
@@ -71,8 +73,13 @@ impl Places {
         self.workspace.join("layout")
     }
 
+    /// The cache of a build with Cloud Native Buildpacks, as it is packed.
+    fn native_cache(&self) -> PathBuf {
+        self.workspace.join("cache")
+    }
+
     fn metadata(&self) -> PathBuf {
-        self.workspace.join("layers/config/metadata.toml")
+        self.workspace.join(task::CNB_LAYERS).join("config/metadata.toml")
     }
 
     fn authorities(&self) -> Result<Option<Authorities>, BuildError> {
@@ -84,7 +91,15 @@ impl Places {
     }
 
     fn report(&self) -> PathBuf {
-        self.workspace.join("report.toml")
+        self.workspace.join(task::CNB_REPORT)
+    }
+
+    /// The config values.
+    async fn env(&self) -> Result<BTreeMap<String, SecretText>, BuildError> {
+        let unreadable = |error: &dyn std::error::Error| internal("reading the config values", error);
+        let text = tokio::fs::read(&self.env_file).await.map_err(|error| unreadable(&error))?;
+        let values: BTreeMap<String, String> = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
+        Ok(values.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect())
     }
 }
 
@@ -116,7 +131,7 @@ pub async fn run_told(step: Step, task: &Task, token: SecretString, places: &Pla
     let desk = DeskClient::new(task, token)?;
     match step {
         Step::BuildSlug => slug::run(task, &desk, places).await,
-        Step::Fetch => fetch::source(&desk, places).await,
+        Step::Fetch => fetch::run(task, &desk, places).await,
         Step::Export => export::run(task, &desk, places).await,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing in a cache is needed: it may be cleared at any time and is, when it looks damaged or grows too large.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -20,6 +21,12 @@ const STAMP: &str = ".slipway-key";
 
 /// How names of trees begin that are being copied.
 const FRESH: &str = "new-";
+
+/// Whether an app's config values ask for builds without a cache: by being there, whatever they are.
+#[must_use]
+pub fn is_disabled<V>(env: &BTreeMap<String, V>) -> bool {
+    ["SLIPWAY_DISABLE_CACHE", "DEIS_DISABLE_CACHE"].iter().any(|name| env.contains_key(*name))
+}
 
 /// An app's cache, locked for one build.
 #[derive(Debug)]

@@ -217,7 +217,7 @@ impl LocalBuilder {
     fn open_cache(&self, request: &BuildRequest) -> Result<Cache, BuildError> {
         let dir = self.cache_dir(request.app);
         // Any value counts, as upstream. Source: `drycc-v2.md` §5.6.
-        if ["SLIPWAY_DISABLE_CACHE", "DEIS_DISABLE_CACHE"].iter().any(|name| request.env.contains_key(*name)) {
+        if cache::is_disabled(&request.env) {
             tree::remove(&dir).map_err(|error| internal("clearing the cache", &error))?;
         }
         Cache::open(dir).map_err(|error| internal("opening the cache", &error))

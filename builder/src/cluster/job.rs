@@ -45,7 +45,12 @@ pub enum Kind {
         arguments: Vec<String>,
     },
     /// With Cloud Native Buildpacks.
-    Native(NativeSettings),
+    Native {
+        /// Which.
+        settings: NativeSettings,
+        /// The image that the app was built to before, whose layers are used again when nothing in them changes.
+        previous: Option<String>,
+    },
 }
 
 impl Kind {
@@ -54,7 +59,7 @@ impl Kind {
         match self {
             Self::Slug => "slugbuild",
             Self::Dockerfile { .. } => "imagebuild",
-            Self::Native(_) => "cnbbuild",
+            Self::Native { .. } => "cnbbuild",
         }
     }
 
@@ -63,7 +68,7 @@ impl Kind {
     pub fn steps(&self) -> &'static [&'static str] {
         match self {
             Self::Slug => &["build", LAST],
-            Self::Dockerfile { .. } | Self::Native(_) => &["fetch", "build", LAST],
+            Self::Dockerfile { .. } | Self::Native { .. } => &["fetch", "build", LAST],
         }
     }
 }
@@ -139,7 +144,7 @@ impl BuildJob<'_> {
         if let Some(authorities) = &config.authorities {
             data["authorities.crt"] = json!(authorities.pem());
         }
-        if let Kind::Native(_) = self.kind {
+        if let Kind::Native { .. } = self.kind {
             data["cnb-auth"] = json!(registry_headers(config));
         }
         serde_json::from_value(json!({
@@ -168,16 +173,17 @@ impl BuildJob<'_> {
             Kind::Dockerfile { arguments } => {
                 vec![self.own_step(config, "fetch", "fetch", "fetch-token")?, self.dockerfile_step(config, arguments)]
             }
-            Kind::Native(native) => {
-                vec![self.own_step(config, "fetch", "fetch", "fetch-token")?, self.native_step(config, native)]
+            Kind::Native { settings, previous } => {
+                let build = self.native_step(config, settings, previous.as_deref());
+                vec![self.own_step(config, "fetch", "fetch", "fetch-token")?, build]
             }
         };
         let last = self.own_step(config, LAST, "export", "report-token")?;
         let name = self.object_name();
         let deadline = limits.start + limits.time * 2;
-        let user = match self.kind {
-            Kind::Native(native) => native.user,
-            Kind::Slug | Kind::Dockerfile { .. } => STEP_ID,
+        let (user, group) = match self.kind {
+            Kind::Native { settings, .. } => (settings.user, settings.group),
+            Kind::Slug | Kind::Dockerfile { .. } => (STEP_ID, STEP_ID),
         };
         let mut pod = json!({
             "restartPolicy": "Never",
@@ -186,8 +192,8 @@ impl BuildJob<'_> {
             // A build that is cancelled has nothing to finish.
             "terminationGracePeriodSeconds": 1,
             "securityContext": {
-                "runAsNonRoot": true, "runAsUser": user, "runAsGroup": user, "fsGroup": user,
-                "seccompProfile": { "type": self.seccomp() },
+                "runAsNonRoot": true, "runAsUser": user, "runAsGroup": group, "fsGroup": group,
+                "seccompProfile": { "type": "RuntimeDefault" },
             },
             "initContainers": steps,
             "containers": [last],
@@ -230,14 +236,6 @@ impl BuildJob<'_> {
         }))
     }
 
-    /// Engines without a daemon make namespaces of their own, which the default profile forbids.
-    fn seccomp(&self) -> &'static str {
-        match self.kind {
-            Kind::Dockerfile { .. } => "Unconfined",
-            Kind::Slug | Kind::Native(_) => "RuntimeDefault",
-        }
-    }
-
     /// A step of this program, from the stack image.
     fn own_step(
         &self,
@@ -260,8 +258,10 @@ impl BuildJob<'_> {
         ];
         if name == LAST {
             mounts.push(json!({ "name": "registry", "mountPath": "/secrets/registry", "readOnly": true }));
-        } else if command == "build-slug" {
+        } else if matches!(self.kind, Kind::Slug | Kind::Native { .. }) {
             mounts.push(json!({ "name": "env", "mountPath": "/secrets/env", "readOnly": true }));
+        }
+        if command == "build-slug" {
             env.extend(config.env.iter().map(|(name, value)| json!({ "name": name, "value": value })));
         }
         mounts.extend(authorities_mount(config));
@@ -342,37 +342,41 @@ impl BuildJob<'_> {
         ];
         mounts.extend(authorities_mount(config));
         step["volumeMounts"] = json!(mounts);
-        // newuidmap and newgidmap are programs with a capability each; nothing else is given.
+        // Engines without a daemon make namespaces of their own, which the default profile forbids. newuidmap and
+        // newgidmap are programs with a capability each; nothing else is given.
         step["securityContext"] = json!({
             "allowPrivilegeEscalation": true,
             "capabilities": { "drop": ["ALL"], "add": ["SETGID", "SETUID"] },
+            "seccompProfile": { "type": "Unconfined" },
         });
         step
     }
 
     /// Runs the lifecycle of the builder image. It takes the registry's credentials out of its environment before it
-    /// starts a buildpack. Source: Buildpacks platform specification 0.12, `creator`.
-    fn native_step(&self, config: &ClusterBuildConfig, native: &NativeSettings) -> Value {
+    /// starts a buildpack. Source: Buildpacks platform specification 0.13, `creator`: the first that may be told of
+    /// registries without TLS.
+    fn native_step(&self, config: &ClusterBuildConfig, native: &NativeSettings, previous: Option<&str>) -> Value {
         let image = format!("{}:{}", self.task.image.repository, self.task.image.tag);
-        let cache = format!("{}:cache", self.task.image.repository);
-        let mut command: Vec<String> = [
-            "/cnb/lifecycle/creator",
-            "-app=/workspace/source",
-            "-layers=/workspace/layers",
-            "-platform=/workspace/platform",
-            "-report=/workspace/report.toml",
-            "-skip-restore=false",
-            "-log-level=info",
-        ]
-        .map(str::to_owned)
-        .into();
-        command.push(format!("-cache-image={cache}"));
+        let mut command: Vec<String> =
+            ["/cnb/lifecycle/creator", "-app=/workspace/source", "-log-level=info"].map(str::to_owned).into();
+        for (flag, path) in [
+            ("-layers", task::CNB_LAYERS),
+            ("-platform", task::CNB_PLATFORM),
+            ("-cache-dir", task::CNB_CACHE),
+            ("-report", task::CNB_REPORT),
+        ] {
+            command.push(format!("{flag}={}/{path}", task::WORKSPACE));
+        }
         command.push(format!("-uid={}", native.user));
-        command.push(format!("-gid={}", native.user));
+        command.push(format!("-gid={}", native.group));
         command.extend(self.task.image.insecure.iter().map(|host| format!("-insecure-registry={host}")));
+        command.extend(previous.map(|image| format!("-previous-image={image}")));
+        if native.run.is_some() {
+            command.push(format!("-run-image={}", self.task.image.base));
+        }
         command.push(image);
         let mut env = vec![
-            json!({ "name": "CNB_PLATFORM_API", "value": "0.12" }),
+            json!({ "name": "CNB_PLATFORM_API", "value": "0.13" }),
             json!({
                 "name": "CNB_REGISTRY_AUTH",
                 "valueFrom": { "secretKeyRef": { "name": self.object_name(), "key": "cnb-auth" } },

@@ -137,10 +137,14 @@ impl DockerfileSettings {
 /// How Cloud Native Buildpacks are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NativeSettings {
-    /// The builder image: buildpacks, lifecycle and build image in one.
+    /// The builder image: buildpacks, lifecycle and build image in one. Its lifecycle is 0.19 or newer.
     pub builder: String,
-    /// User and group that the builder image runs as. Default 1000, as most have it.
+    /// User that the builder image runs as (its `CNB_USER_ID`). Default 1000, as most have it.
     pub user: i64,
+    /// Group that it runs as (its `CNB_GROUP_ID`). Default: as the user.
+    pub group: i64,
+    /// The image that built apps stand on, as nodes pull it; `None`: the one that the builder image names.
+    pub run: Option<String>,
 }
 
 impl ClusterBuildConfig {
@@ -161,7 +165,14 @@ impl ClusterBuildConfig {
     /// # Errors
     /// When the setting is no name of an image.
     pub fn base(&self) -> Result<Name, String> {
-        let text = self.run.as_ref().unwrap_or(&self.stack);
+        self.reached(self.run.as_ref().unwrap_or(&self.stack))
+    }
+
+    /// The image `text` at the address that Jobs use.
+    ///
+    /// # Errors
+    /// When it is no name of an image.
+    pub fn reached(&self, text: &str) -> Result<Name, String> {
         let name: Name = text.parse().map_err(|error| format!("'{text}' is not the name of an image: {error}"))?;
         if name.registry() != self.registry.host {
             return Ok(name);

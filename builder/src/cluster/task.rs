@@ -21,6 +21,14 @@ pub const ENV_FILE: &str = "/secrets/env/env.json";
 pub const REGISTRY_FILE: &str = "/secrets/registry/config.json";
 /// Where certificate authorities are mounted that are trusted besides the usual ones, if there are any.
 pub const AUTHORITIES_FILE: &str = "/secrets/authorities/authorities.crt";
+/// Where Cloud Native Buildpacks leave layers and what they found, in the workspace.
+pub const CNB_LAYERS: &str = "layers";
+/// Where they find the config values of the app, in the workspace.
+pub const CNB_PLATFORM: &str = "platform";
+/// Where their cache is, in the workspace: a directory of its own in the app's cache.
+pub const CNB_CACHE: &str = "cache/cnb";
+/// Where the lifecycle reports the image, in the workspace.
+pub const CNB_REPORT: &str = "report.toml";
 /// Where a step leaves why it failed; Kubernetes shows it in the pod's status.
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Longest message there that Kubernetes takes whole, in bytes.

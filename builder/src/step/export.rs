@@ -59,8 +59,13 @@ pub(super) async fn run(task: &Task, desk: &DeskClient, places: &Places) -> Resu
         }
         None => reported_digest(&places.report()).await?,
     };
-    if task.image.from == From::Slug {
-        leave_cache(task, desk, places).await?;
+    match task.image.from {
+        From::Slug => {
+            let app = task.app_id().map_err(BuildError::Internal)?;
+            leave_cache(task, desk, places, places.data().join("cache").join(app.to_string())).await?;
+        }
+        From::Layout => {}
+        From::Report => leave_cache(task, desk, places, places.native_cache()).await?,
     }
     desk.report(&Outcome { digest, processes }).await
 }
@@ -104,7 +109,7 @@ async fn read_json(path: &Path) -> Result<SlugManifest, BuildError> {
     serde_json::from_slice(&bytes).map_err(|error| internal("reading what was built", &error))
 }
 
-/// The digest in the lifecycle's report. Source: Buildpacks platform specification 0.12, `report.toml`.
+/// The digest in the lifecycle's report. Source: Buildpacks platform specification 0.13, `report.toml`.
 async fn reported_digest(path: &Path) -> Result<String, BuildError> {
     let text =
         tokio::fs::read_to_string(path).await.map_err(|error| internal("reading the lifecycle's report", &error))?;
@@ -114,7 +119,7 @@ async fn reported_digest(path: &Path) -> Result<String, BuildError> {
 }
 
 /// Processes that Cloud Native Buildpacks found: each is started by its link to the launcher. Source: Buildpacks platform
-/// specification 0.12, `metadata.toml`.
+/// specification 0.13, `metadata.toml`.
 async fn launched_processes(path: &Path) -> Result<BTreeMap<String, String>, BuildError> {
     let text = match tokio::fs::read_to_string(path).await {
         Ok(text) => text,
@@ -131,9 +136,7 @@ async fn launched_processes(path: &Path) -> Result<BTreeMap<String, String>, Bui
 }
 
 /// Packs the cache and leaves it with the builder. A cache is only ever a help: failing to keep it fails no build.
-async fn leave_cache(task: &Task, desk: &DeskClient, places: &Places) -> Result<(), BuildError> {
-    let app = task.app_id().map_err(BuildError::Internal)?;
-    let cache = places.data().join("cache").join(app.to_string());
+async fn leave_cache(task: &Task, desk: &DeskClient, places: &Places, cache: PathBuf) -> Result<(), BuildError> {
     let packed = places.workspace.join("cache.tar.gz");
     let size = blocking(move || pack(&cache, packed)).await?;
     let (packed, size) = match size {

@@ -1,11 +1,9 @@
 //! The step that builds with buildpacks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use slipway_core::AppName;
-use slipway_core::config::SecretText;
 use tokio::io::AsyncWriteExt;
 
 use super::desk::DeskClient;
@@ -24,13 +22,9 @@ pub(super) async fn run(task: &Task, desk: &DeskClient, places: &Places) -> Resu
     let app = task.app_id().map_err(BuildError::Internal)?;
     let name = AppName::new(task.name.as_str()).map_err(|error| BuildError::Internal(error.to_string()))?;
     // Both uses of the token are spent before any code of the app runs.
-    fetch::cache(desk, &places.data().join("cache").join(app.to_string())).await?;
-    fetch::source(desk, places).await?;
-    let text =
-        tokio::fs::read(&places.env_file).await.map_err(|error| internal("reading the config values", &error))?;
-    let values: BTreeMap<String, String> =
-        serde_json::from_slice(&text).map_err(|error| internal("reading the config values", &error))?;
-    let env = values.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect();
+    fetch::fetch_cache(desk, &places.data().join("cache").join(app.to_string())).await?;
+    fetch::fetch_source(desk, places).await?;
+    let env = places.env().await?;
 
     let mut tools = ToolEnv::from_vars(std::env::vars_os());
     if let Some(authorities) = places.authorities()? {

@@ -36,3 +36,36 @@ async fn a_dockerfile_is_built_without_privileges_and_runs() {
     lab.settled().await;
     lab.close().await;
 }
+
+#[tokio::test]
+async fn cloud_native_buildpacks_build_keep_layers_and_run() {
+    let Some(lab) = Lab::open("native", |_| {}).await else { return };
+    if lab.config.buildpacks.is_none() {
+        eprintln!("skipped: SLIPWAY_TEST_CNB_BUILDER_IMAGE names no builder image");
+        return lab.close().await;
+    }
+    let page = |text: &str| lab.source(&[("page.txt", text)]);
+    let env = [("SLIPWAY_BUILDER", "cnb"), ("GREETING", "Good day")];
+    let (built, log) = lab.built(page("one"), &env).await;
+    assert!(built.image.contains("@sha256:") && built.stack == "buildpack" && built.dockerfile.is_empty(), "{built:?}");
+    assert_eq!(built.procfile["web"], "/cnb/process/web");
+    assert!(log.contains("The tool is made, greeting with Good day"), "{log}");
+    assert!(!log.contains("credentials are here"), "{log}");
+    assert_eq!(lab.answer(&built).await.trim(), "made by a buildpack, one");
+    lab.settled().await;
+
+    let (changed, log) = lab.built(page("two"), &env).await;
+    assert_ne!(changed.image, built.image);
+    assert!(log.contains("The tool is kept") && log.contains("Reusing layer 'slipway/site:tool'"), "{log}");
+    assert_eq!(lab.answer(&changed).await.trim(), "made by a buildpack, two");
+    let (_, log) = lab.built(page("two"), &[env[0], ("SLIPWAY_DISABLE_CACHE", "1")]).await;
+    assert!(log.contains("The tool is made, greeting with nothing"), "{log}");
+
+    for (files, expected) in [(&[("page.txt", ""), ("fail.txt", "")][..], "cannot be made"), (&[("x", "")], "detect")] {
+        let (result, log) = lab.build(lab.source(files), &env).await;
+        assert!(matches!(&result, Err(BuildError::Failed(text)) if text.contains("exited with code")), "{result:?}");
+        assert!(log.contains(expected), "{log}");
+    }
+    lab.settled().await;
+    lab.close().await;
+}

@@ -13,7 +13,8 @@ use kube::{Api, Client, Config};
 use serde_json::json;
 use slipway_builder::build::{BuildOutput, ToolEnv, tree};
 use slipway_builder::cluster::{
-    ClusterBuildConfig, ClusterBuilder, DockerfileEngine, DockerfileSettings, JobLimits, RegistrySettings,
+    ClusterBuildConfig, ClusterBuilder, DockerfileEngine, DockerfileSettings, JobLimits, NativeSettings,
+    RegistrySettings,
 };
 use slipway_builder::export::registry::Credentials;
 use slipway_builder::{Authorities, BuildError, BuildRequest, Built, SourceBuilder};
@@ -107,7 +108,12 @@ impl Lab {
                 engine: DockerfileEngine::Buildah,
                 image: variable("SLIPWAY_TEST_BUILDAH_IMAGE", "127.0.0.1:5000/slipway/buildah:test"),
             },
-            buildpacks: None,
+            buildpacks: std::env::var("SLIPWAY_TEST_CNB_BUILDER_IMAGE").ok().map(|builder| NativeSettings {
+                builder,
+                user: 1000,
+                group: 1000,
+                run: Some(variable("SLIPWAY_TEST_CNB_RUN_IMAGE", "127.0.0.1:5000/slipway-test/cnb-run:1")),
+            }),
             env: tools(&format!("http://{host}:{way_out}")),
             authorities: std::env::var("SLIPWAY_TEST_CA_FILE")
                 .ok()
@@ -176,6 +182,8 @@ impl Lab {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let name = format!("web-{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
         let command = match built.dockerfile.as_str() {
+            // The launcher's own link, which is a program.
+            "" if built.procfile["web"].starts_with("/cnb/") => json!([built.procfile["web"]]),
             "" => json!(["/slipway/start", built.procfile["web"]]),
             _ => json!(null),
         };

@@ -186,7 +186,7 @@ impl ClusterEngine {
         let settings = &self.shared.settings;
         let image = match image_facts_written(&seen, &spec.name, spec.version, source) {
             Some(image) => image,
-            None => image_facts(source, spec.registry.as_ref(), &settings.fetch).await,
+            None => image_facts(source, spec.registry.as_ref(), settings).await,
         };
         Ok(oneoff_pod(spec, &image, settings))
     }
@@ -435,7 +435,7 @@ impl Engine for ClusterEngine {
         registry: Option<&RegistryLogin>,
     ) -> Result<Artifact, EngineError> {
         let Artifact::Image { reference } = artifact else { return Ok(artifact.clone()) };
-        match image_inspect(reference, registry, &self.shared.settings.fetch).await {
+        match image_inspect(reference, registry, &self.shared.settings).await {
             Ok((digest, _)) => Ok(Artifact::Image { reference: slipway_image::pinned(reference, &digest) }),
             Err(FetchError::Rejected(reason)) => Err(EngineError::Rejected(reason)),
             Err(FetchError::Unavailable { public, context }) => Err(EngineError::Unavailable { public, context }),

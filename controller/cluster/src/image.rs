@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use slipway_core::{AppName, ReleaseVersion};
 use slipway_engine::RegistryLogin;
-use slipway_image::{FetchError, FetchSettings, Fetcher, ImageDigest, ImageSetup, Login};
+use slipway_image::{FetchError, Fetcher, ImageDigest, ImageSetup, Login};
 
 use crate::index::{AppObjects, Kept, Kind};
 use crate::labels::{ANNOTATION_IMAGE, env_secret_name};
+use crate::settings::ClusterSettings;
 
 /// Longest that a registry may take to tell of an image.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -77,7 +78,7 @@ pub fn image_facts_written(
 
 /// Asks the image's registry. Whatever goes wrong there is no error: the nodes pull the image themselves and may well
 /// reach a registry that the controller does not; [`ImageFacts::unknown`] says why nothing is known.
-pub async fn image_facts(source: &str, login: Option<&RegistryLogin>, settings: &FetchSettings) -> ImageFacts {
+pub async fn image_facts(source: &str, login: Option<&RegistryLogin>, settings: &ClusterSettings) -> ImageFacts {
     match image_inspect(source, login, settings).await {
         Ok((digest, setup)) => ImageFacts {
             source: source.to_owned(),
@@ -99,15 +100,25 @@ pub async fn image_facts(source: &str, login: Option<&RegistryLogin>, settings: 
 pub(crate) async fn image_inspect(
     source: &str,
     login: Option<&RegistryLogin>,
-    settings: &FetchSettings,
+    settings: &ClusterSettings,
 ) -> Result<(ImageDigest, ImageSetup), FetchError> {
-    let login = login.map(|login| Login {
+    let mut fetch = settings.fetch.clone();
+    let own = login.map(|login| Login {
         hostname: login.hostname.clone(),
         username: login.username.clone(),
         password: login.password.expose().into(),
     });
-    let fetcher = Fetcher::new(settings.clone());
-    let asking = fetcher.inspect(source, login.as_ref());
+    // What the platform built is where the operator said, and nobody else's credentials are for it.
+    let (asked, login) = match settings.images.as_ref().and_then(|images| Some((images, images.route(source)?))) {
+        Some((images, (asked, login))) => {
+            fetch.trusted.push(images.reached.clone());
+            fetch.insecure.extend(images.is_insecure.then(|| images.reached.clone()));
+            (asked, login)
+        }
+        None => (source.to_owned(), own),
+    };
+    let fetcher = Fetcher::new(fetch);
+    let asking = fetcher.inspect(&asked, login.as_ref());
     tokio::time::timeout(TIMEOUT, asking).await.unwrap_or_else(|_| {
         Err(FetchError::Unavailable {
             public: "the image's registry did not answer in time".to_owned(),
@@ -123,6 +134,9 @@ fn is_non_root(user: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use slipway_image::testing::TestRegistry;
+    use slipway_image::{BuiltImages, Credentials};
+
     use super::*;
 
     #[test]
@@ -131,6 +145,28 @@ mod tests {
             assert_eq!(is_non_root(user), expected, "{user}");
         }
         assert!(is_non_root("1000") && is_non_root("1000:0"));
+    }
+
+    #[tokio::test]
+    async fn what_was_built_is_asked_for_where_it_is_reached() {
+        let registry = TestRegistry::start().await;
+        let config = serde_json::json!({ "ExposedPorts": { "8080/tcp": {} }, "Labels": { LIFECYCLE_LABEL: "{}" } });
+        let digest = registry.image("apps/shop", "git-1", &[], &config);
+        let settings = ClusterSettings {
+            images: Some(BuiltImages {
+                host: "registry.example.org".to_owned(),
+                reached: registry.host(),
+                prefix: "apps".to_owned(),
+                is_insecure: true,
+                credentials: Credentials::default(),
+            }),
+            ..ClusterSettings::default()
+        };
+        let source = format!("registry.example.org/apps/shop@{digest}");
+        let facts = image_facts(&source, None, &settings).await;
+        assert_eq!((facts.port, facts.is_launched, &facts.unknown), (Some(8080), true, &None), "{facts:?}");
+        // Nodes know it by its own name.
+        assert_eq!(facts.reference, source);
     }
 
     fn secret(name: &AppName, version: u32, facts: &ImageFacts) -> Arc<Kept> {

@@ -288,7 +288,7 @@ impl Worker {
                 return Ok(facts.clone());
             }
         }
-        let facts = image_facts(&source, release.registry.as_ref(), &self.shared.settings.fetch).await;
+        let facts = image_facts(&source, release.registry.as_ref(), &self.shared.settings).await;
         self.image = Some((release.version, facts.clone(), Instant::now()));
         Ok(facts)
     }

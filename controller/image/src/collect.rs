@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::credentials::Credentials;
+use crate::name::Login;
 
 /// How the tags of built images begin. Others are not ours to remove.
 pub const TAG_PREFIX: &str = "git-";
@@ -42,6 +43,34 @@ pub struct BuiltImages {
     pub is_insecure: bool,
     /// User and password for it.
     pub credentials: Credentials,
+}
+
+impl BuiltImages {
+    /// How to ask for `image` from here, if it is one that is built to this registry: by the address that reaches it, and
+    /// with the credentials for it.
+    #[must_use]
+    pub fn route(&self, image: &str) -> Option<(String, Option<Login>)> {
+        let rest = image.strip_prefix(&self.host)?.strip_prefix('/')?;
+        let repository = rest.split(['@', ':']).next()?;
+        if !self.holds(repository) {
+            return None;
+        }
+        let login = self.credentials.pair(&self.reached).map(|(username, password)| Login {
+            hostname: Some(self.reached.clone()),
+            username: username.clone(),
+            password: password.as_str().into(),
+        });
+        Some((format!("{}/{rest}", self.reached), login))
+    }
+
+    /// Whether a repository is where images of apps go: the prefix and one name.
+    fn holds(&self, repository: &str) -> bool {
+        let app = match self.prefix.trim_matches('/') {
+            "" => Some(repository),
+            prefix => repository.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')),
+        };
+        app.is_some_and(|app| !app.is_empty() && !app.contains('/'))
+    }
 }
 
 /// Why the registry did not do its part.
@@ -161,7 +190,7 @@ impl Collector {
         let mut needed: BTreeMap<String, Needed> = BTreeMap::new();
         for reference in keep.into_iter().filter_map(|text| text.parse::<Reference>().ok()) {
             let is_there = reference.registry() == self.images.host || reference.registry() == self.images.reached;
-            if !is_there || !self.is_ours(reference.repository()) {
+            if !is_there || !self.images.holds(reference.repository()) {
                 continue;
             }
             let of_app = needed.entry(reference.repository().to_owned()).or_default();
@@ -172,7 +201,7 @@ impl Collector {
         if !self.prefix().is_empty() {
             match self.repositories().await? {
                 Some(all) => {
-                    for name in all.into_iter().filter(|name| self.is_ours(name)) {
+                    for name in all.into_iter().filter(|name| self.images.holds(name)) {
                         needed.entry(name).or_default();
                     }
                 }
@@ -206,15 +235,6 @@ impl Collector {
 
     fn prefix(&self) -> &str {
         self.images.prefix.trim_matches('/')
-    }
-
-    /// Whether a repository is where images of apps go: the prefix and one name.
-    fn is_ours(&self, repository: &str) -> bool {
-        let app = match self.prefix() {
-            "" => Some(repository),
-            prefix => repository.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')),
-        };
-        app.is_some_and(|app| !app.is_empty() && !app.contains('/'))
     }
 
     fn name(&self, repository: &str) -> Reference {
@@ -377,6 +397,26 @@ mod tests {
     fn image(digest: &str, tags: &[&str]) -> Unneeded {
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
         Unneeded { repository: "apps/shop".to_owned(), digest: digest.to_owned(), tags }
+    }
+
+    #[test]
+    fn built_images_are_asked_for_where_they_are_reached() {
+        let images = BuiltImages {
+            host: "127.0.0.1:5000".to_owned(),
+            reached: "registry:5000".to_owned(),
+            prefix: "apps".to_owned(),
+            is_insecure: true,
+            credentials: Credentials::one("registry:5000", "bob", "s3cret"),
+        };
+        let (name, login) = images.route("127.0.0.1:5000/apps/shop@sha256:00").unwrap();
+        assert_eq!((name.as_str(), login.unwrap().username.as_str()), ("registry:5000/apps/shop@sha256:00", "bob"));
+        assert_eq!(images.route("127.0.0.1:5000/apps/shop:git-1").unwrap().0, "registry:5000/apps/shop:git-1");
+        // Others' images are theirs to get, with their own credentials.
+        for other in
+            ["127.0.0.1:5000/base/shop:1", "127.0.0.1:5000/apps/a/b:1", "127.0.0.1:50001/apps/shop", "apps/shop"]
+        {
+            assert!(images.route(other).is_none(), "{other}");
+        }
     }
 
     #[test]

@@ -78,7 +78,10 @@ fn render(kind: &Kind, config: &ClusterBuildConfig) -> (Value, Value) {
 
 #[test]
 fn jobs_are_rendered() {
-    let native = NativeSettings { builder: "paketo/builder:1".to_owned(), user: 1001 };
+    let native = Kind::Native {
+        settings: NativeSettings { builder: "paketo/builder:1".to_owned(), user: 1001, group: 1000, run: None },
+        previous: Some("registry.local:5000/apps/shop@sha256:1".to_owned()),
+    };
     let buildkit =
         ClusterBuildConfig { dockerfile: DockerfileSettings::published(DockerfileEngine::Buildkit), ..config() };
     let arguments = vec!["GREETING".to_owned()];
@@ -86,7 +89,7 @@ fn jobs_are_rendered() {
         ("slug", Kind::Slug, config()),
         ("buildah", Kind::Dockerfile { arguments: arguments.clone() }, config()),
         ("buildkit", Kind::Dockerfile { arguments }, buildkit),
-        ("native", Kind::Native(native), config()),
+        ("native", native, config()),
     ] {
         let (job, secret) = render(&kind, &config);
         insta::assert_json_snapshot!(format!("{name}_job"), job);
@@ -103,8 +106,9 @@ fn jobs_are_rendered() {
 fn authorities_go_with_every_step_that_speaks_with_others() {
     let ours = crate::authorities::tests::certificate("ours").0;
     let config = ClusterBuildConfig { authorities: Some(crate::Authorities::parse(&ours).unwrap()), ..config() };
-    let native = NativeSettings { builder: "paketo/builder:1".to_owned(), user: 1001 };
-    for kind in [Kind::Slug, Kind::Dockerfile { arguments: Vec::new() }, Kind::Native(native)] {
+    let settings = NativeSettings { builder: "b:1".to_owned(), user: 1001, group: 1000, run: None };
+    let native = Kind::Native { settings, previous: None };
+    for kind in [Kind::Slug, Kind::Dockerfile { arguments: Vec::new() }, native] {
         let (job, secret) = render(&kind, &config);
         assert_eq!(secret["stringData"]["authorities.crt"], ours);
         let pod = &job["spec"]["template"]["spec"];
@@ -128,6 +132,17 @@ fn the_step_that_runs_the_apps_code_has_no_credentials() {
             assert!(!text.contains("report-token") && !text.contains("/secrets/registry"), "{text}");
         }
     }
+}
+
+#[test]
+fn the_lifecycle_is_told_of_plain_http_and_of_another_run_image() {
+    let settings = NativeSettings { builder: "b:1".to_owned(), user: 1000, group: 1000, run: Some("run:1".to_owned()) };
+    let kind = Kind::Native { settings, previous: None };
+    let (job, _) = render(&kind, &config());
+    let command = job["spec"]["template"]["spec"]["initContainers"][1]["command"].to_string();
+    // The name that Jobs use is in their task.
+    assert!(command.contains("\"-run-image=registry.local:5000/slipway/stack:1\""), "{command}");
+    assert!(!command.contains("-previous-image") && !command.contains("-insecure-registry"), "{command}");
 }
 
 #[test]

@@ -6,9 +6,13 @@ use slipway_engine::command::{self, BUILDPACK_START, ContainerCommand};
 
 use crate::image::ImageFacts;
 
-/// What [`BUILDPACK_START`] is in images from Cloud Native Buildpacks. Source: Buildpacks platform specification 0.12,
+/// What [`BUILDPACK_START`] is in images from Cloud Native Buildpacks. Source: Buildpacks platform specification 0.13,
 /// `launcher`.
 pub const LAUNCHER_START: &str = "/cnb/lifecycle/launcher";
+
+/// Where such images have a link to the launcher for each of their processes, which starts it without a shell: an image
+/// need not have one. Source: as above.
+const LAUNCHER_LINKS: &str = "/cnb/process/";
 
 /// The program that starts processes in an image that buildpacks made: which kind they were of, the image tells.
 #[must_use]
@@ -37,6 +41,13 @@ pub fn line_command(kind: BuildKind, start: &str, line: &str) -> ContainerComman
 /// itself holds no such thing of the user's.
 fn kubelet(start: &str, command: ContainerCommand) -> ContainerCommand {
     let is_start = command.command.as_deref().is_some_and(|program| program == [BUILDPACK_START]);
+    if start == LAUNCHER_START
+        && is_start
+        && let Some([link]) = command.args.as_deref()
+        && link.strip_prefix(LAUNCHER_LINKS).is_some_and(|name| ProcessType::new(name).is_ok())
+    {
+        return ContainerCommand { command: command.args, args: None };
+    }
     let args = command.args.map(|args| args.iter().map(|word| word.replace('$', "$$")).collect());
     let command = if is_start { Some(vec![start.to_owned()]) } else { command.command };
     ContainerCommand { command, args }
@@ -60,7 +71,15 @@ mod tests {
         assert_eq!(start_program(&ImageFacts::unknown("a", "b")), BUILDPACK_START);
         let start = start_program(&image);
         let web = process_command(BuildKind::Buildpack, start, &ProcessType::web(), Some("/cnb/process/web"));
-        assert_eq!(web.command.unwrap(), [LAUNCHER_START]);
-        assert_eq!(web.args.unwrap(), ["/cnb/process/web"]);
+        assert_eq!(web.command.unwrap(), ["/cnb/process/web"]);
+        assert_eq!(web.args, None);
+        // What a Procfile says over it is a line for a shell, as is what somebody runs once.
+        for line in ["serve -p $PORT", "/cnb/process/web -v", "/cnb/process/../../bin/sh"] {
+            let own = process_command(BuildKind::Buildpack, start, &ProcessType::web(), Some(line));
+            assert_eq!(own.command.unwrap(), [LAUNCHER_START]);
+            assert_eq!(own.args.unwrap(), [line.replace('$', "$$")]);
+        }
+        let run = line_command(BuildKind::Buildpack, start, "/cnb/process/web");
+        assert_eq!(run.command.unwrap(), ["/cnb/process/web"]);
     }
 }
