@@ -238,6 +238,7 @@ const fn refusal(status: u16) -> (&'static str, Option<&'static str>) {
         413 => ("The body is too large.", Some("Detail")),
         415 => ("The body is not JSON.", Some("Detail")),
         422 => ("It cannot be done to what is there.", Some("Detail")),
+        423 => ("Nobody does that to themselves.", None),
         429 => ("Too often; `Retry-After` says when to try again.", Some("Detail")),
         503 => ("It cannot be done now.", Some("Detail")),
         _ => ("Refused.", Some("Detail")),

@@ -81,7 +81,7 @@ pub use slipway_core::config::ConfigChange;
 pub use slipway_core::release::rollback::RollbackFloor;
 pub use token::TokenScope;
 pub use unsupported::Unsupported;
-pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister};
+pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister, UserSwitched};
 
 /// The use cases. Cheap to clone.
 #[derive(Clone)]

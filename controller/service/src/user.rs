@@ -56,6 +56,15 @@ pub enum NeverGranted {
     Missing,
 }
 
+/// What came of letting somebody in or out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserSwitched {
+    /// It is so now.
+    Done,
+    /// Nothing: nobody does that to themselves.
+    Oneself,
+}
+
 impl Service {
     /// Registers a user. The first one becomes administrator. Source: `drycc-v2.md` §2.1.
     ///
@@ -253,6 +262,30 @@ impl Service {
     pub async fn admins_list(&self, cx: &Cx, page: PageQuery) -> Result<Page<User>> {
         cx.admin()?;
         store::admins_list(&mut self.read().await?, page.into()).await.stored().map(Page::from)
+    }
+
+    /// Lets a user in, or no longer: neither with a password, nor with a token or a key that was handed out before. For
+    /// administrators, and never for oneself, so that somebody is left who can take it back.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn user_switch(&self, cx: &Cx, username: &str, is_active: bool) -> Result<UserSwitched> {
+        cx.admin()?;
+        let (caller, _, _) = cx.user()?;
+        let user = self.user_find(username).await?;
+        if user.id == caller {
+            return Ok(UserSwitched::Oneself);
+        }
+        write!(self, |db| {
+            if !store::user_set_active(db, user.id, is_active).await? {
+                return Err(Error::not_found(Kind::User).into());
+            }
+            let before = json!({"is_active": user.is_active});
+            let after = json!({"is_active": is_active});
+            store::event_insert(db, &event(cx, "update", user_subject(&user), before, after)).await?;
+            Ok::<_, Fail>(())
+        })?;
+        Ok(UserSwitched::Done)
     }
 
     /// Makes a user an administrator.

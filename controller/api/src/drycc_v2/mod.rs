@@ -66,6 +66,7 @@ const fn route(
 fn account_routes() -> Vec<Route> {
     use Access::{Optional, Public, User};
     const GET: Method = Method::GET;
+    const PATCH: Method = Method::PATCH;
     const POST: Method = Method::POST;
     const DELETE: Method = Method::DELETE;
     vec![
@@ -78,6 +79,8 @@ fn account_routes() -> Vec<Route> {
         route(POST, "/v2/auth/tokens", "drycc_v2_token_regenerate", User, handler!(user::token_regenerate)),
         route(GET, "/v2/auth/whoami", "drycc_v2_user_whoami", User, handler!(user::user_whoami)),
         route(GET, "/v2/users", "drycc_v2_users_list", User, handler!(user::users_list)),
+        route(PATCH, "/v2/users/{user}/enable", "drycc_v2_user_enable", User, handler!(user::user_enable)),
+        route(PATCH, "/v2/users/{user}/disable", "drycc_v2_user_disable", User, handler!(user::user_disable)),
         route(GET, "/v2/admin/perms", "drycc_v2_admins_list", User, handler!(perm::admins_list)),
         route(POST, "/v2/admin/perms", "drycc_v2_admin_grant", User, handler!(perm::admin_grant)),
         route(DELETE, "/v2/admin/perms/{user}", "drycc_v2_admin_revoke", User, handler!(perm::admin_revoke)),

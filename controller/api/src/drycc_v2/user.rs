@@ -3,6 +3,7 @@
 use http::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::json;
+use slipway_service::UserSwitched;
 use slipway_wire::drycc_v2 as wire;
 
 use super::{from_wire, to_wire};
@@ -60,4 +61,20 @@ pub(super) async fn users_list(call: Call) -> Answer {
     let query = page::query(&call);
     let users = call.state.service.users_list(&call.cx, query).await?;
     ok(&to_wire::page(&call, query, &users, to_wire::user))
+}
+
+pub(super) async fn user_enable(call: Call) -> Answer {
+    user_switch(call, true).await
+}
+
+pub(super) async fn user_disable(call: Call) -> Answer {
+    user_switch(call, false).await
+}
+
+/// Source: `drycc-v2.md` §2.1, 423 included.
+async fn user_switch(call: Call, is_active: bool) -> Answer {
+    match call.state.service.user_switch(&call.cx, call.param("user"), is_active).await? {
+        UserSwitched::Done => empty(StatusCode::NO_CONTENT),
+        UserSwitched::Oneself => empty(StatusCode::LOCKED),
+    }
 }

@@ -142,6 +142,8 @@ fn account(operation: &str) -> Option<Operation> {
         }
         "drycc_v2_user_whoami" => new("accounts", "Who the caller is", Json(200, "User")),
         "drycc_v2_users_list" => new("accounts", "All users, for administrators", Page("User")).also(&[403]),
+        "drycc_v2_user_enable" => new("accounts", "Lets a user in again", Empty(204)).also(&[403, 404, 423]),
+        "drycc_v2_user_disable" => new("accounts", "Lets a user in no longer", Empty(204)).also(&[403, 404, 423]),
         "drycc_v2_admins_list" => new("accounts", "The administrators", Page("Admin")).also(&[403]),
         "drycc_v2_admin_grant" => {
             new("accounts", "Makes a user an administrator", Empty(201)).body("UserName").also(&[403, 404])

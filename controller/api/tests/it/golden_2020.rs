@@ -83,6 +83,31 @@ pub async fn walk(database: Database) {
     assert_eq!(ask("PATCH", "resources/db/binding/", &json!({"bind_action": "bind"})).await.0, 404);
     assert_eq!(ask("PUT", "resources/db/", &json!({})).await.0, 404);
     assert_eq!(ask("GET", "resources/db/", &none).await.0, 404);
+
+    // Users who are let in no longer, and again.
+    let switch = async |path: &str| {
+        let reply = world.request("PATCH", &format!("/v2/users/{path}/")).user("admin").send().await;
+        (reply.status, reply.body)
+    };
+    let status_of = async |user: &str| {
+        let login = json!({"username": user, "password": "pw"});
+        let login = world.request("POST", "/v2/auth/login/").json_body(&login).send().await.status;
+        (login, world.request("GET", "/v2/apps/").user(user).send().await.status)
+    };
+    for _ in 0..2 {
+        assert_eq!(switch("owner/disable").await, (204, String::new()));
+        assert_eq!(status_of("owner").await, (400, 401));
+    }
+    let list = world.request("GET", "/v2/users/").user("admin").send().await.json();
+    let owner = list["results"].as_array().unwrap().iter().find(|user| user["username"] == "owner").unwrap();
+    assert_eq!(owner["is_active"], false);
+    assert_eq!(switch("owner/enable").await, (204, String::new()));
+    assert_eq!(status_of("owner").await, (200, 200));
+    // Nobody locks the door behind themselves.
+    assert_eq!(switch("admin/disable").await, (423, String::new()));
+    assert_eq!(switch("admin/enable").await, (423, String::new()));
+    assert_eq!(status_of("admin").await, (200, 200));
+    assert_eq!(switch("none/disable").await, (404, json!("No User matches the given query.").to_string()));
 }
 
 both!(walk, what_was_added_in_2020);
