@@ -11,7 +11,7 @@ PROFILE ?= release
 REGISTRY ?= 127.0.0.1:5000
 FUZZ_SECONDS ?= 600
 
-.PHONY: help setup demo test lint fmt bench fuzz images chart man test-cluster bench-cluster clean
+.PHONY: help setup demo test lint fmt bench fuzz images chart man reference test-cluster bench-cluster clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,10 @@ fmt: ## Format the code
 man: ## Write the manual pages of the commands into target/man
 	@.ci/setup build
 	$(CARGO) run --quiet -p slipway --no-default-features -- man "$(TARGET)/man"
+
+reference: ## Write the reference of the command line into docs/reference
+	@.ci/setup build
+	$(CARGO) run --quiet -p slipway -- reference docs/reference
 
 bench: ## Measure what the project promises, against git, OpenSSH and nginx on this machine
 	@.ci/setup build bench

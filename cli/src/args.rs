@@ -205,6 +205,12 @@ pub enum Command {
         /// The folder
         folder: PathBuf,
     },
+    /// Write the reference, a page for each command
+    #[command(hide = true)]
+    Reference {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Print a script that completes commands in a shell
     Completions {
         /// The shell

@@ -14,6 +14,7 @@ pub mod log;
 pub mod man;
 pub mod perm;
 pub mod ps;
+pub mod reference;
 pub mod release;
 pub mod release_diff;
 pub mod remote;
@@ -217,6 +218,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         },
         Command::Doctor => doctor::doctor(cx).await,
         Command::Man { folder } => man::write(&folder),
+        Command::Reference { folder } => reference::write(&folder),
         Command::Completions { shell } => completions::print(shell),
         Command::Shortcuts => version::shortcuts(cx),
         Command::Version { all } => version::version(cx, all).await,

@@ -164,6 +164,7 @@ fn from_api(api: &ApiError) -> Error {
             "this controller may be older than this client; compare them with `slipway version --all`".to_owned(),
         ),
         StatusCode::UNPROCESSABLE_ENTITY => (format!("Unable to process your request: {api}"), String::new()),
+        StatusCode::LOCKED if detail.is_empty() => ("nobody can do that to themselves".to_owned(), String::new()),
         StatusCode::INTERNAL_SERVER_ERROR => (
             "Internal Server Error".to_owned(),
             api.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map_or_else(

@@ -156,6 +156,11 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("up", &["up", "up --api 127.0.0.1:8000 --domain localhost"]),
 ];
 
+/// The examples of the command with this name, `config:set`, without the program's name.
+pub fn of(command: &str) -> &'static [&'static str] {
+    EXAMPLES.iter().find(|(name, _)| *name == command).map_or(&[], |(_, lines)| *lines)
+}
+
 /// Adds its examples to each command.
 pub fn add(command: Command) -> Command {
     below(command, "")
@@ -166,7 +171,10 @@ fn below(command: Command, path: &str) -> Command {
         let path = if path.is_empty() { sub.get_name().to_owned() } else { format!("{path}:{}", sub.get_name()) };
         below(sub, &path)
     });
-    let Some((_, lines)) = EXAMPLES.iter().find(|(name, _)| *name == path) else { return command };
+    let lines = of(path);
+    if lines.is_empty() {
+        return command;
+    }
     let program = program::current().name();
     let text: Vec<String> = lines.iter().map(|line| format!("  {program} {line}")).collect();
     command.after_help(format!("Examples:\n{}", text.join("\n")))
@@ -181,20 +189,7 @@ mod tests {
     use super::*;
     use crate::args::Cli;
     use crate::spelling::rewrite;
-
-    /// Words as a shell makes them, where nothing but single quotes is special.
-    fn words(line: &str) -> Vec<OsString> {
-        let mut words = vec![String::new()];
-        for (at, piece) in line.split('\'').enumerate() {
-            let mut parts = if at % 2 == 1 { vec![piece] } else { piece.split(' ').collect() };
-            let first = parts.remove(0);
-            if let Some(last) = words.last_mut() {
-                last.push_str(first);
-            }
-            words.extend(parts.into_iter().map(str::to_owned));
-        }
-        words.into_iter().filter(|word| !word.is_empty()).map(OsString::from).collect()
-    }
+    use crate::spoken::words;
 
     #[test]
     fn examples_are_of_the_command_that_they_stand_below() {

@@ -18,6 +18,8 @@ mod private;
 mod program;
 mod settings;
 mod spelling;
+#[cfg(test)]
+mod spoken;
 mod terminal;
 
 use std::process::ExitCode;

@@ -37,7 +37,7 @@ pub const SHORTCUTS: [(&str, &[&str]); 26] = [
 ];
 
 /// What a group by itself means.
-const DEFAULTS: [(&str, &str); 26] = [
+pub const DEFAULTS: [(&str, &str); 26] = [
     ("allowlist", "list"),
     ("apps", "list"),
     ("auth", "whoami"),

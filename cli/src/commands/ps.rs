@@ -10,6 +10,7 @@ use super::session::{self, Talk};
 use crate::api::Api;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
+use crate::program::{self, Program};
 use crate::{print, settings};
 
 /// The processes of an app.
@@ -34,7 +35,9 @@ pub fn show(app: &str, pods: &Pods) -> Result {
     }
     for (name, mut pods) in types {
         pods.sort_by(|one, other| one.name.cmp(&other.name));
-        print::line(format_args!("--- {name}:"))?;
+        // Source: drycc-v2.md §6.2, `ps:list` of Drycc 2021.
+        let state = if program::current() == Program::Drycc { " (started)" } else { "" };
+        print::line(format_args!("--- {name}{state}:"))?;
         for pod in pods {
             print::line(format_args!("{} {} ({})", pod.name, pod.state, pod.release))?;
         }

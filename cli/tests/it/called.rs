@@ -88,6 +88,16 @@ fn profile_variables_are_those_of_the_name() {
 }
 
 #[test]
+fn drycc_says_that_processes_are_started() {
+    for (name, heading) in [("deis", "--- web:"), ("drycc", "--- web (started):")] {
+        let person = upstream(&format!(".{name}"));
+        let pod = json!({"name": "foo-web-1-a", "release": "v2", "started": TIME, "state": "up", "type": "web"});
+        person.server.on("GET /v2/apps/foo/pods/", 200, &json!({"results": [pod], "count": 1}).to_string());
+        person.run_as(name, &["ps", "-a", "foo"]).ok(&format!("=== foo Processes\n{heading}\nfoo-web-1-a up (v2)\n"));
+    }
+}
+
+#[test]
 fn answers_of_upstreams_controller_are_enough() {
     let mut person = upstream(".deis");
     let domain = json!({"owner": "bob", "created": TIME, "updated": TIME, "app": "foo", "domain": "foo"});

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
+mod addition;
 mod called;
 mod commands;
 mod files;
@@ -9,6 +10,7 @@ mod live;
 mod person;
 mod platform;
 mod portable;
+mod reference;
 mod refusals;
 mod server;
 mod setting;

@@ -6,13 +6,17 @@ use std::time::Duration;
 use secrecy::SecretString;
 use slipway_api::serve::serve;
 use slipway_api::{Metrics, State};
+use slipway_client::hooks::HookClient;
 use slipway_engine::Engine;
 use slipway_service::testing::FakeEngine;
 use slipway_service::{Reconciler, Service, ServiceConfig, SystemClock};
 use slipway_store::testing::{Backend, TestStore};
+use slipway_wire::drycc_v2::hook::BuildLog;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+const BUILDER_KEY: &str = "the-builders-key";
 
 /// A controller; it stops when dropped.
 pub struct Platform {
@@ -22,7 +26,7 @@ pub struct Platform {
     pub engine: Arc<FakeEngine>,
     shutdown: CancellationToken,
     _store: TestStore,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Drop for Platform {
@@ -32,6 +36,19 @@ impl Drop for Platform {
 }
 
 impl Platform {
+    /// Keeps the log of a push, as the builder does at its end.
+    pub fn push_logged(&self, app: &str, user: &str, sha: &str, log: &str) {
+        let hooks = HookClient::new(self.url.parse().unwrap(), SecretString::from(BUILDER_KEY)).unwrap();
+        let body = BuildLog {
+            receive_user: user.to_owned(),
+            receive_repo: app.to_owned(),
+            sha: sha.to_owned(),
+            state: "succeeded".to_owned(),
+            log: log.to_owned(),
+        };
+        self.runtime.block_on(hooks.build_log(&body)).unwrap();
+    }
+
     /// With nobody and nothing.
     pub fn start() -> Self {
         let runtime = Runtime::new().unwrap();
@@ -39,7 +56,7 @@ impl Platform {
             let store = TestStore::open(Backend::Sqlite).await;
             let config = ServiceConfig::new(
                 "example.com",
-                SecretString::from("the-builders-key"),
+                SecretString::from(BUILDER_KEY),
                 SecretString::from("0123456789abcdef".repeat(4)),
             );
             let engine = FakeEngine::new();
@@ -62,6 +79,6 @@ impl Platform {
             tokio::spawn(serve(listener, slipway_api::api(state), shutdown.clone(), Duration::from_secs(1)));
             (url, engine, shutdown, store)
         });
-        Self { url, engine, shutdown, _store: store, _runtime: runtime }
+        Self { url, engine, shutdown, _store: store, runtime }
     }
 }

@@ -1,59 +1,46 @@
 //! Both spellings of every command, and what is no command.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::person::Person;
 
-const BOTH: [&str; 37] = [
-    "apps:create",
-    "apps:list",
-    "apps:info",
-    "apps:open",
-    "apps:logs",
-    "apps:run",
-    "apps:destroy",
-    "apps:transfer",
-    "auth:register",
-    "auth:login",
-    "auth:logout",
-    "auth:whoami",
-    "auth:passwd",
-    "auth:cancel",
-    "auth:regenerate",
-    "builds:list",
-    "builds:create",
-    "builds:log",
-    "config:list",
-    "config:set",
-    "config:unset",
-    "config:pull",
-    "config:push",
-    "git:remote",
-    "git:remove",
-    "keys:list",
-    "keys:add",
-    "keys:remove",
-    "perms:list",
-    "perms:create",
-    "perms:delete",
-    "ps:list",
-    "ps:scale",
-    "ps:restart",
-    "releases:list",
-    "releases:info",
-    "releases:rollback",
-];
+/// Every command, `config:set`: each has a page of the reference, which `reference.rs` compares with the program.
+fn every_command() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str().unwrap().strip_suffix(".md").map(str::to_owned))
+        .filter(|name| name != "README" && (cfg!(feature = "up") || name != "up"))
+        .map(|name| name.replace('-', ":"))
+        .collect();
+    names.sort();
+    assert!(names.len() > 100, "{names:?}");
+    names
+}
 
 #[test]
-fn a_colon_is_a_space() {
-    let person = Person::stranger();
-    for command in BOTH {
-        let colon = person.run(&format!("{command} --help"));
-        let space = person.run(&format!("{} --help", command.replace(':', " ")));
-        assert_eq!(colon.code, 0, "{command}: {colon:?}");
-        assert!(colon.stdout.contains("Usage: slipway "), "{command}: {colon:?}");
-        assert_eq!(colon, space, "{command}");
-    }
+fn a_colon_is_a_space_and_help_comes_with_examples() {
+    let commands = every_command();
+    // Each run is a process, and there are hundreds.
+    std::thread::scope(|scope| {
+        for part in commands.chunks(commands.len().div_ceil(4)) {
+            scope.spawn(move || {
+                let person = Person::stranger();
+                for command in part {
+                    let colon = person.run(&format!("{command} --help"));
+                    let space = person.run(&format!("{} --help", command.replace(':', " ")));
+                    let help = person.run(&format!("help {command}"));
+                    assert_eq!(colon.code, 0, "{command}: {colon:?}");
+                    assert!(colon.stdout.contains("Usage: slipway "), "{command}: {colon:?}");
+                    let example = colon.stdout.split("Examples:\n").nth(1).unwrap_or_default();
+                    assert!(example.starts_with("  slipway "), "no example of {command}: {colon:?}");
+                    assert_eq!(colon, space, "{command}");
+                    assert_eq!(colon, help, "{command}");
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -13,6 +13,7 @@ macro_rules! shows {
             (r"\bfoo-[0-9a-f]{7}\b", "foo-[short uuid]"),
             (r"deployed [0-9a-f]{7} which", "deployed [short uuid] which"),
             (r"done in \d+s", "done in [n]s"),
+            (r"-?\d+ s from the controller", "[n] s from the controller"),
             (r"([0-9A-F]{2}:){31}[0-9A-F]{2}", "[fingerprint]"),
             (r"[0-9A-F]{2}:[0-9A-F]{2}\[\.\.\.\][0-9A-F]{2}:[0-9A-F]{2}", "[short fingerprint]"),
         ]}, {
@@ -24,9 +25,12 @@ macro_rules! shows {
 mod account;
 mod app;
 mod config;
+mod everywhere;
+mod own;
 mod probe;
 mod process;
 mod route;
+mod shortcut;
 mod upstream;
 
 use std::fmt::Write as _;

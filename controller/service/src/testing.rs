@@ -2,7 +2,7 @@
 
 mod certificate;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -113,6 +113,7 @@ struct State {
     is_autoscaling: bool,
     is_choosing_ports: bool,
     cpu_millis: HashMap<ProcessType, u32>,
+    node_labels: Vec<BTreeMap<String, String>>,
     pods_made: u64,
 }
 
@@ -211,6 +212,11 @@ impl FakeEngine {
     /// What each process of a type uses, in thousandths of a core.
     pub fn script_cpu(&self, process_type: ProcessType, millis: u32) {
         self.state().cpu_millis.insert(process_type, millis);
+    }
+
+    /// The labels of each machine that there is.
+    pub fn script_node_labels(&self, labels: Vec<BTreeMap<String, String>>) {
+        self.state().node_labels = labels;
     }
 
     /// Every spec whose application changed something, in order.
@@ -424,6 +430,10 @@ impl Engine for FakeEngine {
 
     fn is_choosing_ports(&self) -> bool {
         self.state().is_choosing_ports
+    }
+
+    async fn node_labels(&self) -> Result<Vec<BTreeMap<String, String>>, EngineError> {
+        Ok(self.state().node_labels.clone())
     }
 
     async fn rollout_output(&self, _app: AppId) -> Result<Vec<String>, EngineError> {

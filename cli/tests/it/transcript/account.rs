@@ -125,7 +125,9 @@ fn accounts() {
     = 1
     $ users:disable bob
     Disabling user bob...
-    ! Error: Not found.
+    ! Error: You do not have permission to perform this action.
+    !
+    ! hint: `slipway whoami` shows who you are; the app's owner can grant access with `slipway perms:create`
     = 1
     $ auth:regenerate --all
     ! Error: You do not have permission to perform this action.

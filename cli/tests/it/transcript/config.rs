@@ -5,6 +5,7 @@ use super::World;
 #[test]
 fn configuration() {
     let world = World::new().with_build();
+    world.platform.engine.script_node_labels(vec![[("disk".to_owned(), "ssd".to_owned())].into()]);
     shows!(world.bob(&[
         "config -a foo",
         "config:set A=1 'GREETING=hello there' -a foo",
@@ -19,8 +20,10 @@ fn configuration() {
         "config:pull -a foo",
         "config:push -a foo",
         "config:push -p none -a foo",
+        "tags:set disk=tape -a foo",
         "tags:set disk=ssd -a foo",
         "tags -a foo",
+        "tags:unset disk -a foo",
         "tags:unset disk -a foo",
         "registry:set username=bob password=secret -a foo",
         "config:set PORT=8080 -a foo",
@@ -84,11 +87,21 @@ fn configuration() {
     $ config:push -p none -a foo
     ! Error: cannot read none: No such file or directory (os error 2)
     = 1
-    $ tags:set disk=ssd -a foo
+    $ tags:set disk=tape -a foo
     Applying tags...
-    ! Error: No nodes matched the provided labels: disk=ssd
+    ! Error: No nodes matched the provided labels: disk=tape
     = 1
+    $ tags:set disk=ssd -a foo
+    Applying tags... done
+
+    === foo Tags
+    disk      ssd
     $ tags -a foo
+    === foo Tags
+    disk      ssd
+    $ tags:unset disk -a foo
+    Removing tags... done
+
     === foo Tags
     $ tags:unset disk -a foo
     Removing tags...
@@ -99,7 +112,7 @@ fn configuration() {
     ! Error: PORT needs to be set in the config when using a private registry
     = 1
     $ config:set PORT=8080 -a foo
-    Creating config... done, v6
+    Creating config... done, v8
 
     === foo Config
     GREETING      hello there

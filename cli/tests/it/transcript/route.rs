@@ -42,7 +42,12 @@ fn settings_of_apps() {
         "tls:force:enable -a foo",
         "tls -a foo",
         "tls:force:disable -a foo",
+        "tls:force:disable -a foo",
+        "tls:force:enable -a foo",
+        "tls:disable -a foo",
+        "tls:disable -a foo",
         "tls:auto:enable -a foo",
+        "tls:auto:disable -a foo",
         "services -a foo",
         "services:add --type web --route /api -a foo",
         "services -a foo",
@@ -154,7 +159,24 @@ fn settings_of_apps() {
     HTTPS Enforced: true
     $ tls:force:disable -a foo
     Disabling https-only requests for foo... done
+    $ tls:force:disable -a foo
+    Disabling https-only requests for foo...
+    ! Error: bob changed nothing
+    = 1
+    $ tls:force:enable -a foo
+    Enabling https-only requests for foo... done
+    $ tls:disable -a foo
+    Disabling https-only requests for foo... done
+    $ tls:disable -a foo
+    Disabling https-only requests for foo...
+    ! Error: bob changed nothing
+    = 1
     $ tls:auto:enable -a foo
+    ! Error: this controller does not get certificates by itself
+    !
+    ! hint: add one with `slipway certs:add`, and attach it with `slipway certs:attach`
+    = 1
+    $ tls:auto:disable -a foo
     ! Error: this controller does not get certificates by itself
     !
     ! hint: add one with `slipway certs:add`, and attach it with `slipway certs:attach`
