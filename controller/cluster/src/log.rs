@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::index::Index;
 use dead::Dead;
 pub use memory::MemoryKeep;
+pub(crate) use read::parse;
 use read::{Failure, read_pod};
 
 /// Most bytes of output of pods that are gone, of all apps together.

@@ -9,10 +9,12 @@ use k8s_openapi::api::core::v1 as core;
 use kube::Client;
 use kube::api::{Api, ListParams, LogParams};
 use slipway_core::AppName;
+use slipway_core::log::LogLine;
 use slipway_engine::{AppStatus, RolloutState};
 use tokio::time::{Instant, timeout};
 
 use crate::index::Index;
+use crate::log::parse;
 use crate::pod::{Container, Pod, cut, time};
 use crate::status::{Assessment, Event, Wish, assess};
 
@@ -29,9 +31,6 @@ const OUTPUT_BYTES: i64 = 16 * 1024;
 
 /// Events of apps, and when they were asked for.
 type EventsByApp = HashMap<AppName, (Instant, Arc<Vec<Event>>)>;
-
-/// What the kubelet answers, as if it were output, when the container was removed just now.
-const NO_OUTPUT: &str = "unable to retrieve container logs";
 
 /// Tells statuses of apps. Cheap to clone.
 #[derive(Clone)]
@@ -112,13 +111,15 @@ impl Observer {
                 previous,
                 tail_lines: Some(OUTPUT_LINES),
                 limit_bytes: Some(OUTPUT_BYTES),
+                // Its own troubles the kubelet tells as if they were output, but without a time: that the container was
+                // removed just now, or its log.
+                timestamps: true,
                 ..LogParams::default()
             };
-            if let Ok(Ok(text)) = timeout(ASK_MAX, api.logs(&pod.name, &params)).await
-                && !text.trim().is_empty()
-                && !text.starts_with(NO_OUTPUT)
-            {
-                return text.lines().map(|line| cut(line).into()).collect();
+            let Ok(Ok(text)) = timeout(ASK_MAX, api.logs(&pod.name, &params)).await else { continue };
+            let lines: Vec<LogLine> = text.lines().filter_map(|line| parse("", line)).collect();
+            if lines.iter().any(|line| !line.text.trim().is_empty()) {
+                return lines.iter().map(|line| cut(&line.text).into()).collect();
             }
         }
         // The end of it is in the pod's status for longer than the container is there.

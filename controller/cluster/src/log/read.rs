@@ -70,7 +70,7 @@ pub(super) fn failure(error: &kube::Error) -> Failure {
 }
 
 /// Reads `2026-08-01T12:00:00.123456789Z text`. What has no time (a message of the kubelet itself) is no line of the app.
-pub(super) fn parse(source: &str, line: &str) -> Option<LogLine> {
+pub(crate) fn parse(source: &str, line: &str) -> Option<LogLine> {
     let (time, text) = line.split_once(' ').unwrap_or((line, ""));
     let time = DateTime::parse_from_rfc3339(time).ok()?.with_timezone(&Utc);
     let text = text.trim_end_matches('\r').replace('\0', " ");
