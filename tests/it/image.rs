@@ -8,7 +8,7 @@ use slipway_image::testing::{TestRegistry, layer};
 use slipway_tests::{Platform, Repo, eventually};
 
 /// An image that serves `text` on its port, and exits on SIGTERM.
-fn image(registry: &TestRegistry, tag: &str, text: &str) -> String {
+pub fn image(registry: &TestRegistry, tag: &str, text: &str) -> String {
     let program = ["/usr/bin/busybox", "/bin/busybox"].iter().find_map(|path| std::fs::read(path).ok());
     let Some(program) = program else { panic!("busybox is missing: install the package busybox-static") };
     let serve = "#!/bin/busybox sh\ntrap 'exit 0' TERM\nbusybox httpd -f -p 127.0.0.1:$PORT -h /srv & wait $!\n";

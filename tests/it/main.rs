@@ -5,6 +5,7 @@
 mod cert;
 mod crash;
 mod deploy_hook;
+mod family;
 mod hostile;
 mod image;
 mod push;

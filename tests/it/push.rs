@@ -27,6 +27,41 @@ fn build_pid(file: &Path) -> u32 {
     eventually("the build has begun", Duration::from_mins(1), || std::fs::read_to_string(file).ok()?.parse().ok())
 }
 
+/// The lines that tools look for, in their order. Source: `drycc-v2.md` §5.4, §5.5.
+#[test]
+fn a_push_says_what_upstream_says_line_by_line() {
+    let platform = Platform::start();
+    let user = platform.user("ada");
+    let repo = Repo::server("one");
+    let push = user.deploy(&repo, "blog");
+    let said: Vec<&str> = push.stderr.lines().filter_map(|line| line.strip_prefix("remote: ")).map(str::trim).collect();
+    let mut rest = said.iter();
+    for line in [
+        "Starting build... but first, coffee!",
+        "Build complete.",
+        "Launching App...",
+        "Done, blog:v2 deployed to Slipway",
+        "Use 'slipway open' to view this application in your browser",
+    ] {
+        assert!(rest.any(|other| *other == line), "{line:?} is missing, or in another place: {push}");
+    }
+
+    // Eight digits of the commit name the build, seven the release.
+    let head = repo.head();
+    let (_, build) = user.api("GET", "/v2/apps/blog/build/", None);
+    let build: serde_json::Value = serde_json::from_str(&build).unwrap();
+    assert_eq!(build["sha"], head[..8], "{build}");
+    assert_eq!(user.releases("blog")[0]["summary"], format!("ada deployed {}", &head[..7]));
+
+    // Deleting a branch builds nothing and stops nothing.
+    user.git(&repo, &["push", "slipway", ":main"]).ok().says("[deleted]").never_says("coffee");
+    assert_eq!(user.releases("blog").len(), 2);
+    platform.answers("blog", "text=one");
+    repo.change("text", "two");
+    user.push(&repo).ok().says("Done, blog:v3 deployed to Slipway");
+    platform.answers("blog", "text=two");
+}
+
 #[test]
 fn a_failing_build_leaves_everything_as_it_was() {
     let platform = Platform::start();
@@ -155,7 +190,7 @@ fn a_pusher_who_goes_away_cancels_the_build_and_frees_the_lock() {
 
     let mut push = user.push_start(&repo);
     let pid = build_pid(&pid_file);
-    user.push(&repo).fails().says("Another git push is ongoing");
+    user.push(&repo).fails().says("fatal: remote error: Another git push is ongoing");
     kill_process_group(Pid::from_child(&push), Signal::KILL).unwrap();
     push.wait().unwrap();
     eventually("the build is ended", Duration::from_secs(10), || (!process_is_alive(pid)).then_some(()));

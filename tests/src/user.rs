@@ -27,30 +27,27 @@ impl User {
     /// As [`Platform::user`], on a platform that somebody else started.
     #[must_use]
     pub fn register_at(endpoints: Endpoints, name: &str) -> Self {
-        let user = Self {
-            home: tempfile::Builder::new().prefix("slipway-home-").tempdir().unwrap(),
-            name: name.to_owned(),
-            endpoints,
-        };
+        let user = Self::stranger_at(endpoints, name);
         let api = format!("http://{}", user.endpoints.api);
         let email = format!("{name}@example.com");
         user.slipway(user.home(), &["register", &api, "--username", name, "--password", PASSWORD, "--email", &email])
             .ok();
-        let key = user.key();
-        Run::of(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&key)).ok();
-        let public = key.with_extension("pub");
+        let public = user.key_make();
         user.slipway(user.home(), &["keys:add", &format!("{name}-key"), public.to_str().unwrap()]).ok();
         user
+    }
+
+    /// Somebody with an empty home directory who is not registered yet.
+    #[must_use]
+    pub fn stranger_at(endpoints: Endpoints, name: &str) -> Self {
+        let home = tempfile::Builder::new().prefix("slipway-home-").tempdir().unwrap();
+        Self { home, name: name.to_owned(), endpoints }
     }
 
     /// A user who is registered already, with a new home and no key.
     #[must_use]
     pub fn login_at(endpoints: Endpoints, name: &str) -> Self {
-        let user = Self {
-            home: tempfile::Builder::new().prefix("slipway-home-").tempdir().unwrap(),
-            name: name.to_owned(),
-            endpoints,
-        };
+        let user = Self::stranger_at(endpoints, name);
         let api = format!("http://{}", endpoints.api);
         user.cli(&["login", &api, "--username", name, "--password", PASSWORD]).ok();
         user
@@ -66,6 +63,14 @@ impl User {
     #[must_use]
     pub fn key(&self) -> PathBuf {
         self.home.path().join("id_ed25519")
+    }
+
+    /// Makes the key; the public half's file.
+    pub fn key_make(&self) -> PathBuf {
+        let key = self.key();
+        Run::of(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", &self.name, "-f"]).arg(&key))
+            .ok();
+        key.with_extension("pub")
     }
 
     /// How git reaches the platform as this user.
@@ -103,6 +108,16 @@ impl User {
     /// Runs `slipway ARGS` in `dir`.
     pub fn slipway(&self, dir: &Path, args: &[&str]) -> Run {
         Run::of(self.command(slipway_binary(), dir).args(args))
+    }
+
+    /// Runs `PROGRAM ARGS` in `dir`, where `PROGRAM` is a link to the same binary: by the names of upstream's clients it
+    /// behaves as they do.
+    pub fn called(&self, program: &str, dir: &Path, args: &[&str]) -> Run {
+        let link = self.home().join(program);
+        if !link.exists() {
+            std::os::unix::fs::symlink(slipway_binary(), &link).unwrap();
+        }
+        Run::of(self.command(link, dir).args(args))
     }
 
     /// Runs `slipway ARGS` outside of any repository.
