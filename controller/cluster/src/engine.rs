@@ -164,6 +164,11 @@ impl ClusterEngine {
         if seen.namespace.is_some() && seen.app == Some(app) {
             return Ok(());
         }
+        self.namespace_ask(name).await
+    }
+
+    /// As `namespace_check`, of a name that no app of this platform has.
+    async fn namespace_ask(&self, name: &AppName) -> Result<(), EngineError> {
         let labels = self.shared.writer.labels(name, Kind::Namespace, name.as_str()).await;
         match labels.map_err(|error| unavailable(&error))? {
             Some(labels) if namespace_owner(&labels, self.platform()).is_none() => {
@@ -449,6 +454,10 @@ impl Engine for ClusterEngine {
             context: error.to_string(),
         })?;
         Ok(nodes.items.iter().map(|node| node.labels().clone()).collect())
+    }
+
+    async fn name_check(&self, name: &AppName) -> Result<(), EngineError> {
+        self.namespace_ask(name).await
     }
 
     fn is_routing_paths(&self) -> bool {

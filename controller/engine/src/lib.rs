@@ -150,6 +150,15 @@ pub trait Engine: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// Looks whether a new app may have this name.
+    ///
+    /// # Errors
+    /// `Rejected` when what the name would stand for is there already and is not this platform's.
+    async fn name_check(&self, name: &AppName) -> Result<(), EngineError> {
+        let _ = name;
+        Ok(())
+    }
+
     /// Whether requests follow [`spec::RouteSpec::paths`].
     fn is_routing_paths(&self) -> bool {
         false

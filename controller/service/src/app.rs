@@ -9,6 +9,7 @@ use slipway_core::name::APP_NAME_RULE;
 use slipway_core::release::ReleaseState;
 use slipway_core::release::summary::summary_initial;
 use slipway_core::{AppName, Error, Result};
+use slipway_engine::EngineError;
 use slipway_store as store;
 use slipway_store::{StoreError, UniqueOn};
 use tokio::time::Instant;
@@ -29,7 +30,7 @@ impl Service {
     /// Creates an app with its first release; a name is made up without one. Source: `drycc-v2.md` §2.2.
     ///
     /// # Errors
-    /// `Invalid` under `id`.
+    /// `Invalid` under `id`; `Conflict` when the engine knows something else by that name.
     pub async fn app_create(&self, cx: &Cx, name: Option<&str>) -> Result<App> {
         cx.user()?;
         let Some(name) = name else {
@@ -37,7 +38,7 @@ impl Service {
                 let random = uuid::Uuid::new_v4().as_u64_pair().0;
                 let name = name_generate(random).map_err(Error::internal)?;
                 match self.app_insert(cx, &name).await {
-                    Err(Error::Invalid(_)) => {}
+                    Err(Error::Invalid(_) | Error::Conflict(_)) => {}
                     other => return other,
                 }
             }
@@ -50,6 +51,17 @@ impl Service {
     async fn app_insert(&self, cx: &Cx, name: &AppName) -> Result<App> {
         let (owner, owner_name, _) = cx.user()?;
         let taken = || Error::invalid("id", APP_NAME_TAKEN);
+        match self.engine().name_check(name).await {
+            Ok(()) => {}
+            Err(EngineError::Rejected(reason) | EngineError::Missing(reason)) => {
+                tracing::info!("an app cannot have the name {name}: {reason}");
+                return Err(Error::Conflict(format!("{name} already exists as a namespace in this kuberenetes setup")));
+            }
+            // An app is made without its engine, which says then what is in its way.
+            Err(error @ (EngineError::Unavailable { .. } | EngineError::TimedOut(_))) => {
+                tracing::warn!("whether the name {name} is free is not known: {error}");
+            }
+        }
         let summary = summary_initial(owner_name);
         let new = store::NewApp { name: name.clone(), owner, structure: Structure::new(), created: cx.now };
         let (app, config) = write!(self, |db| {

@@ -110,6 +110,7 @@ struct State {
     removed: Vec<AppName>,
     kept: Vec<Artifact>,
     is_removal_stuck: bool,
+    names_taken: Vec<String>,
     is_autoscaling: bool,
     is_choosing_ports: bool,
     cpu_millis: HashMap<ProcessType, u32>,
@@ -197,6 +198,11 @@ impl FakeEngine {
     pub fn script_removal_stuck(&self, is_stuck: bool) {
         self.state().is_removal_stuck = is_stuck;
         self.announce();
+    }
+
+    /// A name that something else has already.
+    pub fn script_name_taken(&self, name: impl Into<String>) {
+        self.state().names_taken.push(name.into());
     }
 
     /// Whether it scales by itself.
@@ -418,6 +424,13 @@ impl Engine for FakeEngine {
             is_settled: is_ready,
             pods,
         })
+    }
+
+    async fn name_check(&self, name: &AppName) -> Result<(), EngineError> {
+        if self.state().names_taken.iter().any(|taken| taken == name.as_str()) {
+            return Err(EngineError::Rejected(format!("there is another {name}")));
+        }
+        Ok(())
     }
 
     fn is_routing_paths(&self) -> bool {

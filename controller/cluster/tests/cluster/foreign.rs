@@ -16,8 +16,11 @@ async fn a_namespace_of_someone_else_is_refused_and_untouched() {
     let spec = app("foreign");
     let name = spec.name.as_str();
     let namespaces: Api<Namespace> = Api::all(bed.client.clone());
+    bed.engine.name_check(&spec.name).await.unwrap();
     let theirs = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
     let made = namespaces.create(&PostParams::default(), &theirs).await.unwrap();
+    let error = bed.engine.name_check(&spec.name).await.unwrap_err();
+    assert!(matches!(&error, EngineError::Rejected(reason) if reason.contains(name)), "{error:?}");
     let error = bed.engine.app_apply(spec.clone()).await.unwrap_err();
     assert!(matches!(&error, EngineError::Rejected(reason) if reason.contains(name)), "{error:?}");
     bed.engine.app_remove(spec.app, &spec.name).await.unwrap();
