@@ -179,6 +179,7 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
         Some(Answers::Page(name)) => add(200, "A page of the list.", Some(("application/json", schema::page(name)))),
         Some(Answers::Text(media_type)) => add(200, "Done.", Some((media_type, json!({"type": "string"})))),
         Some(Answers::Empty(status)) => add(status, "Done.", None),
+        Some(Answers::Never) => {}
         None => add(200, "Done.", None),
     }
     let mut statuses: Vec<u16> = operation.map_or(Vec::new(), |operation| operation.also.to_vec());
@@ -188,7 +189,11 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
         Access::Builder => statuses.extend([401, 403]),
     }
     if route.pattern.contains("{app}") {
-        statuses.extend([403, 404]);
+        statuses.push(404);
+        // To most of 1.x an app that the caller may not use is not there. Source: `deis-v1.md` §1.1.
+        if route.generation != Generation::DeisV1 {
+            statuses.push(403);
+        }
     }
     if route.pattern.contains('{') {
         statuses.push(404);

@@ -17,7 +17,7 @@ fn account(operation: &str) -> Option<Operation> {
         "deis_v1_user_register" => {
             new("deis v1", "Registers a user; the first becomes administrator", Json(201, "DeisUser"))
                 .body("Register")
-                .also(&[403, 409, 429])
+                .also(&[403, 429])
         }
         "deis_v1_user_login" => {
             new("deis v1", "Tells the user's token; a body with `email` instead of `username` is dployr's", {
@@ -41,14 +41,14 @@ fn account(operation: &str) -> Option<Operation> {
                 .also(&[403, 404])
         }
         "deis_v1_keys_list" => new("deis v1", "The caller's SSH keys", Page("DeisKey")),
-        "deis_v1_key_create" => new("deis v1", "Adds an SSH key", Json(201, "DeisKey")).body("NewKey").also(&[409]),
+        "deis_v1_key_create" => new("deis v1", "Adds an SSH key", Json(201, "DeisKey")).body("NewKey"),
         "deis_v1_key_read" => new("deis v1", "One SSH key", Json(200, "DeisKey")),
         "deis_v1_key_delete" => new("deis v1", "Removes an SSH key", Empty(204)),
         "deis_v1_admins_list" => new("deis v1", "The administrators", Page("Admin")).also(&[403]),
         "deis_v1_admin_grant" => {
             new("deis v1", "Makes a user an administrator", Empty(201)).body("UserName").also(&[403, 404])
         }
-        "deis_v1_admin_revoke" => new("deis v1", "Takes that back", Empty(204)).also(&[403, 409]),
+        "deis_v1_admin_revoke" => new("deis v1", "Takes that back", Empty(204)).also(&[403]),
         _ => return None,
     };
     Some(found)
@@ -62,8 +62,10 @@ fn app(operation: &str) -> Option<Operation> {
             new("deis v1", "Makes an app", Json(201, "DeisApp")).optional_body("NewApp").also(&[409])
         }
         "deis_v1_app_read" => new("deis v1", "One app", Json(200, "DeisApp")),
-        "deis_v1_app_transfer" => new("deis v1", "Gives an app to another user", Empty(200)).optional_body("Transfer"),
-        "deis_v1_app_destroy" => new("deis v1", "Destroys an app", Empty(204)).also(&[409]),
+        "deis_v1_app_transfer" => {
+            new("deis v1", "Gives an app to another user", Empty(200)).optional_body("Transfer").also(&[403])
+        }
+        "deis_v1_app_destroy" => new("deis v1", "Destroys an app", Empty(204)).also(&[403]),
         "deis_v1_app_logs" => new("deis v1", "The app's log as a JSON string, or raw", Text("text/plain"))
             .also(&[204])
             .query(&["log_lines"]),
@@ -71,9 +73,7 @@ fn app(operation: &str) -> Option<Operation> {
             new("deis v1", "Runs a command and waits for its end", JsonOrText(200, "DeisRunResult", "text/plain"))
                 .body("Run")
         }
-        "deis_v1_app_scale" => {
-            new("deis v1", "Sets how many containers of each type run", Empty(204)).body("Scale").also(&[409])
-        }
+        "deis_v1_app_scale" => new("deis v1", "Sets how many containers of each type run", Empty(204)).body("Scale"),
         "deis_v1_containers_list" => new("deis v1", "The app's containers", Page("Container")),
         "deis_v1_containers_list_type" => new("deis v1", "The containers of a type", Page("Container")),
         "deis_v1_container_read" => new("deis v1", "One container", Json(200, "Container")),
@@ -81,14 +81,16 @@ fn app(operation: &str) -> Option<Operation> {
         "deis_v1_containers_restart_type" => new("deis v1", "Restarts the containers of a type", List("Container")),
         "deis_v1_container_restart" => new("deis v1", "Restarts one container", List("Container")),
         "deis_v1_domains_list" => new("deis v1", "The app's domains beside its own name", Page("DeisDomain")),
-        "deis_v1_domain_create" => {
-            new("deis v1", "Adds a domain", Json(201, "DeisDomain")).body("NewDomain").also(&[409])
+        "deis_v1_domain_create" => new("deis v1", "Adds a domain", Json(201, "DeisDomain")).body("NewDomain"),
+        "deis_v1_domain_delete" => new("deis v1", "Removes a domain", Empty(204)).also(&[403]),
+        "deis_v1_perms_list" => {
+            new("deis v1", "Who may use the app beside its owner", Json(200, "Perms")).also(&[403]).bare(&[403])
         }
-        "deis_v1_domain_delete" => new("deis v1", "Removes a domain", Empty(204)),
-        "deis_v1_perms_list" => new("deis v1", "Who may use the app beside its owner", Json(200, "Perms")).bare(&[403]),
-        "deis_v1_perm_grant" => new("deis v1", "Lets a user use the app", Empty(201)).body("UserName").bare(&[403]),
+        "deis_v1_perm_grant" => {
+            new("deis v1", "Lets a user use the app", Empty(201)).body("UserName").also(&[403]).bare(&[403])
+        }
         "deis_v1_perm_revoke" | "deis_v1_perm_revoke_post" => {
-            new("deis v1", "Takes that back", Empty(204)).bare(&[403])
+            new("deis v1", "Takes that back", Empty(204)).also(&[403]).bare(&[403])
         }
         _ => return None,
     };
@@ -114,9 +116,7 @@ fn release(operation: &str) -> Option<Operation> {
         "deis_v1_releases_list" => new("deis v1", "The app's releases, newest first", Page("DeisRelease")),
         "deis_v1_release_read" => new("deis v1", "One release", Json(200, "DeisRelease")),
         "deis_v1_release_rollback" => {
-            new("deis v1", "Makes a release like an earlier one", Json(201, "ReleaseVersion"))
-                .optional_body("Rollback")
-                .also(&[409])
+            new("deis v1", "Makes a release like an earlier one", Json(201, "ReleaseVersion")).optional_body("Rollback")
         }
         _ => return None,
     };

@@ -15,6 +15,8 @@ pub enum Answers {
     Text(&'static str),
     /// No body, with this status.
     Empty(u16),
+    /// None: it is always refused.
+    Never,
 }
 
 /// What the route table does not say of an operation.
@@ -122,7 +124,7 @@ fn account(operation: &str) -> Option<Operation> {
         "drycc_v2_user_register" => {
             new("accounts", "Registers a user; the first becomes administrator", Json(201, "User"))
                 .body("Register")
-                .also(&[403, 409, 429])
+                .also(&[403, 429])
         }
         "drycc_v2_user_login" => {
             new("accounts", "Tells the user's token", Json(200, "Token")).body("Login").also(&[429])
@@ -148,9 +150,9 @@ fn account(operation: &str) -> Option<Operation> {
         "drycc_v2_admin_grant" => {
             new("accounts", "Makes a user an administrator", Empty(201)).body("UserName").also(&[403, 404])
         }
-        "drycc_v2_admin_revoke" => new("accounts", "Takes that back", Empty(204)).also(&[403, 409]),
+        "drycc_v2_admin_revoke" => new("accounts", "Takes that back", Empty(204)).also(&[403]),
         "drycc_v2_keys_list" => new("keys", "The caller's SSH keys", Page("Key")),
-        "drycc_v2_key_create" => new("keys", "Adds an SSH key", Json(201, "Key")).body("NewKey").also(&[409]),
+        "drycc_v2_key_create" => new("keys", "Adds an SSH key", Json(201, "Key")).body("NewKey"),
         "drycc_v2_key_read" => new("keys", "One SSH key", Json(200, "Key")),
         "drycc_v2_key_delete" => new("keys", "Removes an SSH key", Empty(204)),
         _ => return None,
@@ -165,7 +167,7 @@ fn app(operation: &str) -> Option<Operation> {
         "drycc_v2_app_create" => new("apps", "Makes an app", Json(201, "App")).optional_body("NewApp").also(&[409]),
         "drycc_v2_app_read" => new("apps", "One app", Json(200, "App")),
         "drycc_v2_app_transfer" => new("apps", "Gives an app to another user", Empty(200)).optional_body("Transfer"),
-        "drycc_v2_app_destroy" => new("apps", "Destroys an app", Empty(204)).also(&[409]),
+        "drycc_v2_app_destroy" => new("apps", "Destroys an app", Empty(204)),
         "drycc_v2_app_logs" => new("apps", "The app's log; with `follow=true` it goes on", Text("text/plain"))
             .also(&[204, 400])
             .query(&["log_lines", "process_type", "since"]),
@@ -181,9 +183,7 @@ fn app(operation: &str) -> Option<Operation> {
         "drycc_v2_pod_exec" => {
             new("pods", "Runs a command inside of a process, over a WebSocket", Empty(101)).also(&[400])
         }
-        "drycc_v2_app_scale" => {
-            new("apps", "Sets how many processes of each type run", Empty(204)).body("Scale").also(&[409])
-        }
+        "drycc_v2_app_scale" => new("apps", "Sets how many processes of each type run", Empty(204)).body("Scale"),
         "drycc_v2_pods_list" => new("pods", "The app's processes", Json(200, "Pods")),
         "drycc_v2_pods_list_type" => new("pods", "The processes of a type", Json(200, "Pods")),
         "drycc_v2_pod_read" => new("pods", "One process, as a list", Json(200, "Pods")),
@@ -226,7 +226,6 @@ fn release(operation: &str) -> Option<Operation> {
         "drycc_v2_release_rollback" => {
             new("releases", "Makes a release like an earlier one", Json(201, "ReleaseVersion"))
                 .optional_body("Rollback")
-                .also(&[409])
         }
         _ => return None,
     };
@@ -236,21 +235,19 @@ fn release(operation: &str) -> Option<Operation> {
 fn routing(operation: &str) -> Option<Operation> {
     use Answers::{Empty, Json, Page};
     let found = match operation {
-        "drycc_v2_domain_create" => new("domains", "Adds a domain", Json(201, "Domain")).body("NewDomain").also(&[409]),
+        "drycc_v2_domain_create" => new("domains", "Adds a domain", Json(201, "Domain")).body("NewDomain"),
         "drycc_v2_domain_delete" => new("domains", "Removes a domain", Empty(204)),
         "drycc_v2_certs_list" => new("certs", "The certificates that the caller may see", Page("Cert")),
-        "drycc_v2_cert_create" => {
-            new("certs", "Uploads a certificate and its key", Json(201, "Cert")).body("NewCert").also(&[403, 409])
-        }
-        "drycc_v2_cert_read" => new("certs", "One certificate, without its key", Json(200, "Cert")).also(&[403]),
-        "drycc_v2_cert_delete" => new("certs", "Removes a certificate", Empty(204)).also(&[403, 409]),
+        "drycc_v2_cert_create" => new("certs", "Uploads a certificate and its key", Json(201, "Cert")).body("NewCert"),
+        "drycc_v2_cert_read" => new("certs", "One certificate, without its key", Json(200, "Cert")),
+        "drycc_v2_cert_delete" => new("certs", "Removes a certificate", Empty(204)),
         "drycc_v2_cert_attach" => {
             new("certs", "Serves a domain with the certificate", Empty(201)).body("NewDomain").also(&[403, 409])
         }
         "drycc_v2_cert_attach_segment" => new("certs", "The same, with the domain in the path", Empty(201))
             .optional_body("OptionalDomain")
             .also(&[403, 409]),
-        "drycc_v2_cert_detach" => new("certs", "Takes that back", Empty(204)).also(&[403, 409]),
+        "drycc_v2_cert_detach" => new("certs", "Takes that back", Empty(204)),
         "drycc_v2_settings_read" => new("settings", "The app's settings", Json(200, "Settings")),
         "drycc_v2_settings_set" => {
             new("settings", "Changes settings", Json(201, "Settings")).body("SettingsChange").also(&[409, 422])
@@ -265,10 +262,10 @@ fn routing(operation: &str) -> Option<Operation> {
         "drycc_v2_whitelist_add" | "drycc_v2_allowlist_add" => {
             new("settings", "Adds addresses that may call the app", Json(201, "Addresses"))
                 .body("NewAddresses")
-                .also(&[409, 422])
+                .also(&[409])
         }
         "drycc_v2_whitelist_remove" | "drycc_v2_allowlist_remove" => {
-            new("settings", "Removes addresses", Empty(204)).body("NewAddresses").also(&[409, 422])
+            new("settings", "Removes addresses", Empty(204)).body("NewAddresses").also(&[422])
         }
         _ => return None,
     };
@@ -276,7 +273,7 @@ fn routing(operation: &str) -> Option<Operation> {
 }
 
 fn of_2020(operation: &str) -> Option<Operation> {
-    use Answers::{Empty, Json, Page};
+    use Answers::{Empty, Json, Never, Page};
     let found = match operation {
         "drycc_v2_app_start" => {
             new("apps", "Starts process types that were stopped", Empty(204)).body("Types").also(&[404])
@@ -291,11 +288,11 @@ fn of_2020(operation: &str) -> Option<Operation> {
         "drycc_v2_volume_create" => new("volumes", "Always refused, with the reason", Empty(201)).also(&[400]),
         "drycc_v2_volume_delete" | "drycc_v2_volume_mount" => new("volumes", "There is none", Empty(204)),
         "drycc_v2_resources_list" => new("resources", "Always empty: there is no catalogue", Page("Any")),
-        "drycc_v2_resource_create" => new("resources", "Always refused, with the reason", Empty(201)).also(&[400]),
+        "drycc_v2_resource_create" => new("resources", "Always refused, with the reason", Never),
         "drycc_v2_resource_read"
         | "drycc_v2_resource_update"
         | "drycc_v2_resource_delete"
-        | "drycc_v2_resource_bind" => new("resources", "There is none", Empty(204)),
+        | "drycc_v2_resource_bind" => new("resources", "There is none", Never),
         _ => return None,
     };
     Some(found)

@@ -308,6 +308,50 @@ pub async fn refusals(database: Database) {
 
 both!(refusals, refusals_have_the_shapes_of_1_x);
 
+/// 1.x took a failed release back and gave its number to the next. Here numbers are never used twice, in no generation:
+/// `docs/API.md`.
+async fn failures(database: Database) {
+    use slipway_service::testing::Behaviour;
+
+    let world = World::new(database).await;
+    let app = world.app("owner", &[]).await;
+    let path = |rest: &str| format!("/v1/apps/{app}/{rest}");
+    let failing = || Behaviour::Failing("web.1 exited with 1".to_owned());
+    world.engine.script_artifact("example/broken:1", failing());
+    let reply = post(&world, "owner", &path("builds/"), json!({"image": "example/broken:1"})).await;
+    assert_eq!(reply.status, 503, "{reply:?}");
+    world.engine.script_version(4, failing());
+    let reply = post(&world, "owner", &path("config/"), json!({"values": {"BAD": "1"}})).await;
+    assert_eq!(reply.status, 503, "{reply:?}");
+
+    let list = get(&world, "owner", &path("releases/")).await.json();
+    let rows = list["results"].as_array().unwrap();
+    let shown: Vec<_> =
+        rows.iter().map(|row| (row["version"].as_u64().unwrap(), row["summary"].as_str().unwrap())).collect();
+    assert_eq!(list["count"], json!(4));
+    assert_eq!((shown[0], shown[1].0), ((4, "owner deployed a config that failed"), 3));
+    assert!(shown[1].1.starts_with("owner deployed ") && shown[1].1.ends_with(" which failed"), "{shown:?}");
+    assert_eq!(rows[0].as_object().unwrap().len(), 9, "1.x has no field for it: {rows:?}");
+    assert_eq!(get(&world, "owner", &path("releases/v3/")).await.json(), rows[1]);
+    let later = get(&world, "owner", &format!("/v2/apps/{app}/releases/v4/")).await.json();
+    assert_eq!(later["failed"], json!(true), "{later}");
+
+    // What comes next is made from what runs.
+    assert_eq!(get(&world, "owner", &path("config/")).await.json()["values"], json!({}));
+    let reply = post(&world, "owner", &path("config/"), json!({"values": {"GOOD": "1"}})).await;
+    assert_eq!((reply.status, reply.header("x-deis-release")), (201, Some("5")), "{reply:?}");
+    assert_eq!(get(&world, "owner", &path("config/")).await.json()["values"], json!({"GOOD": "1"}));
+    let pods = get(&world, "owner", &path("containers/")).await.json();
+    assert_eq!(pods["results"][0]["release"], json!("v5"), "{pods}");
+    let reply = post(&world, "owner", &path("releases/rollback/"), json!({"version": 3})).await;
+    let refused = json!({"detail": "Cannot roll back to failed release."});
+    assert_eq!((reply.status, reply.json()), (400, refused));
+    let reply = post(&world, "owner", &path("releases/rollback/"), json!({"version": 2})).await;
+    assert_eq!((reply.status, reply.json()), (201, json!({"version": 6})));
+}
+
+both!(failures, failed_releases_stay_in_the_list);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_paged_by_number() {
     let world = World::new(Database::Sqlite).await;

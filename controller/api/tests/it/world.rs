@@ -68,7 +68,12 @@ impl World {
 
     /// With the usual users, and `example.com` as the platform's domain.
     pub async fn new(database: Database) -> Self {
-        let mut world = Self::bare(database, "example.com").await;
+        Self::with(database, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub async fn with(database: Database, change: impl FnOnce(&mut ServiceConfig)) -> Self {
+        let mut world = Self::bare_with(database, "example.com", change).await;
         for name in USERS {
             world.user(name).await;
             let body = json!({"username": name, "password": "pw"});
@@ -81,12 +86,18 @@ impl World {
 
     /// With no users.
     pub async fn bare(database: Database, domain: &str) -> Self {
+        Self::bare_with(database, domain, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub async fn bare_with(database: Database, domain: &str, change: impl FnOnce(&mut ServiceConfig)) -> Self {
         let store = TestStore::open(database).await;
-        let config = ServiceConfig::new(
+        let mut config = ServiceConfig::new(
             domain,
             SecretString::from(Self::BUILDER_KEY),
             SecretString::from("0123456789abcdef".repeat(4)),
         );
+        change(&mut config);
         let engine = FakeEngine::new();
         let service =
             Service::new(config, store.store.clone(), Arc::clone(&engine) as Arc<dyn Engine>, Arc::new(SystemClock));
