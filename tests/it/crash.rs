@@ -95,7 +95,7 @@ fn kill_9_again_and_again_while_deploying_never_loses_the_app() {
         platform.answers("app", "text=one");
     }
     // The last round's release may still be on its way; until it has settled, another change is refused.
-    eventually("a change is taken again", Duration::from_secs(60), || {
+    eventually("a change is taken again", Duration::from_mins(1), || {
         let change = user.cli(&["config:set", "GREETING=at-last", "-a", "app"]);
         if change.code != 0 {
             change.says("is already in progress");
