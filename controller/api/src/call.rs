@@ -64,6 +64,8 @@ pub struct Content {
 pub enum Failure {
     /// A use case refused or failed.
     Domain(Error),
+    /// A rule of teams forbids it.
+    Refused(Box<slipway_team::Refusal>),
     /// The body's fields break rules. Kept apart because whether the caller may see the app at all comes first.
     Body(Error),
     /// No route has this path.
@@ -108,6 +110,7 @@ impl Failure {
         match self {
             Self::Body(_) | Self::NotJson(_) | Self::NotForm(_) | Self::UnsupportedMediaType(_) => true,
             Self::Domain(_)
+            | Self::Refused(_)
             | Self::UnknownUrl
             | Self::NoSuchPage
             | Self::MethodNotAllowed { .. }
@@ -122,6 +125,15 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Domain(error)
+    }
+}
+
+impl From<slipway_team::Error> for Failure {
+    fn from(error: slipway_team::Error) -> Self {
+        match error {
+            slipway_team::Error::Refused(refusal) => Self::Refused(refusal),
+            slipway_team::Error::Core(error) => Self::Domain(error),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use tracing::Instrument;
 
 use crate::call::{Answer, Call, Content, Failure};
 use crate::route::{Abandoned, Access, Generation, Group, Route, RouteTable};
-use crate::{State, call, cors, deis_v1, dployr_v1, drycc_v2, v1};
+use crate::{State, call, cors, deis_v1, dployr_v1, drycc_v2, team, v1};
 
 /// Time in which a body must have come whole.
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -96,18 +96,18 @@ impl Api {
         span: &tracing::Span,
     ) -> (&'static str, Generation, Response) {
         if let Some(response) = cors::preflight(&head.method, &head.headers) {
-            let generation = v1::unknown_generation(&head.path, &head.headers).unwrap_or(Generation::DryccV2);
+            let generation = unknown_generation(head);
             return ("cors_preflight", generation, response);
         }
         let Some((group, params)) = self.table.find(&head.path) else {
-            let generation = v1::unknown_generation(&head.path, &head.headers).unwrap_or(Generation::DryccV2);
+            let generation = unknown_generation(head);
             return ("unknown_url", generation, render(generation, &Failure::UnknownUrl));
         };
         let route = group.find(&head.method);
         let generation = if group.pattern.text() == v1::LOGIN {
             v1::login_generation_unread(&head.path, head.media_type().as_deref())
         } else {
-            route.or(group.routes.first()).map_or(Generation::DryccV2, |route| route.generation)
+            generation(group, route)
         };
         let operation = route.map_or("unknown_method", |route| route.operation);
         span.record("operation", operation);
@@ -126,7 +126,7 @@ impl Api {
         route: Option<&Route>,
         params: crate::path::Params,
     ) -> Answer {
-        let actor = self.authenticate(head, access(group, route)).await?;
+        let actor = self.authenticate(head, access(group, route), generation(group, route)).await?;
         let Some(route) = route else {
             let allowed = group.allowed();
             if head.method == Method::OPTIONS {
@@ -177,8 +177,11 @@ impl Api {
         }
     }
 
-    async fn authenticate(&self, head: &Head, access: Access) -> Result<Actor, Failure> {
+    async fn authenticate(&self, head: &Head, access: Access, generation: Generation) -> Result<Actor, Failure> {
         match access {
+            Access::User if generation == Generation::Team => {
+                Ok(team::auth::user(&self.state.service, &head.headers).await?)
+            }
             Access::Public => Ok(Actor::Anonymous),
             Access::Optional => {
                 Ok(drycc_v2::auth::user(&self.state.service, &head.headers).await.unwrap_or(Actor::Anonymous))
@@ -195,6 +198,20 @@ impl Endpoint for Api {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         Ok(self.answer(request).await)
     }
+}
+
+/// Whose path it is.
+fn generation(group: &Group, route: Option<&Route>) -> Generation {
+    route.or(group.routes.first()).map_or(Generation::DryccV2, |route| route.generation)
+}
+
+/// Whose shape a refusal of an unknown path has.
+fn unknown_generation(head: &Head) -> Generation {
+    let is_team = head.path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if is_team {
+        return Generation::Team;
+    }
+    v1::unknown_generation(&head.path, &head.headers).unwrap_or(Generation::DryccV2)
 }
 
 /// Who may see that the path exists: the route's own callers; without a route, those of the path.
@@ -259,6 +276,7 @@ fn render(generation: Generation, failure: &Failure) -> Response {
         Generation::Platform | Generation::DryccV2 => drycc_v2::error::render(failure),
         Generation::DeisV1 => deis_v1::error::render(failure),
         Generation::DployrV1 => dployr_v1::error::render(failure),
+        Generation::Team => team::error::render(failure),
     }
 }
 
@@ -266,7 +284,7 @@ fn render(generation: Generation, failure: &Failure) -> Response {
 fn version_check(generation: Generation, headers: &HeaderMap) -> Result<(), Failure> {
     match generation {
         Generation::DeisV1 => deis_v1::version_check(headers),
-        Generation::Platform | Generation::DryccV2 | Generation::DployrV1 => Ok(()),
+        Generation::Platform | Generation::DryccV2 | Generation::DployrV1 | Generation::Team => Ok(()),
     }
 }
 
@@ -279,7 +297,7 @@ fn decorate(head: &Head, generation: Generation, response: &mut Response) {
     let versions = match generation {
         Generation::Platform | Generation::DryccV2 => &drycc_v2::HEADERS[..],
         Generation::DeisV1 => &deis_v1::HEADERS[..],
-        Generation::DployrV1 => &[],
+        Generation::DployrV1 | Generation::Team => &[],
     };
     for (name, value) in versions.iter().copied() {
         headers.insert(name, HeaderValue::from_static(value));

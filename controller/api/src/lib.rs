@@ -23,6 +23,7 @@ mod refusal;
 pub mod route;
 pub mod serve;
 mod session;
+pub mod team;
 pub mod v1;
 
 use slipway_service::Service;
@@ -57,5 +58,6 @@ pub fn routes() -> Vec<route::Route> {
     routes.extend(openapi::routes());
     routes.extend(drycc_v2::routes());
     routes.extend(deis_v1::routes());
+    routes.extend(team::routes());
     routes
 }

@@ -17,6 +17,7 @@ use operation::{Answers, Operation};
 mod deis_v1;
 pub mod operation;
 mod schema;
+mod team;
 
 /// The page may load its own two files and call its own host, nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -91,6 +92,14 @@ pub fn document(table: &RouteTable) -> Value {
                     "type": "apiKey", "in": "header", "name": "Authorization",
                     "description": "`token KEY`, where KEY is the answer of the log-in.",
                 },
+                "bearer": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "A token made at `/api/tokens`, or the answer of the log-in.",
+                },
+                "cookie": {
+                    "type": "apiKey", "in": "cookie", "name": crate::team::auth::COOKIE,
+                    "description": "A browser's log-in.",
+                },
                 "builder": {
                     "type": "apiKey", "in": "header", "name": "X-Slipway-Builder-Auth",
                     "description": "The key that the builder shares with the controller.",
@@ -121,6 +130,9 @@ fn entry(route: &Route) -> Value {
     match route.access {
         Access::Public => entry["security"] = json!([]),
         Access::Optional => entry["security"] = json!([{}, {"token": []}]),
+        Access::User if route.generation == Generation::Team => {
+            entry["security"] = json!([{"bearer": []}, {"cookie": []}, {"token": []}]);
+        }
         Access::User => entry["security"] = json!([{"token": []}]),
         Access::Builder => entry["security"] = json!([{"builder": []}]),
     }
@@ -185,6 +197,7 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
     let mut statuses: Vec<u16> = operation.map_or(Vec::new(), |operation| operation.also.to_vec());
     match route.access {
         Access::Public | Access::Optional => {}
+        Access::User if route.generation == Generation::Team => statuses.push(403),
         Access::User => statuses.push(401),
         Access::Builder => statuses.extend([401, 403]),
     }
@@ -195,7 +208,12 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
             statuses.push(403);
         }
     }
-    if route.pattern.contains('{') {
+    if route.generation == Generation::Team {
+        if route.pattern.contains("Id}") {
+            // An identity may have the wrong form, or be nobody's.
+            statuses.extend([400, 404]);
+        }
+    } else if route.pattern.contains('{') {
         statuses.push(404);
     }
     if !matches!(route.method, Method::GET | Method::HEAD) {
@@ -216,7 +234,8 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
         }
     }
     let bare = operation.map_or(&[][..], |operation| operation.bare);
-    let own = operation.and_then(|operation| operation.refusal);
+    let is_team = route.generation == Generation::Team;
+    let own = operation.and_then(|operation| operation.refusal).or(is_team.then_some("TeamRefusal"));
     for status in statuses {
         let (description, name) = refusal(status);
         match name.map(|name| own.unwrap_or(name)).filter(|_| !bare.contains(&status)) {
@@ -240,6 +259,7 @@ const fn refusal(status: u16) -> (&'static str, Option<&'static str>) {
         404 => ("There is no such thing.", Some("NotFound")),
         405 => ("The client is made for another major version.", Some("OtherVersion")),
         409 => ("It does not go with what is there or under way.", Some("Detail")),
+        412 => ("The present state does not allow it.", Some("Detail")),
         413 => ("The body is too large.", Some("Detail")),
         415 => ("The body is not JSON.", Some("Detail")),
         422 => ("It cannot be done to what is there.", Some("Detail")),

@@ -33,6 +33,8 @@ pub enum Generation {
     DeisV1,
     /// dployr, `/v1`.
     DployrV1,
+    /// Teams, `/api`.
+    Team,
 }
 
 impl Generation {
@@ -40,7 +42,7 @@ impl Generation {
     #[must_use]
     pub const fn is_hiding_apps(self) -> bool {
         match self {
-            Self::Platform | Self::DryccV2 => false,
+            Self::Platform | Self::DryccV2 | Self::Team => false,
             Self::DeisV1 | Self::DployrV1 => true,
         }
     }

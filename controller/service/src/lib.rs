@@ -38,6 +38,7 @@ mod signal;
 mod state;
 mod stop;
 mod stored;
+mod team;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -79,6 +80,7 @@ pub use reconcile::Reconciler;
 pub use settings::{IMAGES_KEPT, Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use slipway_core::release::rollback::RollbackFloor;
+pub use team::{AuditQuery, BrowserSession, Deed, SESSION_LIFETIME, TeamDetails, TeamSettings, TeamView};
 pub use token::TokenScope;
 pub use unsupported::Unsupported;
 pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister, UserSwitched};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::deploy_hook::DeployHooks;
+use crate::team::TeamSettings;
 
 /// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct ServiceConfig {
     pub is_missing_procfile_type_removed: bool,
     /// Releases of each app whose slugs and images are kept, that one may go back to them. Default [`IMAGES_KEPT`].
     pub images_kept: u32,
+    /// What concerns teams.
+    pub teams: TeamSettings,
 }
 
 impl ServiceConfig {
@@ -100,6 +103,7 @@ impl ServiceConfig {
             is_missing_procfile_rejected: false,
             is_missing_procfile_type_removed: true,
             images_kept: IMAGES_KEPT,
+            teams: TeamSettings::default(),
         }
     }
 }

@@ -8,8 +8,32 @@ use slipway_store::StoreError;
 pub(crate) enum Fail {
     /// A rule.
     Domain(Error),
+    /// A rule of teams.
+    Team(slipway_team::Error),
     /// The store.
     Store(StoreError),
+}
+
+impl From<slipway_team::Error> for Fail {
+    fn from(error: slipway_team::Error) -> Self {
+        Self::Team(error)
+    }
+}
+
+impl From<slipway_team::Refusal> for Fail {
+    fn from(refusal: slipway_team::Refusal) -> Self {
+        Self::Team(refusal.into())
+    }
+}
+
+impl From<Fail> for slipway_team::Error {
+    fn from(fail: Fail) -> Self {
+        match fail {
+            Fail::Domain(error) => error.into(),
+            Fail::Team(error) => error,
+            Fail::Store(error) => store_error(error).into(),
+        }
+    }
 }
 
 impl From<Error> for Fail {
@@ -27,7 +51,9 @@ impl From<StoreError> for Fail {
 impl From<Fail> for Error {
     fn from(fail: Fail) -> Self {
         match fail {
-            Fail::Domain(error) => error,
+            Fail::Domain(error) | Fail::Team(slipway_team::Error::Core(error)) => error,
+            // Use cases outside of teams have no rules of teams.
+            Fail::Team(slipway_team::Error::Refused(refusal)) => Error::internal(refusal),
             Fail::Store(error) => store_error(error),
         }
     }

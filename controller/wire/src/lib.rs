@@ -6,3 +6,4 @@
 pub mod deis_v1;
 pub mod dployr_v1;
 pub mod drycc_v2;
+pub mod team;

@@ -30,6 +30,8 @@ fn text(text: &str) -> String {
 pub fn render(failure: &Failure) -> Response {
     match failure {
         Failure::Domain(error) | Failure::Body(error) => domain(error),
+        // Only routes of teams give it.
+        Failure::Refused(refusal) => domain(&Error::internal(refusal)),
         Failure::UnknownUrl | Failure::NoSuchPage => not_found(),
         Failure::MethodNotAllowed { method, allowed } => {
             let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("Method '{method}' not allowed."));

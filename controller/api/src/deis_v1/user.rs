@@ -28,7 +28,7 @@ pub(super) async fn user_login(call: Call) -> Answer {
     match v1::login_generation(&call) {
         // That API is not offered yet.
         Generation::DployrV1 => Ok(dployr_v1::error::render(&Failure::UnknownUrl)),
-        Generation::DeisV1 | Generation::DryccV2 | Generation::Platform => {
+        Generation::DeisV1 | Generation::DryccV2 | Generation::Team | Generation::Platform => {
             Ok(login(&call).await.unwrap_or_else(|failure| error::render(&failure)))
         }
     }

@@ -13,6 +13,8 @@ use crate::dispatch::allow;
 pub fn render(failure: &Failure) -> Response {
     match failure {
         Failure::Domain(error) | Failure::Body(error) => domain(error),
+        // Only routes of teams give it.
+        Failure::Refused(refusal) => domain(&Error::internal(refusal)),
         Failure::UnknownUrl | Failure::NoSuchPage => refuse(StatusCode::NOT_FOUND, "There is no such resource."),
         Failure::MethodNotAllowed { method, allowed } => {
             let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not offered here."));

@@ -14,6 +14,8 @@ use crate::refusal::{bad_fields, detail, refuse};
 pub fn render(failure: &Failure) -> Response {
     match failure {
         Failure::Domain(error) | Failure::Body(error) => domain(error),
+        // Only routes of teams give it.
+        Failure::Refused(refusal) => domain(&Error::internal(refusal)),
         Failure::UnknownUrl | Failure::NoSuchPage => refuse(StatusCode::NOT_FOUND, "Not found."),
         Failure::MethodNotAllowed { method, allowed } => {
             let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("Method \"{method}\" not allowed."));

@@ -93,6 +93,7 @@ pub fn find(operation: &str) -> Option<Operation> {
         .or_else(|| of_2020(operation))
         .or_else(|| hook(operation))
         .or_else(|| super::deis_v1::find(operation))
+        .or_else(|| super::team::find(operation))
 }
 
 fn platform(operation: &str) -> Option<Operation> {

@@ -29,6 +29,9 @@ pub fn variable(name: &str) -> Value {
         "version" => "^v[0-9]+$",
         "cert" | "domain" => "^[A-Za-z0-9_.*-]+$",
         "key" | "fingerprint" => "^[A-Za-z0-9_.:@-]+$",
+        "teamSlug" => "^[a-z0-9-]+$",
+        "templateId" => "^[A-Za-z0-9._-]+$",
+        name if name.ends_with("Id") => return uuid(),
         _ => "^[A-Za-z0-9_-]+$",
     };
     json!({"type": "string", "minLength": 1, "pattern": pattern})
@@ -41,6 +44,8 @@ pub fn query(name: &str) -> Value {
         "page" => json!({"type": "integer", "minimum": 1, "default": 1}),
         "limit" | "page_size" => json!({"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}),
         "offset" | "log_lines" => json!({"type": "integer", "minimum": 0}),
+        "skip" | "take" | "try" => json!({"type": "integer", "minimum": 0}),
+        "from" | "to" => json!({"type": "string", "format": "date-time"}),
         "since" => json!({"type": "string", "format": "date-time"}),
         _ => text(),
     }
@@ -50,11 +55,11 @@ pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
-fn text_or_null() -> Value {
+pub(super) fn text_or_null() -> Value {
     json!({"type": ["string", "null"]})
 }
 
-fn time() -> Value {
+pub(super) fn time() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
@@ -108,6 +113,7 @@ pub fn schemas() -> Value {
         .chain(routing())
         .chain(hooks())
         .chain(super::deis_v1::schemas())
+        .chain(super::team::schemas())
     {
         schemas.insert(name.to_owned(), schema);
     }

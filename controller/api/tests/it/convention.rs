@@ -84,7 +84,7 @@ async fn health() {
 async fn both_slashes_answer_alike_and_never_redirect() {
     let world = World::new(Database::Sqlite).await;
     world.named_app("owner", "blog").await;
-    let routes: Vec<Route> = world.api.table().iter().cloned().collect();
+    let routes = world.routes();
     for route in routes.iter().filter(|route| route.method == Method::GET && route.access != Access::Builder) {
         let path = route
             .pattern

@@ -199,7 +199,7 @@ async fn every_status_that_is_foreseen_comes_about() {
 
     let world = World::new(database).await;
     world.named_app("admin", "blog").await;
-    let routes: Vec<Route> = world.api.table().iter().cloned().collect();
+    let routes = world.routes();
     for route in &routes {
         provoke(&world, route).await;
     }
@@ -229,7 +229,9 @@ async fn every_status_that_is_foreseen_comes_about() {
         };
     }
 
-    let (foreseen, seen) = (foreseen(), seen());
+    let (mut foreseen, seen) = (foreseen(), seen());
+    // Teams have their own tests.
+    foreseen.retain(|(operation, _)| !operation.starts_with("team_"));
     let never: BTreeSet<(String, u16)> =
         NEVER.iter().map(|(operation, status, _)| ((*operation).to_owned(), *status)).collect();
     let missing: Vec<_> = foreseen.iter().filter(|pair| !seen.contains(*pair) && !never.contains(*pair)).collect();

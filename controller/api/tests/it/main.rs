@@ -22,4 +22,5 @@ mod query_count;
 mod routing;
 mod serve;
 mod session;
+mod team;
 mod world;

@@ -9,7 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use poem::{Body, Endpoint, Request};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use slipway_api::route::{Generation, Route};
 use slipway_api::{Api, Metrics, Platform, State};
+use slipway_core::Username;
 use slipway_core::log::LogLine;
 use slipway_engine::Engine;
 use slipway_service::testing::{FakeEngine, TestCertificate};
@@ -75,13 +77,32 @@ impl World {
     pub async fn with(database: Database, change: impl FnOnce(&mut ServiceConfig)) -> Self {
         let mut world = Self::bare_with(database, "example.com", change).await;
         for name in USERS {
-            world.user(name).await;
-            let body = json!({"username": name, "password": "pw"});
-            let reply = world.request("POST", "/v2/auth/login/").json_body(&body).send().await;
-            let token = reply.json()["token"].as_str().expect("a token").to_owned();
-            world.tokens.insert(name, token);
+            world.login(name).await;
         }
         world
+    }
+
+    /// Registers a user who then can call.
+    pub async fn login(&mut self, name: &'static str) {
+        self.user(name).await;
+        let body = json!({"username": name, "password": "pw"});
+        let reply = self.request("POST", "/v2/auth/login/").json_body(&body).send().await;
+        let token = reply.json()["token"].as_str().expect("a token").to_owned();
+        self.tokens.insert(name, token);
+    }
+
+    /// Makes a user a member of a team behind the API's back.
+    pub async fn join(&self, team: &str, user: &str, role: slipway_team::Role) {
+        let (team, user) = (team.parse().unwrap(), Username::new(user).unwrap());
+        let now = self.service.now();
+        self.store
+            .store
+            .write(async |db| {
+                let user = slipway_store::user_by_name(db, &user).await?.expect("the user is there");
+                slipway_store::member_insert(db, team, user.id, role, now).await
+            })
+            .await
+            .unwrap();
     }
 
     /// With no users.
@@ -120,6 +141,11 @@ impl World {
             certificate: TestCertificate::new(&["www.example.com"]).unwrap(),
             store,
         }
+    }
+
+    /// The routes of all APIs but that of teams, which have their own tests in `team`.
+    pub fn routes(&self) -> Vec<Route> {
+        self.api.table().iter().filter(|route| route.generation != Generation::Team).cloned().collect()
     }
 
     /// What another [`Api`] over the same service needs.

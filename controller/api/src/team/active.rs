@@ -1,0 +1,39 @@
+//! The older generation: the same calls without a slug, about the caller's active team. Source: `team-api.md` §5.
+//!
+//! A row of [`ROWS`] is all that a call of the older generation takes: the handler is that of the newer one, which finds
+//! no `teamSlug` among the variables of the path and so asks for the active team.
+
+use crate::route::Route;
+
+/// One call of the older generation.
+struct Row {
+    pattern: &'static str,
+    /// The operation whose handler answers.
+    of: &'static str,
+    operation: &'static str,
+}
+
+macro_rules! rows {
+    ($($pattern:literal $name:literal;)*) => {
+        &[$(Row { pattern: $pattern, of: concat!("team_", $name), operation: concat!("team_active_", $name) }),*]
+    };
+}
+
+/// Path of the older generation, and which operation of the newer one it is, without `team_`.
+const ROWS: &[Row] = rows! {
+    "/api/audit-log" "audit_read";
+};
+
+/// The routes of the older generation, from those of the newer one.
+pub(super) fn routes(newer: &[Route]) -> Vec<Route> {
+    let older = |row: &Row| {
+        let route = newer.iter().find(|route| route.operation == row.of)?;
+        Some(Route { pattern: row.pattern, operation: row.operation, ..route.clone() })
+    };
+    ROWS.iter().filter_map(older).collect()
+}
+
+/// Whether an operation lists things: without an active team there are none. Source: `team-api.md` §5.
+pub(super) fn is_list(operation: &str) -> bool {
+    operation.ends_with("_list")
+}

@@ -1,0 +1,35 @@
+//! The team API, `/api/{teamSlug}/…` and, for the older generation, `/api/…` about the active team.
+//! Source: `team-api.md`.
+//!
+//! Each handler of a team's things begins in [`scope`]: it finds the caller's place in the team, checks the form of the
+//! identities in the path, and writes down what was done. [`active`] gives the routes of the older generation.
+
+use http::Method;
+
+use crate::route::{Access, Generation, Route};
+
+mod active;
+mod audit;
+pub mod auth;
+mod body;
+pub mod error;
+mod group;
+mod query;
+mod scope;
+mod to_wire;
+
+/// The routes. Literals stand before variables, so that `users/leave` is not taken for a user, and the routes of the
+/// older generation before those that begin with a slug: no team is named like any of them.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    let mut routes = group::routes();
+    let own = audit::routes();
+    routes.extend(active::routes(&own));
+    routes.extend(own);
+    routes
+}
+
+/// A route for every user.
+const fn route(method: Method, pattern: &'static str, operation: &'static str, handler: crate::call::Handler) -> Route {
+    Route::new(Generation::Team, method, pattern, operation, Access::User, handler)
+}

@@ -1,0 +1,162 @@
+//! Every route of teams × every role × own and foreign team. A route that is not in the table below fails the test.
+
+use serde_json::{Value, json};
+use slipway_api::route::{Generation, Route};
+
+use super::{expect, get, send};
+use crate::world::{Database, World, both};
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Anonymous,
+    Stranger,
+    User,
+    Admin,
+    Owner,
+    /// The platform's administrator, who is in no team.
+    Superuser,
+}
+
+const ROLES: [Role; 6] = [Role::Anonymous, Role::Stranger, Role::User, Role::Admin, Role::Owner, Role::Superuser];
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "",
+            Self::Stranger => "stranger",
+            Self::User => "collaborator",
+            Self::Admin => "boss",
+            Self::Owner => "owner",
+            Self::Superuser => "admin",
+        }
+    }
+}
+
+/// Who may do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Everybody, without credentials.
+    Everybody,
+    /// Every user.
+    Users,
+    /// Members of the team in the path; others are refused by 403.
+    Members,
+    /// As `Members`, by the team's identity: others learn of nothing (404), members of a weaker role of that (403).
+    ById(Role),
+    /// Users about their active team.
+    Active,
+}
+
+/// The rule and the body of every operation.
+fn rule(operation: &str) -> Option<(Rule, Value)> {
+    let found = match operation {
+        "team_teams_list" => (Rule::Users, json!(null)),
+        "team_team_create" => (Rule::Users, json!({"name": "NEW", "slug": "NEW"})),
+        "team_team_read" => (Rule::ById(Role::User), json!(null)),
+        "team_team_update" => (Rule::ById(Role::Admin), json!({"name": "NEW", "slug": "NEW"})),
+        "team_team_delete" => (Rule::ById(Role::Owner), json!(null)),
+        "team_audit_read" => (Rule::Members, json!(null)),
+        older if older.starts_with("team_active_") => {
+            let (_, body) = rule(&older.replacen("active_", "", 1))?;
+            (Rule::Active, body)
+        }
+        _ => return None,
+    };
+    Some(found)
+}
+
+/// Whose team the path is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    Foreign,
+}
+
+/// What the caller must see: allowed, or this status.
+fn expected(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
+    let is_member = whose == Whose::Own && matches!(role, Role::User | Role::Admin | Role::Owner);
+    let rank = |role: Role| ROLES.iter().position(|one| *one == role);
+    match rule {
+        Rule::Everybody => Ok(()),
+        _ if role == Role::Anonymous => Err(403),
+        Rule::Users => Ok(()),
+        Rule::Members if is_member => Ok(()),
+        Rule::Members => Err(403),
+        Rule::ById(_) if !is_member => Err(404),
+        Rule::ById(least) => {
+            if rank(role) >= rank(least) {
+                Ok(())
+            } else {
+                Err(403)
+            }
+        }
+        // Only members of the team in these tests have an active one.
+        Rule::Active => Ok(()),
+    }
+}
+
+/// Makes a member of a team with a role.
+async fn member(world: &World, team: &str, user: &str, role: slipway_team::Role) {
+    world.join(team, user, role).await;
+}
+
+/// A team with a member of each role; gives its identity and its slug.
+async fn team(world: &World, owner: &str, slug: &str, with_others: bool) -> (String, String) {
+    let id = super::team(world, owner, slug).await;
+    if with_others {
+        member(world, &id, "boss", slipway_team::Role::Admin).await;
+        member(world, &id, "collaborator", slipway_team::Role::User).await;
+    }
+    (id, slug.to_owned())
+}
+
+/// Operations after which the team is no longer what the next check expects.
+const SPOILING: [&str; 2] = ["team_team_update", "team_team_delete"];
+
+async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: usize, shared: &[(String, String); 2]) {
+    let (rule, body) = rule(route.operation).unwrap_or_else(|| {
+        panic!("{route:?} is not in this test's table: say there who may call it, with a body that would succeed")
+    });
+    let (id, slug) = match whose {
+        _ if !SPOILING.contains(&route.operation) => shared[usize::from(whose == Whose::Foreign)].clone(),
+        Whose::Own => team(world, "owner", &format!("own-{number}"), true).await,
+        Whose::Foreign => team(world, "other", &format!("foreign-{number}"), false).await,
+    };
+    let mut path = route.pattern.replace("{teamSlug}", &slug).replace("{teamId}", &id);
+    while let Some((begin, rest)) = path.split_once('{') {
+        // Nothing has this identity: those who may call learn that it is not there.
+        let (_, end) = rest.split_once('}').unwrap();
+        path = format!("{begin}{}{end}", uuid::Uuid::from_u128(number as u128));
+    }
+    let body = body.to_string().replace("NEW", &format!("new-{number}"));
+    let reply = send(world, role.name(), route.method.as_str(), &path, serde_json::from_str(&body).unwrap()).await;
+    let context = format!("{route:?} as {role:?} on {whose:?}: {} {}", reply.status, reply.body);
+    match expected(rule, role, whose) {
+        Ok(()) => assert!(!matches!(reply.status, 401 | 403) && reply.status < 500, "{context}"),
+        Err(status) => assert_eq!(reply.status, status, "{context}"),
+    }
+}
+
+async fn every_route(database: Database) {
+    let mut world = World::new(database).await;
+    world.login("boss").await;
+    let shared = [team(&world, "owner", "shared", true).await, team(&world, "other", "foreign", false).await];
+    let routes: Vec<Route> =
+        world.api.table().iter().filter(|route| route.generation == Generation::Team).cloned().collect();
+    assert!(routes.len() > 5);
+    let mut number = 0;
+    for route in &routes {
+        for role in ROLES {
+            for whose in [Whose::Own, Whose::Foreign] {
+                number += 1;
+                check(&world, route, role, whose, number, &shared).await;
+            }
+        }
+    }
+    // Nothing of another team was changed.
+    let theirs = get(&world, "other", "/api/teams").await.json();
+    assert_eq!(theirs[0]["name"], "Team foreign");
+    expect(&world, "other", "GET", &format!("/api/teams/{}", shared[1].0), Value::Null, 200).await;
+}
+both!(every_route, every_route_of_teams_lets_in_whom_it_should_and_nobody_else);

