@@ -1,5 +1,7 @@
 //! The installed platform.
 
+use std::io::Read;
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -82,6 +84,18 @@ impl Installed {
             let url = format!("http://{}/readiness", self.endpoints.api);
             reqwest::blocking::get(url).is_ok_and(|answer| answer.status() == 200).then_some(())
         });
+        // As long as a node port leads nowhere, old kube-proxies take its connections themselves and never answer: who
+        // comes too early waits for ever.
+        eventually("the builder answers", SETTLED, || self.greeting().ok().filter(|text| text == b"SSH-2.0-"));
+    }
+
+    /// How the builder's SSH server begins.
+    fn greeting(&self) -> std::io::Result<[u8; 8]> {
+        let mut connection = TcpStream::connect_timeout(&self.endpoints.ssh, Duration::from_secs(2))?;
+        connection.set_read_timeout(Some(Duration::from_secs(2)))?;
+        let mut text = [0; 8];
+        connection.read_exact(&mut text)?;
+        Ok(text)
     }
 
     /// `GET path` of an app through the router.

@@ -77,7 +77,7 @@ impl User {
     #[must_use]
     pub fn ssh_command(&self) -> String {
         format!(
-            "ssh -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o UserKnownHostsFile={} -o StrictHostKeyChecking=accept-new",
+            "ssh -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=60 -o UserKnownHostsFile={} -o StrictHostKeyChecking=accept-new",
             self.key().display(),
             self.home.path().join("known_hosts").display()
         )
