@@ -27,6 +27,7 @@ pub mod settings;
 pub mod status;
 mod watch;
 mod worker;
+pub mod workload;
 
 pub use engine::{ClusterEngine, ClusterError};
 pub use index::{AppObjects, Index};

@@ -16,6 +16,7 @@ pub mod route_annotation;
 pub mod session;
 pub mod spec;
 pub mod status;
+pub mod workload;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
