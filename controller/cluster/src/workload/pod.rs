@@ -12,6 +12,8 @@ use super::objects::{
 
 /// Where the files of an image go on their way into a volume.
 const LOADER_TARGET: &str = "/targetconfig";
+/// Seconds that a container without a readiness probe must run before it counts: one that ends at once never runs.
+const SETTLE_SECS: u32 = 3;
 /// Where the files of an object store go.
 const IMPORT_TARGET: &str = "/data/output";
 
@@ -55,10 +57,13 @@ pub(super) fn deployment(spec: &WorkloadSpec, settings: &WorkloadSettings) -> Va
     if spec.registry.is_some() {
         pod["imagePullSecrets"] = json!([{"name": Names::of(&spec.prefix, name).registry}]);
     }
+    let health = config.health_check_config.as_ref();
+    let has_check = health.is_some_and(|health| health.readiness_probe.as_ref().is_some_and(|path| !path.is_empty()));
     json!({
         "metadata": {"labels": own_labels, "annotations": annotations},
         "spec": {
             "replicas": 1,
+            "minReadySeconds": if has_check { 0 } else { SETTLE_SECS },
             "selector": {"matchLabels": {LABEL_SELECTOR: name}},
             "strategy": {"type": strategy},
             "template": {"metadata": {"labels": pod_labels, "annotations": pod_annotations}, "spec": pod},

@@ -183,7 +183,7 @@ fn every_object_is_valid() {
     assert!(child.wait().unwrap().success());
 }
 
-fn deployment(status: Value) -> Deployment {
+fn deployment(status: &Value) -> Deployment {
     let annotations = json!({"slipway.io/restarted-at": "now"});
     serde_json::from_value(json!({
         "metadata": {"name": "shop", "namespace": "prod", "generation": 2, "creationTimestamp": "2026-01-02T03:04:05Z"},
@@ -199,7 +199,7 @@ fn deployment(status: Value) -> Deployment {
     .unwrap()
 }
 
-fn pod(stamp: &str, state: Value) -> Pod {
+fn pod(stamp: &str, state: &Value) -> Pod {
     serde_json::from_value(json!({
         "metadata": {"name": "shop-1", "namespace": "prod", "annotations": {"slipway.io/restarted-at": stamp}},
         "status": {"phase": "Pending", "containerStatuses": [
@@ -211,13 +211,13 @@ fn pod(stamp: &str, state: Value) -> Pod {
 #[test]
 fn a_container_is_up_when_nothing_older_is_left() {
     let up = json!({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1});
-    assert_eq!(stand(&deployment(up.clone()), &[]), Stand::Up);
+    assert_eq!(stand(&deployment(&up), &[]), Stand::Up);
     for (member, value) in
         [("observedGeneration", 1), ("replicas", 2), ("updatedReplicas", 0), ("availableReplicas", 0)]
     {
         let mut status = up.clone();
         status[member] = json!(value);
-        assert_eq!(stand(&deployment(status), &[]), Stand::Coming(ContainerState::Waiting, String::new()), "{member}");
+        assert_eq!(stand(&deployment(&status), &[]), Stand::Coming(ContainerState::Waiting, String::new()), "{member}");
     }
 }
 
@@ -227,31 +227,31 @@ fn what_will_not_come_up_is_told_and_the_old_does_not_count() {
     let stuck = json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}});
     let expected =
         Stand::Stuck { reason: "ImagePullBackOff: no such image".to_owned(), pod: Some("shop-1".to_owned()) };
-    assert_eq!(stand(&deployment(status.clone()), &[pod("now", stuck.clone())]), expected);
-    let old = stand(&deployment(status.clone()), &[pod("before", stuck)]);
+    assert_eq!(stand(&deployment(&status), &[pod("now", &stuck)]), expected);
+    let old = stand(&deployment(&status), &[pod("before", &stuck)]);
     assert_eq!(old, Stand::Coming(ContainerState::Waiting, String::new()));
     let pulling = json!({"waiting": {"reason": "ContainerCreating"}});
     let coming = Stand::Coming(ContainerState::Waiting, "ContainerCreating".to_owned());
-    assert_eq!(stand(&deployment(status), &[pod("now", pulling)]), coming);
+    assert_eq!(stand(&deployment(&status), &[pod("now", &pulling)]), coming);
     let late = json!({"observedGeneration": 2, "conditions": [
         {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "too late"}]});
-    assert_eq!(stand(&deployment(late), &[]), Stand::Stuck { reason: "too late".to_owned(), pod: None });
+    assert_eq!(stand(&deployment(&late), &[]), Stand::Stuck { reason: "too late".to_owned(), pod: None });
 }
 
 #[test]
 fn a_deployment_is_listed_as_a_container() {
-    let listed = container(&deployment(json!({})), &[pod("now", json!({"running": {}}))], None);
+    let listed = container(&deployment(&json!({})), &[pod("now", &json!({"running": {}}))], None);
     assert_eq!((listed.prefix.as_str(), listed.name.as_str(), listed.command.as_str()), ("prod", "shop", "a b"));
     assert_eq!((listed.image_name.as_str(), listed.image_tag.as_str()), ("registry.example:5000/shop", "1"));
     assert_eq!((listed.state, listed.reason.as_str()), (ContainerState::Running, "Started"));
     assert_eq!(listed.created_at.to_rfc3339(), "2026-01-02T03:04:05+00:00");
-    let none = container(&deployment(json!({})), &[], None);
+    let none = container(&deployment(&json!({})), &[], None);
     assert_eq!(none.state, ContainerState::Exited);
-    let mut stopped = deployment(json!({}));
+    let mut stopped = deployment(&json!({}));
     stopped.spec.as_mut().unwrap().replicas = Some(0);
-    let stopped = container(&stopped, &[pod("now", json!({"running": {}}))], None);
+    let stopped = container(&stopped, &[pod("now", &json!({"running": {}}))], None);
     assert_eq!((stopped.state, stopped.reason.as_str()), (ContainerState::Exited, "Stopped"));
     let waiting =
-        container(&deployment(json!({})), &[pod("now", json!({"waiting": {"reason": "CrashLoopBackOff"}}))], None);
+        container(&deployment(&json!({})), &[pod("now", &json!({"waiting": {"reason": "CrashLoopBackOff"}}))], None);
     assert_eq!((waiting.state, waiting.reason.as_str()), (ContainerState::Waiting, "CrashLoopBackOff"));
 }

@@ -76,9 +76,7 @@ where
 impl Bed {
     /// Starts an engine on the cluster of `SLIPWAY_TEST_KUBECONFIG`.
     pub async fn new() -> Self {
-        let path = std::env::var("SLIPWAY_TEST_KUBECONFIG").expect("SLIPWAY_TEST_KUBECONFIG names the test cluster");
-        let kubeconfig = Kubeconfig::read_from(PathBuf::from(path)).unwrap();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        let config = config().await;
         let client = Client::try_from(config.clone()).unwrap();
         let writes = Writes::default();
         let counted = ClientBuilder::try_from(config).unwrap().with_layer(&writes).build();
@@ -157,14 +155,30 @@ pub fn app(test: &str) -> AppSpec {
     }
 }
 
+/// How the test cluster is reached.
+async fn config() -> Config {
+    let path = std::env::var("SLIPWAY_TEST_KUBECONFIG").expect("SLIPWAY_TEST_KUBECONFIG names the test cluster");
+    let kubeconfig = Kubeconfig::read_from(PathBuf::from(path)).unwrap();
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
+}
+
+/// The test cluster.
+pub async fn client() -> Client {
+    Client::try_from(config().await).unwrap()
+}
+
+/// The test's image.
+pub fn image() -> String {
+    std::env::var("SLIPWAY_TEST_IMAGE").unwrap_or_else(|_| "127.0.0.1:5000/base/busybox:1".to_owned())
+}
+
 /// A release of the test's image.
 pub fn release(version: u32, processes: Vec<ProcessSpec>) -> ReleaseSpec {
-    let image = std::env::var("SLIPWAY_TEST_IMAGE").unwrap_or_else(|_| "127.0.0.1:5000/base/busybox:1".to_owned());
     let env = [("PORT", "5000".to_owned()), ("VERSION", format!("v{version}"))];
     ReleaseSpec {
         version: ReleaseVersion(version),
         summary: format!("test deployed v{version}"),
-        artifact: Artifact::Image { reference: image },
+        artifact: Artifact::Image { reference: image() },
         kind: BuildKind::Image,
         registry: None,
         placement: BTreeMap::new(),

@@ -9,3 +9,4 @@
 mod bed;
 mod deploy;
 mod foreign;
+mod workload;
