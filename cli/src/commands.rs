@@ -81,7 +81,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
                 log::show(cx, log::Wanted { lines, since, process_type }, follow).await
             }
             AppCommand::Watch { wait } => watch::watch(cx, wait).await,
-            AppCommand::Run { detach: true, command, .. } => app::run_detached(cx, &command).await,
+            AppCommand::Run { detach: true, mount, command, .. } => app::run_detached(cx, &command, &mount).await,
             AppCommand::Run { interactive, tty, detach: _, mount, command } => {
                 app::run(cx, &command, interactive, tty, &mount).await
             }

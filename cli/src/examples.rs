@@ -136,6 +136,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("timeouts:unset", &["timeouts:unset worker"]),
     ("volumes:list", &["volumes"]),
     ("volumes:create", &["volumes:create data 500M"]),
+    ("volumes:expand", &["volumes:expand data 2G"]),
     ("volumes:delete", &["volumes:delete data"]),
     ("volumes:mount", &["volumes:mount data web=/data worker=/data"]),
     ("volumes:unmount", &["volumes:unmount data worker"]),

@@ -60,7 +60,7 @@ pub enum AppCommand {
         #[arg(long, value_name = "VOLUME:PATH", conflicts_with_all = ["interactive", "tty"])]
         mount: Vec<String>,
         /// Do not wait for its end; its output goes to the app's log
-        #[arg(short, long, conflicts_with_all = ["interactive", "tty", "mount"])]
+        #[arg(short, long, conflicts_with_all = ["interactive", "tty"])]
         detach: bool,
         /// The command; one word is taken as a line for the app's shell, several as a command with its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]

@@ -14,6 +14,13 @@ pub enum VolumeCommand {
         /// Its size: a number with M or G
         size: String,
     },
+    /// Let more fit into a volume; none ever gets smaller
+    Expand {
+        /// Its name
+        name: String,
+        /// Its new size: a number with M or G
+        size: String,
+    },
     /// Delete a volume with all that is on it
     Delete {
         /// Its name

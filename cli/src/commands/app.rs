@@ -141,10 +141,14 @@ pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal
 }
 
 /// Begins a one-off process that goes on by itself; its output is in the app's log.
-pub async fn run_detached(cx: &Context, command: &[String]) -> Result {
+pub async fn run_detached(cx: &Context, command: &[String], mounts: &[String]) -> Result {
     let (api, app) = (cx.api()?, cx.app()?);
     let command = command_line(command);
-    let answer = api.post(&app_path(&app, "run"), &json!({"command": command, "detach": true})).await?;
+    let mut body = json!({"command": command, "detach": true});
+    if !mounts.is_empty() {
+        body["volumes"] = volume::mounts(&api, &app, mounts).await?.into();
+    }
+    let answer = api.post(&app_path(&app, "run"), &body).await?;
     cx.show(&answer, || {
         let process = answer.json::<RunResult>()?.output;
         print::line(format_args!("Running '{command}' in {process}"))?;

@@ -15,6 +15,7 @@ pub async fn volume(cx: &Context, command: VolumeCommand) -> Result {
     match command {
         VolumeCommand::List => list(cx).await,
         VolumeCommand::Create { name, size } => create(cx, &name, &size).await,
+        VolumeCommand::Expand { name, size } => expand(cx, &name, &size).await,
         VolumeCommand::Delete { name } => delete(cx, &name).await,
         VolumeCommand::Mount { name, mounts } => mount(cx, &name, "Mounting", pairs(&mounts)?).await,
         VolumeCommand::Unmount { name, types } => mount(cx, &name, "Unmounting", nulls(&types)).await,
@@ -43,6 +44,14 @@ async fn create(cx: &Context, name: &str, size: &str) -> Result {
     let (api, app) = (cx.api()?, cx.app()?);
     let progress = cx.progress(&format!("Creating {name} to {app}..."))?;
     let answer = api.post(&app_path(&app, "volumes/"), &json!({"name": name, "size": size})).await?;
+    progress.done("done")?;
+    cx.show(&answer, || Ok(()))
+}
+
+async fn expand(cx: &Context, name: &str, size: &str) -> Result {
+    let (api, app) = (cx.api()?, cx.app()?);
+    let progress = cx.progress(&format!("Expanding {name} to {size}..."))?;
+    let answer = api.patch(&app_path(&app, &format!("volumes/{}/", segment(name))), &json!({"size": size})).await?;
     progress.done("done")?;
     cx.show(&answer, || Ok(()))
 }

@@ -32,6 +32,7 @@ mod process;
 mod route;
 mod shortcut;
 mod upstream;
+mod volume;
 
 use std::fmt::Write as _;
 

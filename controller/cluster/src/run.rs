@@ -405,6 +405,7 @@ mod tests {
             memory: None,
             cpu: None,
             timeout: Duration::from_secs(90),
+            mounts: Vec::new(),
         }
     }
 

@@ -75,6 +75,7 @@ fn app(test: &str, version: u32, line: &str, id: AppId) -> AppSpec {
         readiness: None,
         liveness: None,
         grace: Duration::from_secs(2),
+        mounts: Vec::new(),
     };
     AppSpec {
         app: id,
@@ -91,6 +92,7 @@ fn app(test: &str, version: u32, line: &str, id: AppId) -> AppSpec {
             processes: vec![process],
         }),
         route: RouteSpec::default(),
+        volumes: Vec::new(),
     }
 }
 
@@ -109,6 +111,7 @@ fn run(spec: &AppSpec, command: &str, suffix: &str) -> RunSpec {
         memory: None,
         cpu: None,
         timeout: Duration::from_mins(1),
+        mounts: Vec::new(),
     }
 }
 

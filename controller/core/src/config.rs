@@ -8,6 +8,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::volume::Mounts;
 use crate::{AppId, ConfigId, ProcessType, UserId, Username};
 
 pub use change::{ConfigChange, change_apply};
@@ -66,6 +67,10 @@ pub struct Config {
     pub registry: BTreeMap<String, SecretText>,
     /// Probes by process type (or `web/cmd`), as given and validated.
     pub healthcheck: BTreeMap<String, serde_json::Value>,
+    /// Seconds between SIGTERM and SIGKILL by process type, as written (`60`).
+    pub termination_grace_period: BTreeMap<ProcessType, String>,
+    /// Where volumes are mounted.
+    pub mounts: Mounts,
     /// When it was made.
     pub created: DateTime<Utc>,
 }

@@ -62,6 +62,10 @@ id!(
     UserId
 );
 id!(
+    /// Names a volume for its whole life; its name may be reused after it, this never.
+    VolumeId
+);
+id!(
     /// Names a build.
     BuildId
 );

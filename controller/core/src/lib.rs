@@ -27,9 +27,10 @@ pub mod release;
 pub mod settings;
 pub mod structure;
 pub mod user;
+pub mod volume;
 
 pub use error::{Error, Result};
-pub use ids::{AppId, BuildId, BuildLogId, CertificateId, ConfigId, EventId, KeyId, ReleaseId, UserId};
-pub use name::{AppName, ProcessType, Username};
+pub use ids::{AppId, BuildId, BuildLogId, CertificateId, ConfigId, EventId, KeyId, ReleaseId, UserId, VolumeId};
+pub use name::{AppName, ProcessType, Username, VolumeName};
 pub use page::{Page, Paged};
 pub use release::ReleaseVersion;

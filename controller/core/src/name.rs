@@ -90,6 +90,14 @@ name!(
     check_username
 );
 
+name!(
+    /// A volume's name within its app, for example `data`: `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, at most 63 characters.
+    ///
+    /// Source: `drycc-v2.md` §2.13.
+    VolumeName,
+    check_volume_name
+);
+
 /// Longest app name and process type, that of a DNS label (RFC 1035 §2.3.4).
 pub const LABEL_MAX: usize = 63;
 /// Longest user name. Source: `drycc-v2.md` §2.1.
@@ -99,6 +107,8 @@ pub const USERNAME_MAX: usize = 150;
 pub const APP_NAME_RULE: &str = "App name must start with an alphabetic character, cannot end with a hyphen and can only contain a-z (lowercase), 0-9 and hyphens.";
 /// The message for a process type that breaks the grammar.
 pub const PROCESS_TYPE_RULE: &str = "Process types can only contain lowercase alphanumeric characters";
+/// The message for a volume's name that breaks the grammar.
+pub const VOLUME_NAME_RULE: &str = "Can only contain a-z (lowercase), 0-9 and hyphens";
 /// The message for a user name that breaks the grammar.
 pub const USERNAME_RULE: &str =
     "Enter a valid username. This value may contain only letters, numbers and @/./+/-/_ characters.";
@@ -122,6 +132,15 @@ fn check_process_type(text: &str) -> Result<(), NameError> {
         .split('-')
         .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
     if words_are_good { Ok(()) } else { Err(NameError(PROCESS_TYPE_RULE)) }
+}
+
+fn check_volume_name(text: &str) -> Result<(), NameError> {
+    if text.len() > LABEL_MAX {
+        return Err(NameError("Ensure this field has no more than 63 characters."));
+    }
+    let has_ends = !text.is_empty() && !text.starts_with('-') && !text.ends_with('-');
+    let in_alphabet = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if has_ends && in_alphabet { Ok(()) } else { Err(NameError(VOLUME_NAME_RULE)) }
 }
 
 fn check_username(text: &str) -> Result<(), NameError> {

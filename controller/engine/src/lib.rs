@@ -25,12 +25,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use slipway_core::log::{LogLine, LogQuery};
+use slipway_core::volume::MountPath;
 use slipway_core::{AppId, AppName};
 use tokio::sync::broadcast;
 
 pub use keep::LogKeep;
 pub use session::{Attach, ExecSpec, Session};
-pub use spec::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec};
+pub use spec::{AppSpec, Artifact, MountSpec, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec, VolumeSpec};
 pub use status::{AppStatus, PodState, PodStatus, RolloutState};
 
 /// Why an engine could not do or tell something.
@@ -168,6 +169,17 @@ pub trait Engine: Send + Sync + 'static {
     /// Whether the engine chooses the port that each process listens on, whatever `PORT` a release's environment says.
     fn is_choosing_ports(&self) -> bool {
         false
+    }
+
+    /// Whether apps can have volumes: [`AppSpec::volumes`], and the mounts of processes.
+    fn is_keeping_volumes(&self) -> bool {
+        false
+    }
+
+    /// Why processes of `artifact` cannot have a volume at `path`, for the user, with what to do instead; `None` when
+    /// they can. What is refused here is refused by [`Engine::app_apply`] and [`Engine::run`], too.
+    fn mount_refusal(&self, _artifact: &Artifact, _path: &MountPath) -> Option<String> {
+        None
     }
 
     /// Whether the engine itself keeps to [`ProcessSpec::autoscale`]. One that does not tells the use of each process

@@ -10,7 +10,8 @@ use slipway_core::config::SecretText;
 pub use slipway_core::limit::Limit;
 pub use slipway_core::probe::{Check, Probe};
 pub use slipway_core::settings::Autoscale;
-use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
+pub use slipway_core::volume::MountPath;
+use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion, VolumeId, VolumeName};
 
 use crate::path::PathPattern;
 use crate::route::Certificate;
@@ -28,6 +29,30 @@ pub struct AppSpec {
     pub release: Option<ReleaseSpec>,
     /// How it is reached.
     pub route: RouteSpec,
+    /// All its volumes: what is in one stays until it is not here any more, or the app is removed.
+    pub volumes: Vec<VolumeSpec>,
+}
+
+/// A directory that outlives processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeSpec {
+    /// Its identity, never used again.
+    pub id: VolumeId,
+    /// Its name, used by no other volume of the app at the same time.
+    pub name: VolumeName,
+    /// Bytes that fit into it at least. Never less than before.
+    pub bytes: u64,
+}
+
+/// Where a process finds a volume.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MountSpec {
+    /// The volume, one of the app's.
+    pub volume: VolumeId,
+    /// Its name.
+    pub name: VolumeName,
+    /// The directory. No mount of a process is within another's.
+    pub path: MountPath,
 }
 
 impl AppSpec {
@@ -86,6 +111,8 @@ pub struct ProcessSpec {
     pub liveness: Option<Probe>,
     /// Time between SIGTERM and SIGKILL. Default 30 s.
     pub grace: Duration,
+    /// The volumes that each of them has, by name.
+    pub mounts: Vec<MountSpec>,
 }
 
 /// How an app is reached.
@@ -203,6 +230,8 @@ pub struct RunSpec {
     pub cpu: Option<Limit>,
     /// Time it may take. Default 20 minutes.
     pub timeout: Duration,
+    /// The volumes that it has, by name.
+    pub mounts: Vec<MountSpec>,
 }
 
 #[cfg(test)]

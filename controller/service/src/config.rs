@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use slipway_core::app::App;
 use slipway_core::authz::AppAction;
 use slipway_core::config::{Config, ConfigChange, change_apply};
 use slipway_core::error::Kind;
 use slipway_core::release::summary::{summary, summary_unchanged};
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::structure::routed_type;
-use slipway_core::{Error, ProcessType, Result};
+use slipway_core::{BuildId, Error, ProcessType, Result};
 use slipway_store as store;
 
 use crate::audit::event;
@@ -68,24 +70,11 @@ impl Service {
     /// with `EmptyChange::Refuse` also `Unprocessable` for an unset of nothing, and `Conflict` when nothing changed.
     pub async fn config_set(&self, cx: &Cx, app: &str, change: ConfigChange, empty: EmptyChange) -> Result<Configured> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
-        let (owner, owner_name, _) = cx.user()?;
+        let (_, owner_name, _) = cx.user()?;
         let nodes =
             if change.tags.is_empty() { None } else { Some(self.engine().node_labels().await.map_err(engine_error)?) };
         let configured = write!(self, |db| {
-            let no_release = || Error::internal(format!("app {} has no release", app.id));
-            let mut base = store::release_latest_good(db, app.id).await?.ok_or_else(no_release)?;
-            if !base.state.is_final() {
-                if base.deadline.is_none_or(|deadline| deadline >= cx.now) {
-                    let types = app.structure.keys();
-                    let routed = routed_type(types).unwrap_or_else(ProcessType::web);
-                    let text = format!("Deployment for {}-{routed} is already in progress", app.name);
-                    return Err(Error::Conflict(text).into());
-                }
-                // Nobody recorded its end in time: what ran before is what counts.
-                base = store::release_latest_succeeded(db, app.id).await?.ok_or_else(no_release)?;
-            }
-            let missing = || Error::internal(format!("release {} has no config", base.id));
-            let previous = store::config_by_id(db, base.config).await?.ok_or_else(missing)?;
+            let (base, previous) = config_base(db, &app, cx.now).await?;
             let change = match empty {
                 EmptyChange::Refuse => change.clone(),
                 EmptyChange::Release => change.clone().without_idle_unsets(&previous),
@@ -103,33 +92,7 @@ impl Service {
                     return Err(Error::Conflict(text).into());
                 }
             };
-            let new = store::NewConfig {
-                app: app.id,
-                owner,
-                values: next.values,
-                memory: next.memory,
-                cpu: next.cpu,
-                tags: next.tags,
-                registry: next.registry,
-                healthcheck: next.healthcheck,
-                created: cx.now,
-            };
-            let config = store::config_insert(db, &new).await?;
-            let state = if base.build.is_some() { ReleaseState::Created } else { ReleaseState::Succeeded };
-            let release = store::NewRelease {
-                app: app.id,
-                owner,
-                summary: text,
-                config: config.id,
-                build: base.build,
-                state,
-                created: cx.now,
-            };
-            let release = release_record(db, &self.config().deploy_hooks, &app, &release).await?;
-            if base.build.is_some() {
-                store::releases_supersede_before(db, app.id, release.version, cx.now).await?;
-                store::app_bump_desired(db, app.id, cx.now).await?;
-            }
+            let (config, release) = self.config_release(db, cx, &app, base.build, next, text).await?;
             let entry = event(cx, "config", release_subject(&release), shape(&previous), shape(&config));
             store::event_insert(db, &entry).await?;
             Ok::<_, Fail>(Configured { config, release })
@@ -141,6 +104,63 @@ impl Service {
         let release = self.release_wait(&app, configured.release).await?;
         Ok(Configured { config: configured.config, release })
     }
+
+    /// Records a configuration made from that of a current release with this build, and a release with it.
+    pub(crate) async fn config_release(
+        &self,
+        db: &mut store::Db,
+        cx: &Cx,
+        app: &App,
+        build: Option<BuildId>,
+        next: Config,
+        summary: String,
+    ) -> Result<(Config, Release), Fail> {
+        let (owner, _, _) = cx.user()?;
+        let new = store::NewConfig {
+            app: app.id,
+            owner,
+            values: next.values,
+            memory: next.memory,
+            cpu: next.cpu,
+            tags: next.tags,
+            registry: next.registry,
+            healthcheck: next.healthcheck,
+            termination_grace_period: next.termination_grace_period,
+            mounts: next.mounts,
+            created: cx.now,
+        };
+        let config = store::config_insert(db, &new).await?;
+        let state = if build.is_some() { ReleaseState::Created } else { ReleaseState::Succeeded };
+        let release =
+            store::NewRelease { app: app.id, owner, summary, config: config.id, build, state, created: cx.now };
+        let release = release_record(db, &self.config().deploy_hooks, app, &release).await?;
+        if build.is_some() {
+            store::releases_supersede_before(db, app.id, release.version, cx.now).await?;
+            store::app_bump_desired(db, app.id, cx.now).await?;
+        }
+        Ok((config, release))
+    }
+}
+
+/// The release whose configuration a change begins with, and that configuration.
+///
+/// # Errors
+/// `Conflict` while a deploy is in progress.
+pub(crate) async fn config_base(db: &mut store::Db, app: &App, now: DateTime<Utc>) -> Result<(Release, Config), Fail> {
+    let no_release = || Error::internal(format!("app {} has no release", app.id));
+    let mut base = store::release_latest_good(db, app.id).await?.ok_or_else(no_release)?;
+    if !base.state.is_final() {
+        if base.deadline.is_none_or(|deadline| deadline >= now) {
+            let routed = routed_type(app.structure.keys()).unwrap_or_else(ProcessType::web);
+            let text = format!("Deployment for {}-{routed} is already in progress", app.name);
+            return Err(Error::Conflict(text).into());
+        }
+        // Nobody recorded its end in time: what ran before is what counts.
+        base = store::release_latest_succeeded(db, app.id).await?.ok_or_else(no_release)?;
+    }
+    let missing = || Error::internal(format!("release {} has no config", base.id));
+    let config = store::config_by_id(db, base.config).await?.ok_or_else(missing)?;
+    Ok((base, config))
 }
 
 /// A configuration for the record: names of what may be secret, the rest whole.
@@ -156,6 +176,7 @@ fn shape(config: &Config) -> Value {
         "cpu": limits(&config.cpu),
         "tags": config.tags,
         "healthcheck": config.healthcheck.keys().collect::<Vec<_>>(),
+        "termination_grace_period": limits(&config.termination_grace_period),
     })
 }
 

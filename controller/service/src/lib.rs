@@ -31,6 +31,7 @@ mod public_key;
 mod readiness;
 mod reconcile;
 mod release;
+mod resource;
 mod run;
 mod scale;
 mod settings;
@@ -45,8 +46,8 @@ pub mod testing;
 mod tests;
 mod throttle;
 mod token;
-mod unsupported;
 mod user;
+mod volume;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -77,13 +78,14 @@ pub use password::DjangoHash;
 pub use pod::PodTarget;
 pub use public_key::{PublicKey, public_key_parse};
 pub use reconcile::Reconciler;
+pub use run::NewRun;
 pub use settings::{IMAGES_KEPT, Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use slipway_core::release::rollback::RollbackFloor;
 pub use team::{AuditQuery, BrowserSession, Deed, SESSION_LIFETIME, TeamDetails, TeamSettings, TeamView};
 pub use token::TokenScope;
-pub use unsupported::Unsupported;
 pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister, UserSwitched};
+pub use volume::{MountChange, MountedVolume, NewVolume};
 
 /// The use cases. Cheap to clone.
 #[derive(Clone)]

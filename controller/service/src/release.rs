@@ -58,6 +58,7 @@ impl Service {
             let wanted = rollback_version(version, current.version, floor)?;
             let target = store::release_by_version(db, app.id, wanted).await?;
             let target = rollback_check(target, current.build.is_some(), floor)?;
+            self.volumes_of_rollback(db, &app, &target).await?;
             let state = if target.build.is_some() { ReleaseState::Created } else { ReleaseState::Succeeded };
             let new = store::NewRelease {
                 app: app.id,

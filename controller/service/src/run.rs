@@ -1,5 +1,7 @@
 //! One-off processes. Source: `drycc-v2.md` §2.2 and §4.12.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use slipway_core::authz::AppAction;
 use slipway_core::limit::{Limit, cpu_parse, memory_parse};
@@ -21,13 +23,31 @@ const COMMAND_MAX: usize = 64 * 1024;
 /// Letters of the random part of a process' name.
 const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
+/// A one-off process to be run, not yet checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewRun {
+    /// The line for the app's shell.
+    pub command: Option<String>,
+    /// Where it finds volumes of the app, by their names. It has none but these.
+    pub volumes: BTreeMap<String, String>,
+}
+
+impl NewRun {
+    /// A command without volumes.
+    #[must_use]
+    pub fn of(command: impl Into<String>) -> Self {
+        Self { command: Some(command.into()), volumes: BTreeMap::new() }
+    }
+}
+
 impl Service {
     /// Runs a command in the app's current release and waits for its end. Dropping the future ends it.
     ///
     /// # Errors
-    /// `Rejected` without command or build; `Unavailable` when it cannot be run or takes too long.
-    pub async fn app_run(&self, cx: &Cx, app: &str, command: Option<&str>) -> Result<RunOutcome> {
-        let (spec, pod) = self.run_begin(cx, app, command).await?;
+    /// `Rejected` without command or build; `NotFound` for a volume, `Invalid` and `Rejected` for where it should be;
+    /// `Unavailable` when it cannot be run or takes too long.
+    pub async fn app_run(&self, cx: &Cx, app: &str, run: &NewRun) -> Result<RunOutcome> {
+        let (spec, pod) = self.run_begin(cx, app, run).await?;
         self.engine().run(spec).await.map_err(|error| run_error(&pod, error))
     }
 
@@ -36,8 +56,8 @@ impl Service {
     ///
     /// # Errors
     /// As `app_run`, as far as it is known before the command is begun.
-    pub async fn app_run_detached(&self, cx: &Cx, app: &str, command: Option<&str>) -> Result<String> {
-        let (spec, pod) = self.run_begin(cx, app, command).await?;
+    pub async fn app_run_detached(&self, cx: &Cx, app: &str, run: &NewRun) -> Result<String> {
+        let (spec, pod) = self.run_begin(cx, app, run).await?;
         let (service, name) = (self.clone(), pod.clone());
         tokio::spawn(async move {
             let app = spec.app;
@@ -54,8 +74,8 @@ impl Service {
     ///
     /// # Errors
     /// As `app_run`; `Unavailable`, too, where the engine has no interactive processes.
-    pub async fn app_run_session(&self, cx: &Cx, app: &str, command: Option<&str>, attach: Attach) -> Result<Session> {
-        let (spec, pod) = self.run_begin(cx, app, command).await?;
+    pub async fn app_run_session(&self, cx: &Cx, app: &str, run: &NewRun, attach: Attach) -> Result<Session> {
+        let (spec, pod) = self.run_begin(cx, app, run).await?;
         self.engine().run_session(spec, attach).await.map_err(|error| run_error(&pod, error))
     }
 
@@ -92,10 +112,12 @@ impl Service {
     }
 
     /// Authorises and records a one-off process; gives what to run, and its name for the user.
-    async fn run_begin(&self, cx: &Cx, app: &str, command: Option<&str>) -> Result<(RunSpec, String)> {
+    async fn run_begin(&self, cx: &Cx, app: &str, run: &NewRun) -> Result<(RunSpec, String)> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
         let (_, user, _) = cx.user()?;
-        let command = command
+        let command = run
+            .command
+            .as_deref()
             .filter(|command| !command.trim().is_empty())
             .ok_or_else(|| Error::Rejected("command is a required field".to_owned()))?;
         if command.contains('\0') || command.len() > COMMAND_MAX {
@@ -107,12 +129,13 @@ impl Service {
             Some(release) => deployable(&mut db, release, &self.config().default_tags).await?,
             None => None,
         };
-        drop(db);
         let current = current.ok_or_else(|| Error::Rejected(format!("{NO_BUILD} to run this command")))?;
         let artifact = current.build.artifact().parse().map_err(Error::Rejected)?;
+        let mounts = self.run_mounts(&mut db, &app, &artifact, &run.volumes).await?;
+        drop(db);
         let suffix = name_suffix();
         let types = [ProcessType::run(), ProcessType::web()];
-        let limit = |texts: &std::collections::BTreeMap<ProcessType, String>, parse: fn(&str) -> Option<Limit>| {
+        let limit = |texts: &BTreeMap<ProcessType, String>, parse: fn(&str) -> Option<Limit>| {
             types.iter().find_map(|process_type| texts.get(process_type)).and_then(|text| parse(text))
         };
         let spec = RunSpec {
@@ -129,6 +152,7 @@ impl Service {
             memory: limit(&current.config.memory, memory_parse),
             cpu: limit(&current.config.cpu, cpu_parse),
             timeout: self.config().run_timeout,
+            mounts,
         };
         write!(self, |db| {
             let after = json!({"process": spec.process_name, "version": spec.version.0});

@@ -155,9 +155,11 @@ impl Service {
         let tls = store::tls_by_app(&mut db, id).await.stored()?;
         let certificates = store::certificates_by_app(&mut db, id).await.stored()?;
         let services = store::services_by_app(&mut db, id).await.stored()?;
+        let volumes = store::volumes_by_app(&mut db, id).await.stored()?;
         let stopped = store::stops_by_app(&mut db, id).await.stored()?;
         let routing = Routing {
             services,
+            volumes,
             domains,
             settings,
             certificates,

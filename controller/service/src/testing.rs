@@ -12,6 +12,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use slipway_core::log::{LogLine, LogQuery};
+use slipway_core::volume::MountPath;
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 use slipway_engine::status::Rollout;
 use slipway_engine::{
@@ -113,6 +114,8 @@ struct State {
     names_taken: Vec<String>,
     is_autoscaling: bool,
     is_choosing_ports: bool,
+    is_without_volumes: bool,
+    mount_refusals: HashMap<String, String>,
     cpu_millis: HashMap<ProcessType, u32>,
     node_labels: Vec<BTreeMap<String, String>>,
     pods_made: u64,
@@ -213,6 +216,16 @@ impl FakeEngine {
     /// Whether it chooses the ports of processes.
     pub fn script_choosing_ports(&self, is_choosing_ports: bool) {
         self.state().is_choosing_ports = is_choosing_ports;
+    }
+
+    /// That apps cannot have volumes.
+    pub fn script_no_volumes(&self) {
+        self.state().is_without_volumes = true;
+    }
+
+    /// Why no process can have a volume at a path.
+    pub fn script_mount_refusal(&self, path: &str, reason: &str) {
+        self.state().mount_refusals.insert(path.to_owned(), reason.to_owned());
     }
 
     /// What each process of a type uses, in thousandths of a core.
@@ -435,6 +448,14 @@ impl Engine for FakeEngine {
 
     fn is_routing_paths(&self) -> bool {
         true
+    }
+
+    fn is_keeping_volumes(&self) -> bool {
+        !self.state().is_without_volumes
+    }
+
+    fn mount_refusal(&self, _artifact: &Artifact, path: &MountPath) -> Option<String> {
+        self.state().mount_refusals.get(path.as_str()).cloned()
     }
 
     fn is_autoscaling(&self) -> bool {

@@ -16,13 +16,14 @@ type Notes = Vec<(String, String)>;
 type Part = fn(&mut ConfigChange) -> &mut BTreeMap<String, Value>;
 
 /// The maps by their column.
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("values", |change| &mut change.values),
     ("memory", |change| &mut change.memory),
     ("cpu", |change| &mut change.cpu),
     ("tags", |change| &mut change.tags),
     ("registry", |change| &mut change.registry),
     ("healthcheck", |change| &mut change.healthcheck),
+    ("termination_grace_period", |change| &mut change.termination_grace_period),
 ];
 
 /// Reads a row of `api_config`. Values come to text by the rules for values that a user sets.
@@ -48,6 +49,8 @@ pub(crate) fn config_read(
         tags: BTreeMap::new(),
         registry: BTreeMap::new(),
         healthcheck: BTreeMap::new(),
+        termination_grace_period: BTreeMap::new(),
+        mounts: BTreeMap::new(),
         created: row.time("created")?.unwrap_or(now),
     };
     // Credentials of a registry are refused without a port; that is a rule of the whole, not of each.
@@ -78,7 +81,6 @@ pub(crate) fn config_read(
     for (column, what) in [
         ("lifecycle_post_start", "hooks after a start do not exist here: left out"),
         ("lifecycle_pre_stop", "hooks before a stop do not exist here: left out"),
-        ("termination_grace_period", "set KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS instead: left out"),
     ] {
         if row.map(column).is_ok_and(|map| !map.is_empty()) {
             notes.push((column.to_owned(), what.to_owned()));

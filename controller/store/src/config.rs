@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use slipway_core::config::{Config, SecretText};
-use slipway_core::{AppId, ConfigId, ProcessType, UserId};
+use slipway_core::volume::{MountPath, Mounts};
+use slipway_core::{AppId, ConfigId, ProcessType, UserId, VolumeName};
 
 use crate::SealingKey;
 use crate::db::on;
@@ -29,6 +30,8 @@ struct ConfigRow {
     sealed_registry: Vec<u8>,
     healthcheck: String,
     created: UtcMicros,
+    mounts: String,
+    termination_grace_period: String,
 }
 
 impl ConfigRow {
@@ -45,9 +48,27 @@ impl ConfigRow {
             tags: row.json("tags", &self.tags)?,
             registry: open(key, row, "registry", &self.sealed_registry)?,
             healthcheck: row.json("healthcheck", &self.healthcheck)?,
+            termination_grace_period: row.json_map("termination_grace_period", &self.termination_grace_period)?,
+            mounts: mounts_read(row, &self.mounts)?,
             created: self.created.utc(),
         })
     }
+}
+
+fn mounts_read(row: Row<'_>, text: &str) -> Result<Mounts, StoreError> {
+    let plain: BTreeMap<VolumeName, BTreeMap<String, String>> = row.json_map("mounts", text)?;
+    let path = |(process_type, path): (String, String)| -> Result<_, StoreError> {
+        Ok((row.parse("mounts", &process_type)?, row.parse("mounts", &path)?))
+    };
+    let paths = |paths: BTreeMap<String, String>| paths.into_iter().map(path).collect::<Result<_, _>>();
+    plain.into_iter().map(|(name, of)| Ok((name, paths(of)?))).collect()
+}
+
+pub(crate) fn mounts_write(mounts: &Mounts) -> Result<String, StoreError> {
+    let paths = |paths: &BTreeMap<ProcessType, MountPath>| -> BTreeMap<String, String> {
+        paths.iter().map(|(process_type, path)| (process_type.to_string(), path.to_string())).collect()
+    };
+    to_json(&mounts.iter().map(|(name, of)| (name.to_string(), paths(of))).collect::<BTreeMap<_, _>>())
 }
 
 pub(crate) fn seal(
@@ -85,6 +106,8 @@ pub struct NewConfig {
     pub tags: BTreeMap<String, String>,
     pub registry: BTreeMap<String, SecretText>,
     pub healthcheck: BTreeMap<String, serde_json::Value>,
+    pub termination_grace_period: BTreeMap<ProcessType, String>,
+    pub mounts: Mounts,
     pub created: DateTime<Utc>,
 }
 
@@ -101,6 +124,8 @@ impl NewConfig {
             tags: BTreeMap::new(),
             registry: BTreeMap::new(),
             healthcheck: BTreeMap::new(),
+            termination_grace_period: BTreeMap::new(),
+            mounts: BTreeMap::new(),
             created,
         }
     }
@@ -121,6 +146,8 @@ pub async fn config_insert(db: &mut Db, new: &NewConfig) -> Result<Config, Store
         sealed_registry: seal(&db.key, place, "registry", &new.registry)?,
         healthcheck: to_json(&new.healthcheck)?,
         created: new.created.into(),
+        mounts: mounts_write(&new.mounts)?,
+        termination_grace_period: to_json_map(&new.termination_grace_period)?,
         id,
     };
     on!(db, |conn| diesel::insert_into(configs::table).values(&row).execute(conn).await)?;

@@ -35,6 +35,8 @@ pub enum UniqueOn {
     StorageName,
     /// The team has a notification of this name.
     NotificationName,
+    /// A volume of this name is there already in the app.
+    VolumeName,
     /// Two rows would have the same identity.
     Identity,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for UniqueOn {
             Self::RegistryName => "registry name",
             Self::StorageName => "storage name",
             Self::NotificationName => "notification name",
+            Self::VolumeName => "volume name",
             Self::Identity => "identity",
         })
     }
@@ -170,6 +173,7 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
         "team_invitations.team, team_invitations.user_id" | "team_members.team, team_members.user_id" => {
             UniqueOn::Identity
         }
+        "volumes.app, volumes.name" | "volumes_app_name_key" => UniqueOn::VolumeName,
         "users.id" | "users_id_key" => UniqueOn::Identity,
         _ if columns.ends_with("_pkey") => UniqueOn::Identity,
         _ if matches!(columns.split_once('.'), Some((_, "id" | "uuid" | "app"))) => UniqueOn::Identity,

@@ -37,6 +37,7 @@ mod team;
 pub mod testing;
 mod types;
 mod user;
+mod volume;
 
 pub use app::*;
 pub use build::*;
@@ -63,3 +64,4 @@ pub use stop::*;
 pub use store::{Store, StoreConfig, Transaction};
 pub use team::*;
 pub use user::*;
+pub use volume::*;

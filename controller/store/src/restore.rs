@@ -14,7 +14,7 @@ use slipway_core::release::Release;
 use slipway_core::user::User;
 use slipway_core::{CertificateId, UserId};
 
-use crate::config::seal;
+use crate::config::{mounts_write, seal};
 use crate::db::on;
 use crate::schema::{apps, builds, certs, configs, domains, keys, releases, users};
 use crate::types::{Row, UtcMicros, can_be_stored, text, to_json, to_json_map};
@@ -119,6 +119,7 @@ pub async fn config_restore(db: &mut Db, config: &Config) -> Result<(), StoreErr
     let sealed_registry = seal(&db.key, row, "registry", &config.registry)?;
     let (memory, cpu) = (to_json_map(&config.memory)?, to_json_map(&config.cpu)?);
     let (tags, healthcheck) = (to_json(&config.tags)?, to_json(&config.healthcheck)?);
+    let (mounts, grace) = (mounts_write(&config.mounts)?, to_json_map(&config.termination_grace_period)?);
     on!(db, |conn| diesel::insert_into(configs::table)
         .values((
             configs::id.eq(&id),
@@ -131,6 +132,8 @@ pub async fn config_restore(db: &mut Db, config: &Config) -> Result<(), StoreErr
             configs::tags.eq(&tags),
             configs::sealed_registry.eq(&sealed_registry),
             configs::healthcheck.eq(&healthcheck),
+            configs::mounts.eq(&mounts),
+            configs::termination_grace_period.eq(&grace),
             configs::created.eq(UtcMicros::from(config.created)),
         ))
         .execute(conn)

@@ -74,6 +74,8 @@ diesel::table! {
         sealed_registry -> Binary,
         healthcheck -> Text,
         created -> Timestamp,
+        mounts -> Text,
+        termination_grace_period -> Text,
     }
 }
 
@@ -384,6 +386,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    volumes (id) {
+        id -> Text,
+        app -> Text,
+        owner_name -> Text,
+        name -> Text,
+        size -> Text,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     meta,
     users,
@@ -414,7 +428,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     registries,
     storages,
     notifications,
-    team_audit
+    team_audit,
+    volumes
 );
 // `users.number` and `certs.number` are what the databases count; everything refers to `id`.
 diesel::joinable!(apps -> users (owner));

@@ -191,6 +191,9 @@ pub struct Config {
     /// Probes by process type.
     #[serde(default, deserialize_with = "null_default")]
     pub healthcheck: BTreeMap<String, serde_json::Value>,
+    /// Seconds that processes may take to end, by process type; since 2020.
+    #[serde(default, deserialize_with = "null_default")]
+    pub termination_grace_period: BTreeMap<String, String>,
     /// When made.
     pub created: String,
     /// The same.
@@ -363,6 +366,28 @@ pub struct Service {
     pub procfile_type: String,
     /// Regular expressions with commas between them.
     pub path_pattern: String,
+}
+
+/// A volume. Source: §2.13.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Volume {
+    /// Identity.
+    pub uuid: String,
+    /// Who made it.
+    pub owner: String,
+    /// The app's name.
+    pub app: String,
+    /// Its name.
+    pub name: String,
+    /// How much fits into it, `10G`.
+    pub size: String,
+    /// Where it is mounted, by process type.
+    #[serde(default, deserialize_with = "null_default")]
+    pub path: BTreeMap<String, String>,
+    /// When made.
+    pub created: String,
+    /// When last changed.
+    pub updated: String,
 }
 
 /// The settings of an app. Source: §2.10.

@@ -32,7 +32,11 @@ fn configuration() {
         "registry:unset username password -a foo",
         "registry:unset username -a foo",
         "timeouts -a foo",
+        "timeouts:set web=5 worker=60 -a foo",
         "timeouts:set web=5 -a foo",
+        "timeouts:set web=soon -a foo",
+        "timeouts:unset web -a foo",
+        "timeouts:unset web -a foo",
     ]), @r##"
     $ config -a foo
     === foo Config
@@ -137,14 +141,29 @@ fn configuration() {
     ! Error: Unable to process your request: username does not exist under registry
     = 1
     $ timeouts -a foo
-    ! Error: this controller has no timeouts by process type
-    !
-    ! hint: `slipway config:set KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS=60` sets one for all processes of an app
-    = 1
+    === foo Timeouts
+    $ timeouts:set web=5 worker=60 -a foo
+    Applying timeouts... done
+
+    === foo Timeouts
+    web         5
+    worker      60
     $ timeouts:set web=5 -a foo
-    ! Error: this controller has no timeouts by process type
-    !
-    ! hint: `slipway config:set KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS=60` sets one for all processes of an app
+    Applying timeouts...
+    ! Error: bob changed nothing - release stopped
+    = 1
+    $ timeouts:set web=soon -a foo
+    Applying timeouts...
+    ! Error: termination_grace_period: Termination Grace Period format: <value>, where value must be a numeric
+    = 1
+    $ timeouts:unset web -a foo
+    Removing timeouts... done
+
+    === foo Timeouts
+    worker      60
+    $ timeouts:unset web -a foo
+    Removing timeouts...
+    ! Error: Unable to process your request: web does not exist under termination_grace_period
     = 1
     "##);
 }

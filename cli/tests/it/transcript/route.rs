@@ -53,8 +53,6 @@ fn settings_of_apps() {
         "services -a foo",
         "services:remove web -a foo",
         "services:remove web -a foo",
-        "volumes -a foo",
-        "volumes:create data 500M -a foo",
         "resources -a foo",
         "resources:create mysql:small db -a foo",
         "resources:describe db -a foo",
@@ -193,12 +191,6 @@ fn settings_of_apps() {
     $ services:remove web -a foo
     Removing web from foo...
     ! Error: No Service matches the given query.
-    = 1
-    $ volumes -a foo
-    === foo Volumes
-    $ volumes:create data 500M -a foo
-    Creating data to foo...
-    ! Error: Volumes cannot be mounted on this platform: keep files in an object store or a database, and give the app its address with `config:set`.
     = 1
     $ resources -a foo
     === foo Resources

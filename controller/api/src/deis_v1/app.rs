@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use slipway_core::Error;
+use slipway_service::NewRun;
 use slipway_wire::deis_v1 as wire;
 
 use super::{from_wire, is_go_client, is_python_client, page, to_wire};
@@ -38,7 +39,8 @@ pub(super) async fn app_destroy(call: Call) -> Answer {
 /// The document of the API has an object; its servers sent, and its clients read, a list as text.
 pub(super) async fn app_run(call: Call) -> Answer {
     let command = from_wire::optional(&call, "command")?;
-    let outcome = call.state.service.app_run(&call.cx, call.param("app"), command.as_deref()).await?;
+    let run = NewRun { command, ..NewRun::default() };
+    let outcome = call.state.service.app_run(&call.cx, call.param("app"), &run).await?;
     let pair = to_wire::run(&outcome);
     if is_python_client(&call) || is_go_client(&call) {
         return Ok(text(serde_json::to_string(&pair).map_err(Error::internal)?));

@@ -144,8 +144,21 @@ const fn container_state(state: &PodState) -> &'static str {
 /// A configuration of the app named `app`, secrets and all: who may read it may read them. What 1.x has no word for is
 /// left out. In 1.x it stays with the `owner` that the first one had, whoever changes it.
 pub(super) fn config(config: &Config, app: &str, owner: &Username) -> wire::Config {
-    let Config { id, app: _, owner: _, owner_name: _, values, memory, cpu, tags, registry: _, healthcheck: _, created } =
-        config;
+    let Config {
+        id,
+        app: _,
+        owner: _,
+        owner_name: _,
+        values,
+        memory,
+        cpu,
+        tags,
+        registry: _,
+        healthcheck: _,
+        termination_grace_period: _,
+        mounts: _,
+        created,
+    } = config;
     let values = values.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
     let memory = memory.iter().filter_map(|(key, text)| Some((key.to_string(), units::memory_of_limit(text)?)));
     let cpu = cpu.iter().filter_map(|(key, text)| Some((key.to_string(), units::shares_of_cpu(text)?)));

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use slipway_core::Error;
 use slipway_engine::RunOutcome;
+use slipway_service::NewRun;
 
 use super::{from_wire, to_wire};
 use crate::call::{Answer, Call, created, empty, ok};
@@ -38,13 +39,13 @@ pub(super) async fn app_destroy(call: Call) -> Answer {
 }
 
 pub(super) async fn app_run(call: Call) -> Answer {
-    let from_wire::Run { command, is_detached } = from_wire::run(&call)?;
+    let from_wire::Run { run, is_detached } = from_wire::run(&call)?;
     let (service, app) = (&call.state.service, call.param("app"));
     let outcome = if is_detached {
-        let process = service.app_run_detached(&call.cx, app, command.as_deref()).await?;
+        let process = service.app_run_detached(&call.cx, app, &run).await?;
         RunOutcome { exit_code: 0, output: process.into() }
     } else {
-        service.app_run(&call.cx, app, command.as_deref()).await?
+        service.app_run(&call.cx, app, &run).await?
     };
     ok(&to_wire::run(&outcome))
 }
@@ -60,7 +61,7 @@ pub(super) async fn app_run_session(mut call: Call) -> Answer {
             Command::Line(line) => line,
             Command::Words(_) => return Err(Error::Rejected("command must be a line of text".to_owned())),
         };
-        service.app_run_session(&cx, &app, Some(&line), attach).await
+        service.app_run_session(&cx, &app, &NewRun::of(line), attach).await
     };
     Ok(session::answer(call.websocket.take(), call.state.shutdown.clone(), begin)?)
 }

@@ -9,7 +9,10 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 use slipway_core::log::LogQuery;
 use slipway_core::settings::{ListName, SettingsChange};
-use slipway_service::{BuildLogState, ConfigChange, HookBuildLog, NewBuild, PasswordChange, TokenScope, UserRegister};
+use slipway_service::{
+    BuildLogState, ConfigChange, HookBuildLog, MountChange, NewBuild, NewRun, NewVolume, PasswordChange, TokenScope,
+    UserRegister,
+};
 
 use crate::call::{Call, Failure};
 use crate::fields::{self, Fields};
@@ -117,8 +120,8 @@ pub fn optional(call: &Call, name: &str) -> Result<Option<String>, Failure> {
 
 /// Body of `POST run`.
 pub struct Run {
-    /// The line for the app's shell.
-    pub command: Option<String>,
+    /// What is run.
+    pub run: NewRun,
     /// Whether nobody waits for its end (Slipway's own).
     pub is_detached: bool,
 }
@@ -127,8 +130,53 @@ pub struct Run {
 pub fn run(call: &Call) -> Result<Run, Failure> {
     let mut fields = call.fields()?;
     let command = text_or_none(&mut fields, "command");
+    let volumes = fields.map("volumes").unwrap_or_default();
+    let volumes = directories(&mut fields, "volumes", volumes);
     let is_detached = fields.boolean_or("detach", false);
-    finish(fields, Run { command, is_detached })
+    finish(fields, Run { run: NewRun { command, volumes }, is_detached })
+}
+
+/// The directories of a map, none of which may be missing.
+fn directories(fields: &mut Fields, name: &str, map: Map<String, Value>) -> BTreeMap<String, String> {
+    let mut directories = BTreeMap::new();
+    for (key, path) in map {
+        match fields::text_value(path, true) {
+            Ok(path) => drop(directories.insert(key, path)),
+            Err(message) => fields.fail(name, message),
+        }
+    }
+    directories
+}
+
+/// Body of `volumes/`.
+pub fn volume(call: &Call) -> Result<NewVolume, Failure> {
+    let mut fields = call.fields()?;
+    let (name, size) = (fields.text("name"), fields.text("size"));
+    let path = fields.map("path").unwrap_or_default();
+    let path = directories(&mut fields, "path", path);
+    let path = path.into_iter().map(|(process_type, path)| (process_type, Some(path))).collect();
+    finish(fields, NewVolume { name, size, path })
+}
+
+/// Body of `volumes/<name>/`.
+pub fn volume_size(call: &Call) -> Result<String, Failure> {
+    let mut fields = call.fields()?;
+    let size = fields.text("size");
+    finish(fields, size)
+}
+
+/// Body of `volumes/<name>/path/`: directories by process type, null to unmount.
+pub fn volume_path(call: &Call) -> Result<MountChange, Failure> {
+    let mut fields = call.fields()?;
+    if fields.is_void("path") {
+        return Err(Failure::Body(slipway_core::Error::Rejected("path is a required field".to_owned())));
+    }
+    let map = fields.map("path").unwrap_or_default();
+    let (nothing, map): (Map<_, _>, Map<_, _>) = map.into_iter().partition(|(_, path)| path.is_null());
+    let set = directories(&mut fields, "path", map).into_iter().map(|(process_type, path)| (process_type, Some(path)));
+    let unset = nothing.into_iter().map(|(process_type, _)| (process_type, None));
+    let change = set.chain(unset).collect();
+    finish(fields, change)
 }
 
 fn text_or_none(fields: &mut Fields, name: &str) -> Option<String> {
@@ -202,6 +250,7 @@ pub fn config_change(call: &Call) -> Result<ConfigChange, Failure> {
         tags: map("tags"),
         registry: map("registry"),
         healthcheck: map("healthcheck"),
+        termination_grace_period: map("termination_grace_period"),
     };
     finish(fields, change)
 }

@@ -24,11 +24,12 @@ mod log;
 mod perm;
 mod pod;
 mod release;
+mod resource;
 mod service;
 mod settings;
 mod to_wire;
-mod unsupported;
 mod user;
+mod volume;
 
 /// Headers by which both families of clients decide that they may talk to a server. Source: `drycc-v2.md` §1.3.
 pub const HEADERS: [(&str, &str); 4] = [
@@ -188,57 +189,58 @@ fn routes_of_2020() -> Vec<Route> {
         route(GET, "/v2/apps/{app}/services", "drycc_v2_services_list", User, handler!(service::services_list)),
         route(POST, "/v2/apps/{app}/services", "drycc_v2_service_set", User, handler!(service::service_set)),
         route(DELETE, "/v2/apps/{app}/services", "drycc_v2_service_delete", User, handler!(service::service_delete)),
-        route(GET, "/v2/apps/{app}/volumes", "drycc_v2_volumes_list", User, handler!(unsupported::volumes_list)),
-        route(POST, "/v2/apps/{app}/volumes", "drycc_v2_volume_create", User, handler!(unsupported::volume_create)),
+        route(GET, "/v2/apps/{app}/volumes", "drycc_v2_volumes_list", User, handler!(volume::volumes_list)),
+        route(POST, "/v2/apps/{app}/volumes", "drycc_v2_volume_create", User, handler!(volume::volume_create)),
+        route(
+            PATCH,
+            "/v2/apps/{app}/volumes/{volume}",
+            "drycc_v2_volume_expand",
+            User,
+            handler!(volume::volume_expand),
+        ),
         route(
             DELETE,
             "/v2/apps/{app}/volumes/{volume}",
             "drycc_v2_volume_delete",
             User,
-            handler!(unsupported::volume_delete),
+            handler!(volume::volume_delete),
         ),
         route(
             PATCH,
             "/v2/apps/{app}/volumes/{volume}/path",
             "drycc_v2_volume_mount",
             User,
-            handler!(unsupported::volume_mount),
+            handler!(volume::volume_mount),
         ),
-        route(GET, "/v2/apps/{app}/resources", "drycc_v2_resources_list", User, handler!(unsupported::resources_list)),
-        route(
-            POST,
-            "/v2/apps/{app}/resources",
-            "drycc_v2_resource_create",
-            User,
-            handler!(unsupported::resource_create),
-        ),
+        route(GET, "/v2/apps/{app}/resources", "drycc_v2_resources_list", User, handler!(resource::resources_list)),
+        route(POST, "/v2/apps/{app}/resources", "drycc_v2_resource_create", User, handler!(resource::resource_create)),
         route(
             GET,
             "/v2/apps/{app}/resources/{resource}",
             "drycc_v2_resource_read",
             User,
-            handler!(unsupported::resource_find),
+            handler!(resource::resource_find),
         ),
         route(
             PUT,
             "/v2/apps/{app}/resources/{resource}",
             "drycc_v2_resource_update",
             User,
-            handler!(unsupported::resource_find),
+            handler!(resource::resource_find),
         ),
         route(
             DELETE,
             "/v2/apps/{app}/resources/{resource}",
             "drycc_v2_resource_delete",
             User,
-            handler!(unsupported::resource_delete),
+            handler!(resource::resource_delete),
         ),
         route(
             PATCH,
             "/v2/apps/{app}/resources/{resource}/binding",
             "drycc_v2_resource_bind",
             User,
-            handler!(unsupported::resource_find),
+            handler!(resource::resource_find),
         ),
     ]
 }

@@ -14,10 +14,12 @@ use slipway_core::path_service::PathService;
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::settings::{AppSettings, Autoscale, Tls};
 use slipway_core::user::User;
+use slipway_core::volume::Volume;
 use slipway_core::{Username, log};
 use slipway_engine::{PodStatus, RunOutcome};
 use slipway_service::{
-    BuildLog, BuildLogState, Deployed, HookAppRef, HookKey, HookKeyUser, Page, PageQuery, ReleaseProgress, log_text,
+    BuildLog, BuildLogState, Deployed, HookAppRef, HookKey, HookKeyUser, MountedVolume, Page, PageQuery,
+    ReleaseProgress, log_text,
 };
 use slipway_wire::drycc_v2 as wire;
 
@@ -145,7 +147,21 @@ const fn build_log_state(state: BuildLogState) -> &'static str {
 /// The configuration of the app named `app`, secrets and all: who may read it may read them.
 #[must_use]
 pub fn config(config: &Config, app: &str) -> wire::Config {
-    let Config { id, app: _, owner: _, owner_name, values, memory, cpu, tags, registry, healthcheck, created } = config;
+    let Config {
+        id,
+        app: _,
+        owner: _,
+        owner_name,
+        values,
+        memory,
+        cpu,
+        tags,
+        registry,
+        healthcheck,
+        termination_grace_period,
+        mounts: _,
+        created,
+    } = config;
     let exposed = |map: &BTreeMap<String, SecretText>| {
         map.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
     };
@@ -159,6 +175,10 @@ pub fn config(config: &Config, app: &str) -> wire::Config {
         tags: tags.clone(),
         registry: exposed(registry),
         healthcheck: healthcheck.clone(),
+        termination_grace_period: termination_grace_period
+            .iter()
+            .map(|(process_type, secs)| (process_type.to_string(), secs.clone()))
+            .collect(),
         created: time(*created),
         updated: time(*created),
     }
@@ -342,6 +362,23 @@ pub fn services(services: &[PathService]) -> wire::Services {
         wire::Service { procfile_type: process_type.to_string(), path_pattern: path_pattern.clone() }
     };
     wire::Services { services: services.iter().map(service).collect() }
+}
+
+/// A volume of the app named `app`.
+#[must_use]
+pub fn volume(mounted: &MountedVolume, app: &str) -> wire::Volume {
+    let MountedVolume { volume, paths } = mounted;
+    let Volume { id, app: _, owner_name, name, size, created, updated } = volume;
+    wire::Volume {
+        uuid: id.to_string(),
+        owner: owner_name.to_string(),
+        app: app.to_owned(),
+        name: name.to_string(),
+        size: size.as_str().to_owned(),
+        path: paths.iter().map(|(process_type, path)| (process_type.to_string(), path.to_string())).collect(),
+        created: time(*created),
+        updated: time(*updated),
+    }
 }
 
 /// Collaborators.

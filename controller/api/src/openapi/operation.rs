@@ -285,9 +285,19 @@ fn of_2020(operation: &str) -> Option<Operation> {
             new("services", "Sends paths to processes of a type", Empty(201)).body("Service").also(&[204])
         }
         "drycc_v2_service_delete" => new("services", "Takes that back", Empty(204)).body("ServiceType"),
-        "drycc_v2_volumes_list" => new("volumes", "Always empty: there are no volumes", Page("Any")),
-        "drycc_v2_volume_create" => new("volumes", "Always refused, with the reason", Empty(201)).also(&[400]),
-        "drycc_v2_volume_delete" | "drycc_v2_volume_mount" => new("volumes", "There is none", Empty(204)),
+        "drycc_v2_volumes_list" => new("volumes", "The app's volumes, and where they are mounted", Page("Volume")),
+        "drycc_v2_volume_create" => {
+            new("volumes", "Makes an empty volume; to mount it makes a release", Json(201, "Volume"))
+                .body("NewVolume")
+                .also(&[409])
+        }
+        "drycc_v2_volume_expand" => new("volumes", "Makes a volume larger", Json(200, "Volume")).body("VolumeSize"),
+        "drycc_v2_volume_delete" => new("volumes", "Deletes a volume that is not mounted, with its files", Empty(204)),
+        "drycc_v2_volume_mount" => {
+            new("volumes", "Mounts a volume by process type; null unmounts; makes a release", Json(200, "Volume"))
+                .body("VolumePath")
+                .also(&[409, 422])
+        }
         "drycc_v2_resources_list" => new("resources", "Always empty: there is no catalogue", Page("Any")),
         "drycc_v2_resource_create" => new("resources", "Always refused, with the reason", Never),
         "drycc_v2_resource_read"

@@ -111,6 +111,7 @@ pub fn schemas() -> Value {
         .chain(requests())
         .chain(answers())
         .chain(routing())
+        .chain(volumes())
         .chain(hooks())
         .chain(super::deis_v1::schemas())
         .chain(super::team::schemas())
@@ -133,6 +134,7 @@ fn refusals() -> Vec<(&'static str, Value)> {
 fn requests() -> Vec<(&'static str, Value)> {
     let filled = json!({"type": "string", "minLength": 1});
     let count = json!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]});
+    let count_or_null = json!({"anyOf": [count.clone(), {"type": "null"}]});
     let value_or_null = json!({"type": ["string", "number", "null"]});
     let changes = map(&value_or_null);
     let name = json!({"type": "string", "minLength": 1, "maxLength": 128});
@@ -161,7 +163,13 @@ fn requests() -> Vec<(&'static str, Value)> {
         ("NewKey", request(&["id", "public"], &[("id", name), ("public", filled.clone())])),
         ("NewApp", request(&[], &[("id", json!({"type": ["string", "null"]}))])),
         ("Transfer", request(&["owner"], &[("owner", filled.clone())])),
-        ("Run", request(&["command"], &[("command", filled.clone()), ("detach", json!({"type": "boolean"}))])),
+        (
+            "Run",
+            request(
+                &["command"],
+                &[("command", filled.clone()), ("detach", json!({"type": "boolean"})), ("volumes", map(&mount_path()))],
+            ),
+        ),
         ("Scale", map(&count)),
         (
             "ConfigChange",
@@ -174,6 +182,7 @@ fn requests() -> Vec<(&'static str, Value)> {
                     ("tags", changes.clone()),
                     ("registry", changes),
                     ("healthcheck", map(&json!({"type": ["object", "null"]}))),
+                    ("termination_grace_period", map(&count_or_null)),
                 ],
             ),
         ),
@@ -268,6 +277,7 @@ fn answers() -> Vec<(&'static str, Value)> {
                         ("tags", texts.clone()),
                         ("registry", texts.clone()),
                         ("healthcheck", json!({"type": "object"})),
+                        ("termination_grace_period", texts.clone()),
                     ],
                 ]
                 .concat(),
@@ -387,6 +397,28 @@ fn routing() -> Vec<(&'static str, Value)> {
         ("Service", request(&["procfile_type", "path_pattern"], &service)),
         ("ServiceType", request(&["procfile_type"], &service[..1])),
         ("Services", object(&[("services", list(&object(&service)))])),
+    ]
+}
+
+fn mount_path() -> Value {
+    json!({"type": "string", "pattern": "^/[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*$", "maxLength": 255})
+}
+
+fn volumes() -> Vec<(&'static str, Value)> {
+    let name = json!({"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63});
+    let size = json!({"type": "string", "pattern": "^[1-9][0-9]*[MG]$"});
+    let path_or_null = json!({"anyOf": [mount_path(), {"type": "null"}]});
+    let own = [("name", name), ("size", size.clone()), ("path", map(&mount_path()))];
+    let answer = [
+        &[("uuid", uuid()), ("owner", text()), ("app", text())][..],
+        &own,
+        &[("created", time()), ("updated", time())],
+    ];
+    vec![
+        ("Volume", object(&answer.concat())),
+        ("NewVolume", request(&["name", "size"], &own)),
+        ("VolumeSize", request(&["size"], &[("size", size)])),
+        ("VolumePath", request(&["path"], &[("path", map(&path_or_null))])),
     ]
 }
 

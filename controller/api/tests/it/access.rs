@@ -133,6 +133,7 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         "drycc_v2_service_set" => (AppUse, json!({"procfile_type": "web", "path_pattern": "/NEW"})),
         "drycc_v2_service_delete" => (AppManage, json!({"procfile_type": "web"})),
         "drycc_v2_volume_create" => (AppUse, json!({"name": "files", "size": "1G"})),
+        "drycc_v2_volume_expand" => (AppUse, json!({"size": "2G"})),
         "drycc_v2_volume_mount" => (AppUse, json!({"path": {"web": "/data"}})),
         "drycc_v2_resource_create" => (AppUse, json!({"name": "db", "plan": "mysql:small"})),
         "drycc_v2_resource_read" | "drycc_v2_resource_update" => (AppUse, json!(null)),

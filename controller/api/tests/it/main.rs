@@ -16,6 +16,7 @@ mod golden;
 mod golden_2020;
 mod golden_routing;
 mod golden_v1;
+mod golden_volume;
 mod old_client;
 mod openapi;
 mod query_count;

@@ -31,6 +31,7 @@ pub(crate) fn process(process_type: &str, replicas: u32) -> ProcessSpec {
         readiness: None,
         liveness: None,
         grace: Duration::from_secs(30),
+        mounts: Vec::new(),
     }
 }
 
@@ -52,6 +53,7 @@ pub(crate) fn app(processes: Vec<ProcessSpec>) -> AppSpec {
             processes,
         }),
         route: RouteSpec { hosts: vec!["blog.example.com".to_owned()], is_routable: true, ..RouteSpec::default() },
+        volumes: Vec::new(),
     }
 }
 

@@ -63,6 +63,7 @@ fn spec(version: u32, replicas: u32) -> AppSpec {
         readiness: None,
         liveness: None,
         grace: std::time::Duration::from_secs(30),
+        mounts: Vec::new(),
     };
     let release = ReleaseSpec {
         version: ReleaseVersion(version),
@@ -80,6 +81,7 @@ fn spec(version: u32, replicas: u32) -> AppSpec {
         generation: 5,
         release: Some(release),
         route: RouteSpec::default(),
+        volumes: Vec::new(),
     }
 }
 

@@ -152,6 +152,7 @@ pub fn app(test: &str) -> AppSpec {
         generation: 1,
         release: Some(release(1, vec![process("web", 1, SERVE)])),
         route: RouteSpec { hosts: vec![format!("{test}.example.com")], is_routable: true, ..RouteSpec::default() },
+        volumes: Vec::new(),
     }
 }
 
@@ -201,5 +202,6 @@ pub fn process(process_type: &str, replicas: u32, line: &str) -> ProcessSpec {
         readiness: None,
         liveness: None,
         grace: Duration::from_secs(4),
+        mounts: Vec::new(),
     }
 }

@@ -26,6 +26,8 @@ pub struct ConfigChange {
     pub registry: BTreeMap<String, Value>,
     /// Probes by process type.
     pub healthcheck: BTreeMap<String, Value>,
+    /// Seconds that processes may take to end, by process type.
+    pub termination_grace_period: BTreeMap<String, Value>,
 }
 
 impl ConfigChange {
@@ -41,6 +43,7 @@ impl ConfigChange {
         keep(&mut self.tags, &|key| current.tags.contains_key(key));
         keep(&mut self.registry, &|key| current.registry.contains_key(&key.to_ascii_lowercase()));
         keep(&mut self.healthcheck, &|key| current.healthcheck.contains_key(key));
+        keep(&mut self.termination_grace_period, &|key| current.termination_grace_period.contains_key(key));
         self
     }
 }
@@ -50,6 +53,10 @@ pub const VARIABLE_MAX_BYTES: usize = 128 * 1024 - 2;
 /// Most bytes of all variables of an app together: what fits in one Secret.
 pub const VARIABLES_MAX_BYTES: usize = 1_000_000;
 
+/// Longest time between SIGTERM and SIGKILL that an app may ask for, in seconds.
+pub const GRACE_MAX_SECS: u64 = 60 * 60;
+
+const GRACE_RULE: &str = "Termination Grace Period format: <value>, where value must be a numeric";
 const KEY_RULE: &str = "Config keys must start with a letter or underscore and only contain [A-z0-9_]";
 const TAG_PREFIX_LENGTH_RULE: &str = "Tag key prefixes must 253 characters or less.";
 const TAG_PREFIX_RULE: &str = "Tag key prefixes must be DNS subdomains.";
@@ -74,6 +81,8 @@ pub fn change_apply(current: &Config, change: &ConfigChange) -> Result<Config> {
     merge(&mut next.tags, &change.tags, "tags", plain_text)?;
     merge(&mut next.registry, &registry, "registry", |value| Some(SecretText::new(text_of(value))))?;
     healthcheck_merge(&mut next.healthcheck, &change.healthcheck)?;
+    let grace = &change.termination_grace_period;
+    merge(&mut next.termination_grace_period, grace, "termination_grace_period", plain_text)?;
     legacy_convert(&mut next);
     let total: usize = next.values.iter().map(|(key, value)| key.len() + value.expose().len() + 2).sum();
     if total > VARIABLES_MAX_BYTES {
@@ -196,6 +205,7 @@ fn check(change: &ConfigChange) -> Result<()> {
         size_check(key, &text_of(value))
     });
     check_map("healthcheck", &change.healthcheck, healthcheck_check);
+    check_map("termination_grace_period", &change.termination_grace_period, grace_check);
     if fields.is_empty() { Ok(()) } else { Err(Error::Invalid(fields)) }
 }
 
@@ -311,6 +321,14 @@ fn healthcheck_check(key: &str, value: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn grace_check(key: &str, value: &Value) -> Result<(), String> {
+    process_type_check(key)?;
+    let text = plain_text(value).filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let text = text.ok_or_else(|| GRACE_RULE.to_owned())?;
+    let secs = text.parse::<u64>().ok().filter(|secs| *secs <= GRACE_MAX_SECS);
+    secs.map(drop).ok_or_else(|| format!("Termination Grace Period is not in allowed range: 0~{GRACE_MAX_SECS}"))
 }
 
 /// Cuts a piece of hostile input to what fits in a message.

@@ -1,10 +1,10 @@
 //! What a release changed, in a sentence. Source: `drycc-v2.md` §3.3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Username;
 use crate::build::Build;
 use crate::config::Config;
+use crate::{Username, VolumeName};
 
 /// The sentence for the first release.
 #[must_use]
@@ -37,6 +37,8 @@ pub fn summary(build: Option<&Build>, previous: &Config, config: &Config) -> Opt
     let texts = [
         changes(&previous.values, &config.values, ["added ", "changed ", "deleted "]),
         limits(previous, config),
+        (previous.termination_grace_period != config.termination_grace_period)
+            .then(|| "changed timeouts for termination_grace_period".to_owned()),
         changes(&previous.tags, &config.tags, ["added tag ", "changed tag ", "deleted tag "]),
         changes(
             &previous.registry,
@@ -52,6 +54,7 @@ pub fn summary(build: Option<&Build>, previous: &Config, config: &Config) -> Opt
                 "deleted healthcheck info for proc type ",
             ],
         ),
+        mounts(previous, config),
     ];
     parts.extend(texts.into_iter().flatten().map(|text| format!("{user} {text}")));
     (!parts.is_empty()).then(|| parts.join(" and "))
@@ -95,6 +98,13 @@ fn limits(before: &Config, after: &Config) -> Option<String> {
     (!kinds.is_empty()).then(|| format!("changed limits for {}", kinds.join(", ")))
 }
 
+fn mounts(before: &Config, after: &Config) -> Option<String> {
+    let names: BTreeSet<&VolumeName> = before.mounts.keys().chain(after.mounts.keys()).collect();
+    let is_changed = |name: &&VolumeName| before.mounts.get(*name) != after.mounts.get(*name);
+    let changed: Vec<&str> = names.into_iter().filter(is_changed).map(VolumeName::as_str).collect();
+    (!changed.is_empty()).then(|| format!("changed volume mount for {}", changed.join(", ")))
+}
+
 /// What a failed release was about, which decides the sentence that replaces its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailedWith<'a> {
@@ -102,6 +112,8 @@ pub enum FailedWith<'a> {
     Build(&'a Build),
     /// A new configuration.
     Config,
+    /// Another place for a volume.
+    Volume,
     /// A rollback.
     Rollback,
 }
@@ -115,6 +127,7 @@ pub fn summary_failed(user: &Username, what: FailedWith<'_>) -> String {
             format!("{} deployed {id} which failed", build.owner_name)
         }
         FailedWith::Config => format!("{user} deployed a config that failed"),
+        FailedWith::Volume => format!("{user} deploy with a volume that failed"),
         FailedWith::Rollback => format!("{user} performed roll back to a release that failed"),
     }
 }
@@ -144,6 +157,8 @@ mod tests {
             tags: BTreeMap::new(),
             registry: BTreeMap::new(),
             healthcheck: BTreeMap::new(),
+            termination_grace_period: BTreeMap::new(),
+            mounts: BTreeMap::new(),
             created: Utc::now(),
         }
     }
@@ -181,6 +196,14 @@ mod tests {
              bob added tag disk and bob added registry info username and \
              bob added healthcheck info for proc type web/cmd"
         );
+        let mut mounted = config("bob", &[("A", "1"), ("B", "2"), ("C", "3")]);
+        let at = |path| [(ProcessType::web(), crate::volume::MountPath::new(path).unwrap())].into();
+        mounted.mounts = [(VolumeName::new("data").unwrap(), at("/data"))].into();
+        assert_eq!(summary(None, &before, &mounted).unwrap(), "bob changed volume mount for data");
+        assert_eq!(summary(None, &mounted, &before).unwrap(), "al changed volume mount for data");
+        let mut late = mounted.clone();
+        late.termination_grace_period.insert(ProcessType::web(), "5".to_owned());
+        assert_eq!(summary(None, &mounted, &late).unwrap(), "bob changed timeouts for termination_grace_period");
         assert_eq!(summary(Some(&build("")), &before, &before).unwrap(), "al deployed repo/image:1");
     }
 
@@ -193,6 +216,7 @@ mod tests {
             format!("al deployed {} which failed", &id[..7])
         );
         assert_eq!(summary_failed(&user("bob"), FailedWith::Config), "bob deployed a config that failed");
+        assert_eq!(summary_failed(&user("bob"), FailedWith::Volume), "bob deploy with a volume that failed");
         assert_eq!(
             summary_failed(&user("bob"), FailedWith::Rollback),
             "bob performed roll back to a release that failed"

@@ -200,6 +200,7 @@ pub(crate) fn process(kind: &str, command: &str) -> ProcessSpec {
         readiness: None,
         liveness: None,
         grace: Duration::from_secs(5),
+        mounts: Vec::new(),
     }
 }
 
@@ -219,6 +220,7 @@ pub(crate) fn app(artifact: Artifact, processes: Vec<ProcessSpec>) -> AppSpec {
             processes,
         }),
         route: RouteSpec { hosts: vec!["blog.localhost".to_owned()], is_routable: true, ..RouteSpec::default() },
+        volumes: Vec::new(),
     }
 }
 
@@ -237,6 +239,7 @@ pub(crate) fn run_spec(artifact: Artifact, command: &str) -> RunSpec {
         memory: None,
         cpu: None,
         timeout: Duration::from_secs(20),
+        mounts: Vec::new(),
     }
 }
 

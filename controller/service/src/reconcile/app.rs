@@ -235,8 +235,8 @@ fn exception_text(failed: &Release, previous: Option<&Release>, reason: &str) ->
 fn failed_with<'a>(release: &Release, failed: &'a Deployable, good: Option<&Deployable>) -> FailedWith<'a> {
     if release.summary.starts_with(&format!("{} rolled back to v", release.owner_name)) {
         FailedWith::Rollback
-    } else if good.is_some_and(|good| good.build.id == failed.build.id) {
-        FailedWith::Config
+    } else if let Some(good) = good.filter(|good| good.build.id == failed.build.id) {
+        if good.config.mounts == failed.config.mounts { FailedWith::Config } else { FailedWith::Volume }
     } else {
         FailedWith::Build(&failed.build)
     }

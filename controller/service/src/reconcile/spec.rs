@@ -7,17 +7,19 @@ use slipway_core::ProcessType;
 use slipway_core::app::{App, Structure};
 use slipway_core::build::Build;
 use slipway_core::certificate::AttachedCertificate;
+use slipway_core::config::change::GRACE_MAX_SECS;
 use slipway_core::config::{Config, SecretText};
 use slipway_core::limit::{cpu_parse, memory_parse};
 use slipway_core::network::network_parse;
 use slipway_core::path_service::PathService;
 use slipway_core::probe::{initial_delay_max, probe_of};
 use slipway_core::release::Release;
-use slipway_core::settings::{AppSettings, Autoscale};
+use slipway_core::settings::AppSettings;
 use slipway_core::structure::{routed_type, structure_default};
+use slipway_core::volume::{Mounts, Volume};
 use slipway_engine::route::Certificate;
 use slipway_engine::spec::RouteSpec;
-use slipway_engine::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec};
+use slipway_engine::{AppSpec, Artifact, MountSpec, ProcessSpec, RegistryLogin, ReleaseSpec, VolumeSpec};
 
 use crate::path_service::path_rules;
 
@@ -25,8 +27,6 @@ use crate::path_service::path_rules;
 pub(crate) const PORT_DEFAULT: u16 = 5000;
 /// Time between SIGTERM and SIGKILL unless the app says otherwise.
 const GRACE_DEFAULT: Duration = Duration::from_secs(30);
-/// Longest that an app may ask for.
-const GRACE_MAX_SECS: u64 = 60 * 60;
 /// Longest time for a deploy that an app may ask for.
 const DEPLOY_MAX_SECS: u64 = 60 * 60;
 
@@ -46,6 +46,7 @@ pub(crate) struct Routing {
     pub(crate) certificates: Vec<AttachedCertificate>,
     pub(crate) is_https_enforced: bool,
     pub(crate) services: Vec<PathService>,
+    pub(crate) volumes: Vec<Volume>,
 }
 
 /// The desired state of an app that runs `deployable` with these replicas.
@@ -58,15 +59,15 @@ pub(crate) fn app_spec(
     routing: &Routing,
     platform_domain: &str,
 ) -> Result<AppSpec, String> {
-    let autoscale = routing.settings.as_ref().map(|settings| &settings.autoscale);
     let release =
-        deployable.map(|(deployable, structure)| release_spec(app, deployable, structure, autoscale)).transpose()?;
+        deployable.map(|(deployable, structure)| release_spec(app, deployable, structure, routing)).transpose()?;
     Ok(AppSpec {
         app: app.id,
         name: app.name.clone(),
         generation: app.desired_generation,
         release,
         route: route_spec(routing, platform_domain),
+        volumes: routing.volumes.iter().map(volume_spec).collect(),
     })
 }
 
@@ -74,20 +75,23 @@ fn release_spec(
     app: &App,
     deployable: &Deployable,
     structure: &Structure,
-    autoscale: Option<&BTreeMap<ProcessType, Autoscale>>,
+    routing: &Routing,
 ) -> Result<ReleaseSpec, String> {
     let Deployable { release, build, config } = deployable;
+    let autoscale = routing.settings.as_ref().map(|settings| &settings.autoscale);
+    let mut mounts = mount_specs(&config.mounts, &routing.volumes)?;
     let wanted = structure.iter().filter(|(_, replicas)| **replicas > 0).map(|(process_type, _)| process_type.clone());
     let types: BTreeSet<ProcessType> =
         build.procfile.keys().cloned().chain(structure_default(build).into_keys()).chain(wanted).collect();
     // A Procfile may name a `web` that was never run: the first build of an app of old runs its `cmd` instead.
     let is_cmd_only = !structure.contains_key("web") && structure.get("cmd").is_some_and(|replicas| *replicas > 0);
     let routed = if is_cmd_only { Some(ProcessType::cmd()) } else { routed_type(&types) };
-    let grace = config
-        .values
-        .get("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS")
-        .and_then(|text| text.expose().trim().parse::<u64>().ok())
-        .map_or(GRACE_DEFAULT, |secs| Duration::from_secs(secs.min(GRACE_MAX_SECS)));
+    let grace_of_all = config.values.get("KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS").map(SecretText::expose);
+    let grace = |process_type: &ProcessType| {
+        let own = config.termination_grace_period.get(process_type).map(String::as_str);
+        let secs = own.or(grace_of_all).and_then(|text| text.trim().parse::<u64>().ok());
+        secs.map_or(GRACE_DEFAULT, |secs| Duration::from_secs(secs.min(GRACE_MAX_SECS)))
+    };
     let port = config.values.get("PORT").and_then(|port| port.expose().parse().ok()).unwrap_or(PORT_DEFAULT);
     let restarts = |key: &str| app.restarts.get(key).copied().unwrap_or(0);
     let replicas = |process_type: &ProcessType| structure.get(process_type).copied().unwrap_or(0);
@@ -107,7 +111,8 @@ fn release_spec(
             cpu: config.cpu.get(&process_type).and_then(|text| cpu_parse(text)),
             readiness: probe_of(&config.healthcheck, &process_type, "readinessProbe", port),
             liveness: probe_of(&config.healthcheck, &process_type, "livenessProbe", port),
-            grace,
+            grace: grace(&process_type),
+            mounts: mounts.remove(&process_type).unwrap_or_default(),
             process_type,
         })
         .collect();
@@ -121,6 +126,24 @@ fn release_spec(
         env: environment(app, deployable),
         processes,
     })
+}
+
+fn volume_spec(volume: &Volume) -> VolumeSpec {
+    VolumeSpec { id: volume.id, name: volume.name.clone(), bytes: volume.size.bytes() }
+}
+
+/// The volumes of each process type.
+fn mount_specs(mounts: &Mounts, volumes: &[Volume]) -> Result<BTreeMap<ProcessType, Vec<MountSpec>>, String> {
+    let mut specs: BTreeMap<ProcessType, Vec<MountSpec>> = BTreeMap::new();
+    for (name, paths) in mounts {
+        let volume = volumes.iter().find(|volume| volume.name == *name);
+        let volume = volume.ok_or_else(|| format!("the volume {name}, which it mounts, was deleted"))?;
+        for (process_type, path) in paths {
+            let mount = MountSpec { volume: volume.id, name: name.clone(), path: path.clone() };
+            specs.entry(process_type.clone()).or_default().push(mount);
+        }
+    }
+    Ok(specs)
 }
 
 /// The credentials in an app's `registry` map, once both halves are there. Source: `drycc-v2.md` §4.6.
@@ -207,7 +230,10 @@ mod tests {
     use chrono::{DateTime, Utc};
     use serde_json::json;
     use slipway_core::release::ReleaseState;
-    use slipway_core::{AppId, AppName, BuildId, ConfigId, ReleaseId, ReleaseVersion, UserId, Username};
+    use slipway_core::volume::{MountPath, VolumeSize};
+    use slipway_core::{
+        AppId, AppName, BuildId, ConfigId, ReleaseId, ReleaseVersion, UserId, Username, VolumeId, VolumeName,
+    };
 
     use super::*;
 
@@ -240,6 +266,8 @@ mod tests {
             cpu: [(process("worker"), "0.5/1".to_owned())].into(),
             tags: BTreeMap::new(),
             registry: BTreeMap::new(),
+            termination_grace_period: [(process("worker"), "90".to_owned())].into(),
+            mounts: BTreeMap::new(),
             healthcheck: [("web/cmd".to_owned(), json!({"readinessProbe": {"httpGet": {"path": "/up"}}}))].into(),
             created,
         };
@@ -281,6 +309,7 @@ mod tests {
             certificates: Vec::new(),
             is_https_enforced: false,
             services: Vec::new(),
+            volumes: Vec::new(),
         }
     }
 
@@ -317,8 +346,37 @@ mod tests {
         assert_eq!(web.command.as_deref(), Some("serve"));
         assert_eq!(web.memory.unwrap().limit, 64 << 20);
         assert_eq!(worker.cpu.unwrap().request, Some(500));
-        assert_eq!(web.grace, Duration::from_secs(7));
+        assert_eq!((web.grace, worker.grace), (Duration::from_secs(7), Duration::from_secs(90)));
         assert!(web.readiness.is_some() && worker.readiness.is_none());
+    }
+
+    #[test]
+    fn volumes_are_mounted_by_process_type() {
+        let (app, mut deployable) = fixture();
+        let name = VolumeName::new("data").unwrap();
+        let path = MountPath::new("/app/data").unwrap();
+        deployable.config.mounts = [(name.clone(), [(ProcessType::web(), path.clone())].into())].into();
+        let volume = Volume {
+            id: VolumeId::generate(),
+            app: app.id,
+            owner_name: app.owner_name.clone(),
+            name: name.clone(),
+            size: VolumeSize::new("2G").unwrap(),
+            created: app.created,
+            updated: app.created,
+        };
+        let mut routing = routing(&[]);
+        let spec = |routing: &Routing| app_spec(&app, Some((&deployable, &Structure::new())), routing, "localhost");
+        assert_eq!(spec(&routing).unwrap_err(), "the volume data, which it mounts, was deleted");
+        routing.volumes.push(volume.clone());
+        let spec = spec(&routing).unwrap();
+        assert_eq!(spec.volumes, [VolumeSpec { id: volume.id, name: name.clone(), bytes: 2 << 30 }]);
+        let release = spec.release.unwrap();
+        let [web, worker] = release.processes.as_slice() else { panic!("{:?}", release.processes) };
+        assert_eq!(web.mounts, [MountSpec { volume: volume.id, name, path }]);
+        assert_eq!(worker.mounts, []);
+        // Nothing runs, and nothing is lost.
+        assert_eq!(app_spec(&app, None, &routing, "localhost").unwrap().volumes.len(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use slipway_core::log::LogQuery;
 
 use super::bed::{Bed, build, map};
 use crate::testing::Behaviour;
-use crate::{BuildLogState, HookBuildLog, PageQuery, RouterEndpoint};
+use crate::{BuildLogState, HookBuildLog, NewRun, PageQuery, RouterEndpoint};
 
 fn text<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     result.unwrap_err().to_string()
@@ -105,21 +105,21 @@ async fn one_off_processes_tell_code_and_output() {
     let bed = Bed::new().await;
     let bob = bed.user_after_admin("bob").await;
     bed.service.app_create(&bob, Some("blog")).await.unwrap();
-    assert_eq!(text(bed.service.app_run(&bob, "blog", None).await), "command is a required field");
-    let no_build = text(bed.service.app_run(&bob, "blog", Some("ls")).await);
+    assert_eq!(text(bed.service.app_run(&bob, "blog", &NewRun::default()).await), "command is a required field");
+    let no_build = text(bed.service.app_run(&bob, "blog", &NewRun::of("ls")).await);
     assert_eq!(no_build, "No build associated with this release to run this command");
     let _running = bed.start();
     bed.push(&bob, "blog", "image").await.unwrap();
     bed.engine.script_run("false", Ok((1, "no\n".to_owned())));
     bed.engine.script_run("broken", Err("no such slug".to_owned()));
-    let outcome = bed.service.app_run(&bob, "blog", Some("false")).await.unwrap();
+    let outcome = bed.service.app_run(&bob, "blog", &NewRun::of("false")).await.unwrap();
     assert_eq!((outcome.exit_code, outcome.output.as_ref()), (1, b"no\n".as_slice()));
     let spec = bed.engine.run_specs().pop().unwrap();
     assert_eq!(spec.env["SLIPWAY_APP"].expose(), "blog");
     let suffix = spec.process_name.strip_prefix("run.").unwrap().to_owned();
     let lines = bed.engine.log_texts(bed.app_id(&bob, "blog").await);
     assert!(lines.contains(&format!("slipway[controller]: INFO bob on blog-run-{suffix} runs 'false'")));
-    let Err(Error::Unavailable { public, .. }) = bed.service.app_run(&bob, "blog", Some("broken")).await else {
+    let Err(Error::Unavailable { public, .. }) = bed.service.app_run(&bob, "blog", &NewRun::of("broken")).await else {
         panic!("it ran")
     };
     assert!(public.starts_with("blog-run-") && public.ends_with(" (run): no such slug"), "{public}");

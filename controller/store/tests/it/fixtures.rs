@@ -54,6 +54,8 @@ pub fn new_config(app: AppId, owner: UserId, values: &[(&str, &str)]) -> NewConf
         tags: BTreeMap::new(),
         registry: BTreeMap::new(),
         healthcheck: BTreeMap::new(),
+        termination_grace_period: BTreeMap::new(),
+        mounts: BTreeMap::new(),
         created: at(0),
     }
 }

@@ -36,3 +36,4 @@ mod schema;
 mod sealing;
 mod teams;
 mod users;
+mod volumes;

@@ -17,6 +17,8 @@ fn empty() -> Config {
         tags: BTreeMap::new(),
         registry: BTreeMap::new(),
         healthcheck: BTreeMap::new(),
+        termination_grace_period: BTreeMap::new(),
+        mounts: BTreeMap::new(),
         created: Utc::now(),
     }
 }
@@ -37,6 +39,7 @@ fn change(field: &str, value: Value) -> ConfigChange {
         "tags" => &mut change.tags,
         "registry" => &mut change.registry,
         "healthcheck" => &mut change.healthcheck,
+        "termination_grace_period" => &mut change.termination_grace_period,
         other => panic!("no field {other}"),
     };
     *target = map(value);
@@ -182,6 +185,28 @@ fn all_values_together_are_limited() {
         message("values", &Value::Object(many)),
         format!("All values together are larger than {VARIABLES_MAX_BYTES} bytes")
     );
+}
+
+#[test]
+fn grace_periods() {
+    let field = "termination_grace_period";
+    let next = change_apply(&empty(), &change(field, json!({"web": 60, "worker": "0", "cron": "3600"}))).unwrap();
+    let written: Vec<&str> = next.termination_grace_period.values().map(String::as_str).collect();
+    assert_eq!(written, ["3600", "60", "0"]);
+    let next = change_apply(&next, &change(field, json!({"web": null}))).unwrap();
+    assert_eq!(next.termination_grace_period.len(), 2);
+    let missing = change_apply(&next, &change(field, json!({"web": null}))).unwrap_err();
+    assert_eq!(missing.to_string(), "web does not exist under termination_grace_period");
+    for bad in
+        [json!(""), json!("1s"), json!(-1), json!(1.5), json!("+1"), json!(" 1"), json!(true), json!([1]), json!("١")]
+    {
+        assert_eq!(message(field, &json!({"web": bad})), GRACE_RULE, "{bad}");
+    }
+    for large in [json!(3601), json!("99999999999999999999")] {
+        let range = "Termination Grace Period is not in allowed range: 0~3600";
+        assert_eq!(message(field, &json!({"web": large})), range);
+    }
+    assert_eq!(message(field, &json!({"No!": 1})), PROCESS_TYPE_RULE);
 }
 
 proptest! {

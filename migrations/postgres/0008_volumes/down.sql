@@ -1,0 +1,3 @@
+ALTER TABLE configs DROP COLUMN termination_grace_period;
+ALTER TABLE configs DROP COLUMN mounts;
+DROP TABLE volumes;
