@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,6 +42,7 @@ use crate::build::plan::{self, Plan};
 use crate::build::source::Source;
 use crate::build::{BuildError, BuildOutput, BuildRequest, Built, SourceBuilder, cache, dockerfile, read_procfile};
 use crate::errors;
+use crate::export::registry::Name;
 
 use follow::Followed;
 use job::{BuildJob, Kind};
@@ -160,7 +162,9 @@ impl ClusterBuilder {
                     let is_wanted = !cache::is_disabled(&request.env);
                     // As with every cache: without it all is made anew.
                     let previous = tokio::fs::read_to_string(self.previous_file(request.app)).await.ok();
-                    let previous = previous.filter(|_| is_wanted);
+                    // A write that was cut short names none.
+                    let is_whole = |image: &String| Name::from_str(image).is_ok_and(|name| name.digest().is_some());
+                    let previous = previous.filter(|image| is_wanted && is_whole(image));
                     Ok(Kind::Native { settings: settings.clone(), previous })
                 }
                 None => Err(BuildError::Failed(

@@ -68,6 +68,13 @@ impl Installed {
         found.stdout.split_whitespace().map(str::to_owned).collect()
     }
 
+    /// Names of the pods of an app.
+    pub fn pods_of(&self, app: &str) -> Vec<String> {
+        let template = "go-template={{range .items}}{{.metadata.name}} {{end}}";
+        let found = self.kubectl(&["-n", app, "get", "pods", "-l", "heritage=slipway", "-o", template]).ok();
+        found.stdout.split_whitespace().map(str::to_owned).collect()
+    }
+
     /// Kills a pod at once, as the loss of its node would: nothing in it can tidy up.
     pub fn kill(&self, pod: &str) {
         let pod = format!("pod/{pod}");

@@ -14,6 +14,7 @@
 mod api_server;
 mod chance;
 mod failure;
+mod image;
 mod installed;
 mod kill;
 mod leader;

@@ -22,6 +22,8 @@ use crate::{BuildError, BuildOutput};
 
 /// Longest line that is passed on whole, in bytes.
 const LINE_MAX: usize = 16 * 1024;
+/// How much longer than a build may take a step is waited for that ends it by itself.
+const OWN_LIMIT: Duration = Duration::from_secs(5);
 /// How often a log that broke off is asked for again.
 const LOG_ATTEMPTS: u32 = 20;
 
@@ -135,9 +137,15 @@ impl Followed<'_> {
                 Err(_) => Err(self.not_started(watch.latest.as_ref())),
             };
             let pod = started?;
-            log.follow(&pod, step, &mut watch).await;
-            let end = watch.until(|pod| ended(pod, step).map(Ok).or_else(|| pod_reason(pod).map(Err)));
-            let Some(end) = end.await else { return Err(self.gone().await) };
+            let run = async {
+                log.follow(&pod, step, &mut watch).await;
+                watch.until(|pod| ended(pod, step).map(Ok).or_else(|| pod_reason(pod).map(Err))).await
+            };
+            // Buildpacks are ended by their own step, which tells; other programs know of no limit.
+            let Ok(end) = tokio::time::timeout(self.limits.time + OWN_LIMIT, run).await else {
+                return Err(self.too_long());
+            };
+            let Some(end) = end else { return Err(self.gone().await) };
             match end {
                 Ok(end) if end.code == 0 => {}
                 // Killed since somebody removed it.

@@ -24,7 +24,7 @@ pub(super) fn prepare(data: &Path) -> io::Result<String> {
     }
     for entry in fs::read_dir(&cache)? {
         let path = entry?.path();
-        let is_whole = path.extension().is_some_and(|ending| ending == "gz");
+        let is_whole = path.extension().is_some_and(|ending| ending == "gz" || ending == "image");
         if path.is_file() && !is_whole {
             fs::remove_file(path)?;
         }

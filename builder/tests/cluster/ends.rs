@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use slipway_builder::build::BuildOutput;
+use slipway_builder::BuildError;
 use slipway_builder::cluster::ClusterBuilder;
-use slipway_builder::{BuildError, Built, SourceBuilder};
 
 use crate::lab::{Lab, until};
 
@@ -42,22 +41,11 @@ async fn a_stack_image_that_is_not_there_is_told() {
     lab.close().await;
 }
 
-/// A build that is under way.
-struct Started(tokio::task::JoinHandle<Result<Built, BuildError>>);
-
 #[tokio::test]
 async fn a_cancelled_build_is_gone_within_three_seconds_and_a_killed_builders_is_swept() {
     let Some(lab) = Lab::open("cancel", |_| {}).await else { return };
     let hang = || lab.source(&[("package.json", "{\"scripts\":{\"build\":\"sleep 600\"}}"), ("Procfile", "web: x\n")]);
-    let start = async |lab: &Lab| {
-        let (output, mut receiver, log) = BuildOutput::new();
-        tokio::spawn(async move { while receiver.recv().await.is_some() {} });
-        let (builder, request) = (std::sync::Arc::clone(&lab.builder), lab.request(hang(), &[]));
-        let build = tokio::spawn(async move { builder.build(request, output).await });
-        until("the build's own step", || async { log.text().contains("sleep 600").then_some(()) }).await;
-        Started(build)
-    };
-    let Started(build) = start(&lab).await;
+    let build = lab.started(hang(), "sleep 600").await;
     assert!(lab.objects().await.len() >= 3, "a Job, a Secret, a pod");
     build.abort();
     let begun = Instant::now();
@@ -65,7 +53,7 @@ async fn a_cancelled_build_is_gone_within_three_seconds_and_a_killed_builders_is
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     lab.settled().await;
 
-    let Started(build) = start(&lab).await;
+    let build = lab.started(hang(), "sleep 600").await;
     // Another builder on the same data directory: the first one was killed, as far as it can tell.
     let mut config = lab.config.clone();
     config.listen.set_port(0);
@@ -73,6 +61,7 @@ async fn a_cancelled_build_is_gone_within_three_seconds_and_a_killed_builders_is
     let result = tokio::time::timeout(Duration::from_secs(30), build).await.unwrap().unwrap();
     assert!(matches!(&result, Err(BuildError::Unavailable(_))), "{result:?}");
     lab.settled().await;
+    assert_eq!(lab.spooled(), Vec::<String>::new());
     second.close().await;
     lab.close().await;
 }

@@ -1,10 +1,12 @@
 //! The other kinds of builds.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use slipway_builder::BuildError;
 use slipway_builder::export::registry::{Credentials, Name, Registry};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, until};
 
 const DOCKERFILE: &str = "FROM 127.0.0.1:5000/base/busybox:1\n\
     ARG GREETING\n\
@@ -34,6 +36,26 @@ async fn a_dockerfile_is_built_without_privileges_and_runs() {
     let (result, log) = lab.build(broken, &[]).await;
     assert!(matches!(&result, Err(BuildError::Failed(text)) if text.contains("exited with code")), "{result:?}\n{log}");
     lab.settled().await;
+    lab.close().await;
+}
+
+#[tokio::test]
+async fn a_dockerfile_that_hangs_is_ended_and_one_that_is_cancelled_is_gone() {
+    let Some(lab) = Lab::open("hangs", |config| config.limits.time = Duration::from_secs(8)).await else { return };
+    let hang = || lab.source(&[("Dockerfile", "FROM 127.0.0.1:5000/base/busybox:1\nRUN echo it-runs; sleep 600\n")]);
+    let (result, log) = lab.build(hang(), &[]).await;
+    assert!(matches!(&result, Err(BuildError::Limit(text)) if text.contains("longer than 8 s")), "{result:?}");
+    assert!(log.contains("it-runs"), "{log}");
+    lab.settled().await;
+
+    // What it says arrives while it runs.
+    let build = lab.started(hang(), "it-runs").await;
+    build.abort();
+    let begun = Instant::now();
+    until("the end of the Job", || async { lab.jobs_and_secrets().await.is_empty().then_some(()) }).await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    lab.settled().await;
+    assert_eq!(lab.spooled(), Vec::<String>::new());
     lab.close().await;
 }
 

@@ -21,6 +21,7 @@ use slipway_builder::{Authorities, BuildError, BuildRequest, Built, SourceBuilde
 use slipway_core::config::SecretText;
 use slipway_core::{AppId, AppName};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use crate::proxy;
 
@@ -175,6 +176,22 @@ impl Lab {
             Ok(built) => (built, log),
             Err(error) => panic!("{error:?}\n{log}"),
         }
+    }
+
+    /// A build that is under way, and has said `text`.
+    pub async fn started(&self, source: PathBuf, text: &str) -> JoinHandle<Result<Built, BuildError>> {
+        let (output, mut receiver, log) = BuildOutput::new();
+        tokio::spawn(async move { while receiver.recv().await.is_some() {} });
+        let (builder, request) = (Arc::clone(&self.builder), self.request(source, &[]));
+        let build = tokio::spawn(async move { builder.build(request, output).await });
+        until("the build's own output", || async { log.text().contains(text).then_some(()) }).await;
+        build
+    }
+
+    /// Packed sources that are kept for Jobs.
+    pub fn spooled(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.config.data.join("spool")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     /// Runs process type `web` of what was built, and tells what it answers.
