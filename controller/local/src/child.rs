@@ -13,8 +13,8 @@ use rustix::process::Signal;
 use slipway_core::AppId;
 use slipway_core::config::SecretText;
 use slipway_core::log::LogLine;
-use slipway_engine::Attach;
 use slipway_engine::spec::Limit;
+use slipway_engine::{Attach, MountSpec};
 use slipway_slug::SlugManifest;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
@@ -23,13 +23,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::config::LocalConfig;
-use crate::container::{Container, Handle, Inside};
+use crate::container::{Bind, Container, Handle, Inside};
 use crate::group;
 use crate::image::ImageRelease;
 use crate::journal::{Journal, LINE_BYTES_MAX};
 use crate::limits::Limits;
 use crate::record::{MARK, RecordGuard, Records};
 use crate::terminal::Terminal;
+use crate::volume::Volumes;
 use crate::workdir::WorkDir;
 
 /// The shell of apps, when the machine has it.
@@ -68,6 +69,9 @@ pub(crate) struct Launch<'a> {
     pub(crate) what: What<'a>,
     pub(crate) env: &'a BTreeMap<String, SecretText>,
     pub(crate) work: &'a WorkDir,
+    pub(crate) volumes: &'a Volumes,
+    /// The volumes that a container has; a slug's copy has its own already.
+    pub(crate) mounts: &'a [MountSpec],
     pub(crate) port: Option<u16>,
     pub(crate) memory: Option<Limit>,
     pub(crate) cpu: Option<Limit>,
@@ -314,12 +318,19 @@ fn shell(launch: &Launch<'_>, line: &str, limits: &Limits) -> Command {
 /// The runtime in front of a container.
 fn contained(launch: &Launch<'_>, args: &[String], image: &ImageRelease) -> io::Result<(Container, Command)> {
     let env = environment(launch);
+    let user = (image.user.uid, image.user.gid);
+    let bind = |mount: &MountSpec| {
+        let source = launch.volumes.make(launch.app, mount.volume, Some(user))?;
+        Ok(Bind { source, path: mount.path.to_string() })
+    };
+    let binds = launch.mounts.iter().map(bind).collect::<io::Result<Vec<Bind>>>()?;
     let inside = Inside {
         rootfs: &launch.work.app(),
         args,
         env: &env,
         working_dir: &image.setup.working_dir,
-        user: (image.user.uid, image.user.gid),
+        user,
+        binds: &binds,
         memory: launch.memory,
         cpu: launch.cpu,
         open_files: launch.config.open_files,

@@ -85,6 +85,7 @@ pub(crate) struct Inside<'a> {
     pub(crate) working_dir: &'a str,
     /// User and group inside.
     pub(crate) user: (u32, u32),
+    pub(crate) binds: &'a [Bind],
     pub(crate) memory: Option<Limit>,
     pub(crate) cpu: Option<Limit>,
     pub(crate) open_files: u64,
@@ -92,6 +93,14 @@ pub(crate) struct Inside<'a> {
     pub(crate) has_terminal: bool,
     /// Whether something is typed.
     pub(crate) has_input: bool,
+}
+
+/// A directory of this machine that a container has.
+#[derive(Debug)]
+pub(crate) struct Bind {
+    pub(crate) source: PathBuf,
+    /// Where the container has it.
+    pub(crate) path: String,
 }
 
 /// A container that was started, or is about to be. Deleted when dropped.
@@ -307,6 +316,10 @@ fn config(inside: &Inside<'_>, is_root: bool, id: &str) -> Value {
             mounts.push(mount(file, "bind", file, &["bind", "nosuid", "noexec", "nodev", "ro"]));
         }
     }
+    for bind in inside.binds {
+        let source = bind.source.to_string_lossy();
+        mounts.push(mount(&bind.path, "bind", &source, &["rbind", "rw", "nosuid", "nodev"]));
+    }
     let mut namespaces: Vec<Value> = ["pid", "ipc", "mount"].iter().map(|kind| json!({"type": kind})).collect();
     let mut linux = json!({"maskedPaths": MASKED, "readonlyPaths": READ_ONLY});
     if is_root {
@@ -376,6 +389,13 @@ fn podman(command: &mut Command, inside: &Inside<'_>, id: &str) {
     for name in inside.env.keys() {
         command.arg("--env").arg(name);
     }
+    for bind in inside.binds {
+        // Without root, users of the container are others on this machine, to whom podman gives the files.
+        let owner = if rustix::process::geteuid().is_root() || inside.user.0 == 0 { "" } else { ",U" };
+        let mut volume = bind.source.clone().into_os_string();
+        volume.push(format!(":{}:rw,nosuid,nodev{owner}", bind.path));
+        command.arg("--volume").arg(volume);
+    }
     if inside.has_input {
         command.arg("--interactive");
     }
@@ -397,6 +417,7 @@ mod tests {
             env,
             working_dir: "/srv",
             user: (7, 8),
+            binds: &[],
             memory: Some(Limit { request: None, limit: 64 << 20 }),
             cpu: Some(Limit { request: None, limit: 250 }),
             open_files: 1024,
@@ -419,6 +440,22 @@ mod tests {
         assert_eq!(rootless["process"]["user"], json!({"uid": 0, "gid": 0}));
         assert!(rootless["linux"].get("resources").is_none());
         assert!(rootless["linux"]["namespaces"].to_string().contains("user"));
+    }
+
+    #[test]
+    fn volumes_are_bound() {
+        let env = BTreeMap::new();
+        let binds = [Bind { source: PathBuf::from("/v/1"), path: "/data".to_owned() }];
+        let inside = Inside { binds: &binds, ..inside(&env, &[]) };
+        let bundle = config(&inside, true, "id");
+        let mounts = bundle["mounts"].as_array().unwrap();
+        let options = json!(["rbind", "rw", "nosuid", "nodev"]);
+        let expect = json!({"destination": "/data", "type": "bind", "source": "/v/1", "options": options});
+        assert!(mounts.contains(&expect), "{bundle}");
+        let mut command = Command::new("podman");
+        podman(&mut command, &inside, "id");
+        let shown = format!("{:?}", command.as_std().get_args().collect::<Vec<_>>());
+        assert!(shown.contains("\"--volume\", \"/v/1:/data:rw,nosuid,nodev"), "{shown}");
     }
 
     #[test]

@@ -12,11 +12,12 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 use slipway_core::log::{LogLine, LogQuery};
-use slipway_core::{AppId, AppName, ReleaseVersion};
+use slipway_core::volume::MountPath;
+use slipway_core::{AppId, AppName, ReleaseVersion, VolumeId};
 use slipway_engine::route::RouteTable;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, RegistryLogin, RunOutcome, RunSpec,
-    Session,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, MountSpec, RegistryLogin, RunOutcome,
+    RunSpec, Session,
 };
 use slipway_image::ImageStore;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -35,6 +36,7 @@ use crate::port::Ports;
 use crate::record::Records;
 use crate::registry::Registry;
 use crate::usage::Usage;
+use crate::volume::Volumes;
 use crate::workdir::{make_dir, remove_tree};
 
 /// Changes that a slow listener may be behind.
@@ -110,7 +112,7 @@ impl LocalEngine {
     /// [`LocalError`] when the directory cannot be used.
     pub async fn start(mut config: LocalConfig) -> Result<Arc<Self>, LocalError> {
         let data = |source| LocalError::Data { source };
-        let (config, records, images) = tokio::task::spawn_blocking(move || {
+        let (config, records, images, volumes) = tokio::task::spawn_blocking(move || {
             make_dir(&config.data)?;
             config.data = fs::canonicalize(&config.data)?;
             if config.cgroup.is_none() {
@@ -120,7 +122,8 @@ impl LocalEngine {
             clear_copies(&config.data.join("apps"))?;
             make_dir(&config.data.join("logs"))?;
             let images = Images::open(&config.data, &config.path, config.fetch.clone())?;
-            Ok((config, records, images))
+            let volumes = Volumes::open(&config.data)?;
+            Ok((config, records, images, volumes))
         })
         .await
         .map_err(|error| data(io::Error::other(error)))?
@@ -151,6 +154,7 @@ impl LocalEngine {
             registry: Registry::new(),
             usage,
             images,
+            volumes,
             http,
             changes,
         });
@@ -273,6 +277,14 @@ fn note_app(dir: &Path, name: &AppName) -> io::Result<Option<ReleaseVersion>> {
     Ok(fs::read_to_string(dir.join("served")).ok().and_then(|text| text.trim().parse().ok()))
 }
 
+/// Refuses volumes where processes of `artifact` cannot have them.
+fn mounts_check<'a>(artifact: &Artifact, mounts: impl IntoIterator<Item = &'a MountSpec>) -> Result<(), EngineError> {
+    match mounts.into_iter().find_map(|mount| crate::volume::refusal(artifact, &mount.path)) {
+        Some(refusal) => Err(EngineError::Rejected(refusal)),
+        None => Ok(()),
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     public: &'static str,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -285,6 +297,11 @@ async fn blocking<T: Send + 'static>(
 impl Engine for LocalEngine {
     async fn app_apply(&self, spec: AppSpec) -> Result<(), EngineError> {
         let (app, name) = (spec.app, spec.name.clone());
+        if let Some(release) = &spec.release {
+            let mounts = release.processes.iter().flat_map(|process| &process.mounts);
+            mounts_check(&release.artifact, mounts)?;
+        }
+        let volumes: Vec<VolumeId> = spec.volumes.iter().map(|volume| volume.id).collect();
         let orders = {
             let known = self.lock().live.get(&app).filter(|handle| handle.name == name).map(|h| h.orders.clone());
             if let Some(orders) = known {
@@ -299,7 +316,13 @@ impl Engine for LocalEngine {
         let (taken, was_taken) = oneshot::channel();
         let gone = || busy("the app is being removed, or the platform stopped");
         orders.send(Order::Apply(Box::new(spec), taken)).map_err(|_| gone())?;
-        was_taken.await.map_err(|_| gone())
+        was_taken.await.map_err(|_| gone())?;
+        // After the wish: what is not wanted any more is not mounted by it.
+        let all = self.shared.volumes.clone();
+        if let Err(error) = blocking("volumes cannot be removed", move || all.retain(app, &volumes)).await {
+            tracing::warn!(app.id = %app, %error, "a deleted volume stays until the next look at its app");
+        }
+        Ok(())
     }
 
     async fn app_remove(&self, app: AppId, _name: &AppName) -> Result<(), EngineError> {
@@ -321,6 +344,7 @@ impl Engine for LocalEngine {
         let removed = blocking("the app's files cannot be removed", move || {
             shared.records.end_app(app)?;
             shared.journals.remove(app)?;
+            shared.volumes.remove_app(app)?;
             remove_tree(&shared.app_dir(app))
         })
         .await;
@@ -331,6 +355,14 @@ impl Engine for LocalEngine {
 
     fn is_routing_paths(&self) -> bool {
         true
+    }
+
+    fn is_keeping_volumes(&self) -> bool {
+        true
+    }
+
+    fn mount_refusal(&self, artifact: &Artifact, path: &MountPath) -> Option<String> {
+        crate::volume::refusal(artifact, path)
     }
 
     fn is_choosing_ports(&self) -> bool {
@@ -386,6 +418,7 @@ impl Engine for LocalEngine {
     }
 
     async fn run(&self, spec: RunSpec) -> Result<RunOutcome, EngineError> {
+        mounts_check(&spec.artifact, &spec.mounts)?;
         let canceled = self.canceled(spec.app)?;
         // Cancels when this future is dropped; the task goes on until the process is gone.
         let _guard = canceled.clone().drop_guard();
@@ -394,6 +427,7 @@ impl Engine for LocalEngine {
     }
 
     async fn run_session(&self, spec: RunSpec, attach: Attach) -> Result<Session, EngineError> {
+        mounts_check(&spec.artifact, &spec.mounts)?;
         let canceled = self.canceled(spec.app)?;
         let begun = crate::session::run(&self.shared, &spec, attach).await?;
         let (session, carry) = crate::session::session(begun, canceled);

@@ -9,6 +9,7 @@
 //! - `app`: the supervisor (what should run), its members (one process each, restarted for ever), their checks.
 //! - `image`, `container`: releases that come as images, and the runtime in front of their processes.
 //! - `child`, `group`, `limits`, `cgroup`, `port`, `workdir`: one operating-system process and what it stands on.
+//! - `volume`: directories that outlive processes.
 //! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`: use of the processor.
 //! - `session`, `terminal`: processes that somebody talks to, and what they are talked to through.
 //!
@@ -34,6 +35,7 @@ mod registry;
 mod session;
 mod terminal;
 mod usage;
+mod volume;
 mod workdir;
 
 pub use config::LocalConfig;

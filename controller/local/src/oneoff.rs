@@ -24,7 +24,8 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// The files of a one-off process, a copy of its own.
 pub(crate) async fn prepared(shared: &Shared, spec: &RunSpec) -> Result<Prepared, EngineError> {
     let dir = shared.app_dir(spec.app).join(format!("run-{}", suffix()));
-    let wanted = Wanted { app: spec.app, artifact: &spec.artifact, registry: spec.registry.as_ref() };
+    let wanted =
+        Wanted { app: spec.app, artifact: &spec.artifact, registry: spec.registry.as_ref(), mounts: &spec.mounts };
     prepare(shared, wanted, dir).await
 }
 
@@ -69,6 +70,8 @@ pub(crate) fn launch<'a>(
         what,
         env: &spec.env,
         work: &prepared.work,
+        volumes: &shared.volumes,
+        mounts: &spec.mounts,
         port: None,
         memory: spec.memory,
         cpu: spec.cpu,

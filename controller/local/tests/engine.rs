@@ -18,3 +18,5 @@ mod rollout;
 mod run;
 #[path = "engine/session.rs"]
 mod session;
+#[path = "engine/volume.rs"]
+mod volume;

@@ -114,7 +114,7 @@ struct State {
     names_taken: Vec<String>,
     is_autoscaling: bool,
     is_choosing_ports: bool,
-    is_without_volumes: bool,
+    /// By path; with an empty one there are no volumes at all.
     mount_refusals: HashMap<String, String>,
     cpu_millis: HashMap<ProcessType, u32>,
     node_labels: Vec<BTreeMap<String, String>>,
@@ -220,7 +220,7 @@ impl FakeEngine {
 
     /// That apps cannot have volumes.
     pub fn script_no_volumes(&self) {
-        self.state().is_without_volumes = true;
+        self.state().mount_refusals.insert(String::new(), String::new());
     }
 
     /// Why no process can have a volume at a path.
@@ -451,7 +451,7 @@ impl Engine for FakeEngine {
     }
 
     fn is_keeping_volumes(&self) -> bool {
-        !self.state().is_without_volumes
+        !self.state().mount_refusals.contains_key("")
     }
 
     fn mount_refusal(&self, _artifact: &Artifact, path: &MountPath) -> Option<String> {

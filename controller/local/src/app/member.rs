@@ -238,7 +238,7 @@ impl Member {
         let process = &self.plan.process;
         let failed = |reason: String| End::Failed(format!("{} {reason}", self.source));
         let prepared = tokio::select! {
-            prepared = self.plan.release.prepared(shared, self.app) => prepared,
+            prepared = self.plan.release.prepared(shared, self.app, &self.plan.process.mounts) => prepared,
             () = self.stopped(Stop::Drain) => return End::Stopped,
         };
         let prepared = match prepared {
@@ -280,6 +280,8 @@ impl Member {
             what,
             env: &self.plan.release.env,
             work: &prepared.work,
+            volumes: &shared.volumes,
+            mounts: &process.mounts,
             port: Some(port.addr.port()),
             memory: process.memory,
             cpu: process.cpu,

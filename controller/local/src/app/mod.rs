@@ -18,6 +18,7 @@ use crate::port::Ports;
 use crate::record::Records;
 use crate::registry::Registry;
 use crate::usage::Usage;
+use crate::volume::Volumes;
 use std::sync::Arc;
 
 /// What all apps of an engine share.
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) usage: Arc<Usage>,
     /// Images and what runs them.
     pub(crate) images: Images,
+    pub(crate) volumes: Volumes,
     pub(crate) http: reqwest::Client,
     pub(crate) changes: broadcast::Sender<AppId>,
 }

@@ -1,15 +1,16 @@
 //! A release on this machine: its private copy of the slug, made once for all its processes.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 
 use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
 use slipway_core::{AppId, ReleaseVersion};
-use slipway_engine::EngineError;
 use slipway_engine::spec::{Artifact, ProcessSpec, RegistryLogin, ReleaseSpec};
+use slipway_engine::{EngineError, MountSpec};
 use slipway_slug::{Digest, SlugError, SlugManifest};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::Shared;
@@ -24,8 +25,12 @@ pub(crate) struct Release {
     pub(crate) kind: BuildKind,
     pub(crate) registry: Option<RegistryLogin>,
     pub(crate) env: BTreeMap<String, SecretText>,
-    prepared: OnceCell<Arc<Prepared>>,
+    /// By the volumes that are linked into a copy.
+    prepared: Mutex<BTreeMap<Vec<MountSpec>, Arc<SharedCopy>>>,
 }
+
+/// Files that the first who needs them makes.
+type SharedCopy = OnceCell<Arc<Prepared>>;
 
 /// A release's files, ready to run.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) app: AppId,
     pub(crate) artifact: &'a Artifact,
     pub(crate) registry: Option<&'a RegistryLogin>,
+    pub(crate) mounts: &'a [MountSpec],
 }
 
 /// What decides what a process is; processes with equal plans may stand for each other.
@@ -75,7 +81,7 @@ impl Release {
             kind: spec.kind,
             registry: spec.registry.clone(),
             env: spec.env.clone(),
-            prepared: OnceCell::new(),
+            prepared: Mutex::default(),
         }
     }
 
@@ -87,14 +93,28 @@ impl Release {
             && self.env == spec.env
     }
 
-    /// The private copy; the first caller makes it. A failure is tried anew by the next caller.
-    pub(crate) async fn prepared(&self, shared: &Shared, app: AppId) -> Result<Arc<Prepared>, EngineError> {
+    /// The private copy for processes with these volumes; the first caller makes it. A failure is tried anew by the next
+    /// caller. Containers have their volumes mounted, and share one copy whatever volumes they have.
+    pub(crate) async fn prepared(
+        &self,
+        shared: &Shared,
+        app: AppId,
+        mounts: &[MountSpec],
+    ) -> Result<Arc<Prepared>, EngineError> {
+        let linked = match self.artifact {
+            Artifact::Slug { .. } => mounts,
+            Artifact::Image { .. } => &[],
+        };
+        let cell = {
+            let mut all = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(linked.to_vec()).or_default())
+        };
         let make = || async {
             let dir = shared.app_dir(app).join(format!("{}-{}", self.version, super::suffix()));
-            let wanted = Wanted { app, artifact: &self.artifact, registry: self.registry.as_ref() };
+            let wanted = Wanted { app, artifact: &self.artifact, registry: self.registry.as_ref(), mounts };
             prepare(shared, wanted, dir).await.map(Arc::new)
         };
-        self.prepared.get_or_try_init(make).await.cloned()
+        cell.get_or_try_init(make).await.cloned()
     }
 }
 
@@ -137,10 +157,15 @@ pub(crate) async fn prepare(shared: &Shared, wanted: Wanted<'_>, dir: PathBuf) -
     }
     let digest = digest_of(wanted.artifact)?;
     let slugs = shared.config.slugs.clone();
+    let (volumes, app, mounts) = (shared.volumes.clone(), wanted.app, wanted.mounts.to_vec());
     let made = tokio::task::spawn_blocking(move || {
         let manifest = slugs.manifest(&digest).map_err(slug_error)?;
         let tree = slugs.path(&digest).map_err(slug_error)?;
         let work = WorkDir::create(dir, &tree).map_err(|error| unavailable("the slug cannot be unpacked", &error))?;
+        volumes.link(app, &mounts, &work.app()).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => EngineError::Rejected(error.to_string()),
+            _ => unavailable("the volumes cannot be prepared", &error),
+        })?;
         Ok(Prepared { work, contents: Contents::Slug(manifest) })
     });
     made.await.map_err(|error| unavailable("the slug cannot be unpacked", &error))?
