@@ -1,8 +1,8 @@
 //! Fills a database with as many apps, releases and users as one platform is made for. Used by `tests/bench/api`.
 //!
-//! Usage: `fill URL USER [IMAGE]`, with the key of the platform that the database belongs to in `SLIPWAY_SEALING_KEY`
+//! Usage: `fill URL USER [IMAGE [APPS]]`, with the key of the platform that the database belongs to in `SLIPWAY_SEALING_KEY`
 //! (base64). `USER` must be registered, and owns every hundredth app. With `IMAGE`, every app runs it as one process
-//! `web` and one `worker`; without, no app has a build.
+//! `web` and one `worker`; without, no app has a build. There are 10,000 apps unless `APPS` says otherwise.
 
 #![expect(clippy::print_stdout, reason = "a program for people and scripts")]
 
@@ -20,7 +20,8 @@ use slipway_store::{
     Db, NewApp, NewBuild, NewConfig, NewDomain, NewRelease, NewUser, SealingKey, Store, StoreConfig, StoreError,
 };
 
-const APPS: usize = 10_000;
+/// Apps unless another number is asked for.
+const APPS_DEFAULT: usize = 10_000;
 const RELEASES_EACH: usize = 10;
 const USERS: usize = 1_000;
 /// Apps that one transaction makes.
@@ -38,14 +39,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(url), Some(user)) = (words.next(), words.next()) else { return Err("usage: fill URL USER".into()) };
     let types = vec![ProcessType::web(), ProcessType::new("worker")?];
     let run = words.next().map(|image| Run { image, types });
+    let apps = words.next().map_or(Ok(APPS_DEFAULT), |number| number.parse())?;
     let key = SealingKey::from_base64(&std::env::var("SLIPWAY_SEALING_KEY")?)?;
     let store = Store::connect(StoreConfig::new(SecretString::from(url), key)).await?;
     let owner = store::user_by_name(&mut store.read().await?, &Username::new(user)?).await?.ok_or("no such user")?;
 
     let mut owners = vec![owner.id];
     owners.extend(users(&store).await?);
-    for first in (0..APPS).step_by(PORTION) {
-        let names: Vec<AppName> = (first..APPS.min(first + PORTION))
+    for first in (0..apps).step_by(PORTION) {
+        let names: Vec<AppName> = (first..apps.min(first + PORTION))
             .map(|number| AppName::new(format!("app-{number:05}")))
             .collect::<Result<_, _>>()?;
         let mut transaction = store.transaction().await?;
@@ -56,7 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         transaction.commit().await?;
     }
-    println!("{APPS} apps, {} releases, {USERS} users", APPS * RELEASES_EACH);
+    println!("{apps} apps, {} releases, {USERS} users", apps * RELEASES_EACH);
     Ok(())
 }
 
