@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future;
 use futures::stream::{self, BoxStream, StreamExt};
 use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 use kube::api::{Api, DeleteParams, ListParams};
@@ -35,7 +36,7 @@ use crate::remove::remove;
 use crate::run::Runner;
 use crate::settings::ClusterSettings;
 use crate::status::Wish;
-use crate::worker::{Handle, Problem, Progress, SLUG_REFUSED, Shared, foreign, lock, namespace_owner};
+use crate::worker::{Problem, SLUG_REFUSED, Shared, Standing, Worker, foreign, lock, namespace_owner};
 
 /// Changes that a slow listener may be behind.
 const CHANGES: usize = 4096;
@@ -45,9 +46,6 @@ const PASSES: usize = 8;
 const LEASE: &str = "slipway-controller";
 /// Pause between two looks for one-off processes that nobody waits for.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
-
-/// How far an app is, and what is wanted of it.
-type Known = (Arc<Mutex<Progress>>, Option<Arc<AppSpec>>);
 
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +72,7 @@ pub struct ClusterEngine {
     logs: Logs,
     runner: Runner,
     images: Option<ImageKeeper>,
-    workers: Mutex<HashMap<AppId, Handle>>,
+    workers: Mutex<HashMap<AppId, Arc<Worker>>>,
     ending: CancellationToken,
 }
 
@@ -141,7 +139,7 @@ impl ClusterEngine {
     }
 
     fn name_of(&self, app: AppId) -> Option<AppName> {
-        let known = lock(&self.workers).get(&app).map(|handle| handle.name.clone());
+        let known = self.worker(app).map(|worker| worker.name.clone());
         known.or_else(|| self.shared.index.name_of(app))
     }
 
@@ -196,21 +194,8 @@ impl ClusterEngine {
         Ok(oneoff_pod(spec, &image, settings))
     }
 
-    /// Ends an app's worker; returns when it does nothing more.
-    async fn worker_end(&self, app: AppId) {
-        let handle = lock(&self.workers).remove(&app);
-        if let Some(handle) = handle {
-            handle.ending.cancel();
-            // It never panics out of its wrapper.
-            let _ = handle.task.await;
-        }
-    }
-
-    fn progress(&self, app: AppId) -> Option<Known> {
-        let workers = lock(&self.workers);
-        let handle = workers.get(&app)?;
-        let spec = handle.wish.borrow().clone();
-        Some((Arc::clone(&handle.progress), spec))
+    fn worker(&self, app: AppId) -> Option<Arc<Worker>> {
+        lock(&self.workers).get(&app).cloned()
     }
 }
 
@@ -226,7 +211,11 @@ async fn sweep(runner: Runner) {
 
 /// Wakes workers and listeners when the watches tell something.
 async fn forward(engine: std::sync::Weak<ClusterEngine>) {
-    let Some(mut changes) = engine.upgrade().map(|engine| engine.shared.index.changes()) else { return };
+    let Some(index) = engine.upgrade().map(|engine| engine.shared.index.clone()) else { return };
+    // What the first lists tell is no change.
+    index.synced().await;
+    let mut changes = index.changes();
+    drop(index);
     loop {
         let name = match changes.recv().await {
             Ok(name) => Some(name),
@@ -236,21 +225,21 @@ async fn forward(engine: std::sync::Weak<ClusterEngine>) {
         let Some(engine) = engine.upgrade() else { return };
         let apps: Vec<AppId> = {
             let workers = lock(&engine.workers);
-            let is_meant = |handle: &Handle| name.as_ref().is_none_or(|name| *name == handle.name);
+            let is_meant = |worker: &Worker| name.as_ref().is_none_or(|name| *name == worker.name);
             let mut apps = Vec::new();
             match &name {
                 Some(name) => apps.extend(engine.shared.index.app(name).app),
                 None => apps.extend(workers.keys().copied()),
             }
             for app in &apps {
-                if let Some(handle) = workers.get(app).filter(|handle| is_meant(handle)) {
-                    handle.nudge.notify_one();
+                if let Some(worker) = workers.get(app).filter(|worker| is_meant(worker)) {
+                    worker.nudge();
                 }
             }
             if apps.is_empty() {
                 // The namespace itself went, or is another app's: whoever waits for it is woken.
-                for (app, handle) in workers.iter().filter(|(_, handle)| is_meant(handle)) {
-                    handle.nudge.notify_one();
+                for (app, worker) in workers.iter().filter(|(_, worker)| is_meant(worker)) {
+                    worker.nudge();
                     apps.push(*app);
                 }
             }
@@ -277,14 +266,9 @@ pub(crate) fn unavailable(error: &WriteError) -> EngineError {
 impl Engine for ClusterEngine {
     async fn app_apply(&self, spec: AppSpec) -> Result<(), EngineError> {
         let app = spec.app;
-        if let Some((progress, known)) = self.progress(app)
-            && known.is_some_and(|known| *known == spec)
-        {
-            // What a user could change by hand is tried again: someone else's namespace may be gone.
-            let is_refused = matches!(lock(&progress).problem, Some(Problem::Refused(_)));
-            if !is_refused {
-                return Ok(());
-            }
+        // What a user could change by hand is tried again: someone else's namespace may be gone.
+        if self.worker(app).is_some_and(|worker| worker.is_under_way(&spec)) {
+            return Ok(());
         }
         if let Some(release) = &spec.release {
             match &release.artifact {
@@ -301,21 +285,16 @@ impl Engine for ClusterEngine {
             return Err(EngineError::Unavailable { context: public.clone(), public });
         }
         let mut workers = lock(&self.workers);
-        let handle = workers
-            .entry(app)
-            .or_insert_with(|| Handle::start(Arc::clone(&self.shared), app, spec.name.clone(), &self.ending));
-        handle.wish.send_if_modified(|wish| {
-            if wish.as_deref() == Some(&spec) {
-                return false;
-            }
-            *wish = Some(Arc::new(spec));
-            true
-        });
+        let worker = workers.entry(app).or_insert_with(|| Arc::new(Worker::new(Arc::clone(&self.shared), &spec)));
+        worker.wish(spec, &self.ending);
         Ok(())
     }
 
     async fn app_remove(&self, app: AppId, name: &AppName) -> Result<(), EngineError> {
-        self.worker_end(app).await;
+        let worker = lock(&self.workers).remove(&app);
+        if let Some(worker) = worker {
+            worker.end().await;
+        }
         remove(&self.client, &self.shared, app, name).await?;
         self.logs.forget(name);
         // Nobody may be listening.
@@ -323,37 +302,29 @@ impl Engine for ClusterEngine {
         Ok(())
     }
 
+    async fn ready(&self) {
+        self.shared.index.synced().await;
+    }
+
     async fn wishes_forget(&self) {
-        let handles: Vec<Handle> = lock(&self.workers).drain().map(|(_, handle)| handle).collect();
-        for handle in &handles {
-            handle.ending.cancel();
-        }
-        for handle in handles {
-            // It never panics out of its wrapper.
-            let _ = handle.task.await;
-        }
+        let workers: Vec<Arc<Worker>> = lock(&self.workers).drain().map(|(_, worker)| worker).collect();
+        future::join_all(workers.iter().map(|worker| worker.end())).await;
     }
 
     async fn app_status(&self, app: AppId) -> Result<AppStatus, EngineError> {
         self.synced()?;
         let Some(name) = self.name_of(app) else { return Ok(AppStatus::default()) };
-        let Some((progress, spec)) = self.progress(app) else {
+        let Some(worker) = self.worker(app) else {
             return Ok(self.observer.app_status(&name, Wish::default()).await);
         };
-        let seen = self.shared.index.app(&name);
-        let (applied, problem, is_current) = {
-            let progress = lock(&progress);
-            let is_newest = spec.as_ref().map(|spec| spec.generation) == progress.applied;
-            let problem = progress.problem.clone();
-            (progress.applied, problem, is_newest && progress.is_seen(&seen))
-        };
-        let mut status = self.observer.app_status(&name, Wish { applied, spec: spec.as_deref() }).await;
+        let Standing { outline, applied, problem, is_current } = worker.standing(&self.shared.index.app(&name));
+        let mut status = self.observer.app_status(&name, Wish { applied, outline: Some(&outline) }).await;
         if is_current && problem.is_none() {
             return Ok(status);
         }
         status.is_settled = false;
-        let version = spec.as_deref().and_then(|spec| spec.release.as_ref()).map(|release| release.version);
-        status.rollout = version.map(|version| {
+        status.rollout = outline.release.as_ref().map(|release| {
+            let version = release.version;
             let state = match problem {
                 Some(Problem::Refused(reason)) => RolloutState::Failing(reason),
                 Some(Problem::Waiting(reason)) => RolloutState::Progressing(reason),
@@ -366,8 +337,11 @@ impl Engine for ClusterEngine {
 
     async fn rollout_output(&self, app: AppId) -> Result<Vec<String>, EngineError> {
         let Some(name) = self.name_of(app) else { return Ok(Vec::new()) };
-        let spec = self.progress(app).and_then(|(_, spec)| spec);
-        Ok(self.observer.rollout_output(&name, Wish { applied: None, spec: spec.as_deref() }).await)
+        let Some(worker) = self.worker(app) else {
+            return Ok(self.observer.rollout_output(&name, Wish::default()).await);
+        };
+        let outline = worker.standing(&self.shared.index.app(&name)).outline;
+        Ok(self.observer.rollout_output(&name, Wish { applied: None, outline: Some(&outline) }).await)
     }
 
     async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError> {

@@ -134,6 +134,7 @@ fn is_non_root(user: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
     use slipway_image::testing::TestRegistry;
     use slipway_image::{BuiltImages, Credentials};
 
@@ -171,15 +172,12 @@ mod tests {
 
     fn secret(name: &AppName, version: u32, facts: &ImageFacts) -> Arc<Kept> {
         let text = serde_json::to_string(facts).unwrap();
-        let value = serde_json::json!({"metadata": {"annotations": {ANNOTATION_IMAGE: text}}});
-        Arc::new(Kept {
-            kind: Kind::Secret,
-            name: env_secret_name(name, ReleaseVersion(version)).into(),
-            uid: "u".into(),
-            resource_version: "1".into(),
-            is_deleting: false,
-            json: value.to_string().into(),
-        })
+        let metadata = ObjectMeta {
+            name: Some(env_secret_name(name, ReleaseVersion(version))),
+            annotations: Some([(ANNOTATION_IMAGE.to_owned(), text)].into()),
+            ..ObjectMeta::default()
+        };
+        Arc::new(Kept::new(Kind::Secret, &metadata, &serde_json::Value::Null).unwrap())
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What is on the cluster of ours, kept in memory by watches.
 //!
 //! Objects are kept by namespace, so that an app's are found without a search. Of a pod, a ReplicaSet and a Deployment
-//! only what statuses need is kept as values; of every object that we write its compact JSON, without what the
-//! API server adds by itself, for comparing with what is wanted. Data of Secrets is never fetched.
+//! only what statuses need is kept as values; of every object that we write what is compared with what is wanted
+//! ([`Kept`]). Data of Secrets is never fetched.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +13,7 @@ use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use crate::kept::Kept;
 use crate::labels;
 use crate::pod::{Pod, version};
 use crate::watch as watching;
@@ -45,48 +46,6 @@ pub enum Kind {
     PodDisruptionBudget,
     /// `batch/v1` Job.
     Job,
-}
-
-/// An object of ours as the API server has it, without managed fields and status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its name.
-    pub name: Box<str>,
-    /// Its UID.
-    pub uid: Box<str>,
-    /// Its resource version.
-    pub resource_version: Box<str>,
-    /// Whether it has a deletion stamp.
-    pub is_deleting: bool,
-    /// The object in compact JSON.
-    pub json: Box<str>,
-}
-
-impl Kept {
-    /// The object.
-    #[must_use]
-    pub fn value(&self) -> Value {
-        // It was written by serde.
-        serde_json::from_str(&self.json).unwrap_or(Value::Null)
-    }
-
-    /// Its value of a label.
-    #[must_use]
-    pub fn label(&self, name: &str) -> Option<String> {
-        text_at(&self.value(), "labels", name)
-    }
-
-    /// Its value of an annotation.
-    #[must_use]
-    pub fn annotation(&self, name: &str) -> Option<String> {
-        text_at(&self.value(), "annotations", name)
-    }
-}
-
-fn text_at(value: &Value, map: &str, name: &str) -> Option<String> {
-    value.get("metadata")?.get(map)?.get(name)?.as_str().map(str::to_owned)
 }
 
 /// How far a Deployment is.
@@ -371,8 +330,29 @@ impl Index {
         }
     }
 
+    /// Whether nothing that is kept of an object would change: lists tell everything again, and much of what the API server
+    /// tells of an object is of no interest here.
+    fn holds(&self, namespace: &str, item: &Item) -> bool {
+        let namespaces = self.inner.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(objects) = namespaces.get(namespace) else { return false };
+        match item {
+            Item::Kept(kept, _) if kept.kind == Kind::Namespace => objects.namespace.as_deref() == Some(kept),
+            Item::Kept(kept, deployment) => {
+                let is_same = |one: &Deployment| objects.deployments.iter().any(|kept| **kept == *one);
+                objects.object(kept.kind, &kept.name).is_some_and(|one| **one == *kept)
+                    && deployment.as_ref().is_none_or(is_same)
+            }
+            Item::ReplicaSet(set) => objects.replica_sets.iter().any(|one| **one == *set),
+            Item::Pod(pod) => objects.pods.iter().any(|one| **one == *pod),
+        }
+    }
+
     /// Takes what there is now of an object.
     pub(crate) fn put(&self, namespace: &str, item: Item) {
+        // Each object is told of by one watch, so nothing comes between this look and the change.
+        if self.holds(namespace, &item) {
+            return;
+        }
         let mut gone = None;
         self.edit(namespace, |objects| match item {
             Item::Kept(kept, _) if kept.kind == Kind::Namespace => {

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::index::{AppObjects, Kept, Kind};
+use crate::kept::DECISIVE;
 use crate::labels::{ANNOTATION_HASH, LABEL_TYPE, LABEL_VERSION, TYPE_CERT, TYPE_ENV, TYPE_PULL};
 use crate::objects::Object;
 
 /// How long the watches may need to tell of what was written.
-const LAG_MAX: Duration = Duration::from_secs(30);
+pub(crate) const LAG_MAX: Duration = Duration::from_secs(30);
 
 /// One call to the API server.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,12 @@ impl Recent {
         self.written.retain(|(kind, name), (hash, at)| {
             now.duration_since(*at) < LAG_MAX && find(seen, *kind, name).and_then(hash_of).as_ref() != Some(hash)
         });
+    }
+
+    /// Whether the watches have told of everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.written.is_empty() && self.removed.is_empty()
     }
 
     fn holds(&self, object: &Object) -> bool {
@@ -153,12 +160,6 @@ fn delete(kept: &Kept) -> Step {
 
 /// Whether someone changed a field that decides what runs or where requests go.
 fn has_drifted(object: &Object, kept: &Kept) -> bool {
-    const POINTERS: [&str; 4] = [
-        "/spec/replicas",
-        "/spec/selector",
-        "/spec/template/spec/containers/0/image",
-        "/spec/template/metadata/labels",
-    ];
     let is_scaled = object.is_autoscaled;
     let value = kept.value();
     let is_other = |pointer: &str| match (object.body.pointer(pointer), value.pointer(pointer)) {
@@ -176,7 +177,7 @@ fn has_drifted(object: &Object, kept: &Kept) -> bool {
             .any(|(key, text)| value.pointer(map).and_then(|found| found.get(key)) != Some(text) && !is_told_only(key))
     };
     match object.kind {
-        Kind::Deployment | Kind::Service => POINTERS.into_iter().any(is_other) || has_lost("/metadata/labels"),
+        Kind::Deployment | Kind::Service => DECISIVE.into_iter().any(is_other) || has_lost("/metadata/labels"),
         Kind::Namespace => has_lost("/metadata/labels"),
         Kind::ResourceQuota
         | Kind::LimitRange

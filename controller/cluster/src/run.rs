@@ -27,6 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::exec::{params, session, transfer, unavailable};
 use crate::index::{Index, Kind};
+use crate::kept::DEADLINE;
 use crate::labels::{env_secret_name, pod_labels};
 use crate::pod::{Container, Phase, Pod};
 use crate::settings::FIELD_MANAGER;
@@ -280,12 +281,10 @@ impl Runner {
         for (_, name) in self.index.namespaces() {
             let objects = self.index.app(&name);
             for job in objects.of_kind(Kind::Job).filter(|job| !job.is_deleting) {
-                let value = job.value();
-                let Some(holder) = value.pointer("/metadata/annotations/slipway.io~1holder") else { continue };
-                let holder = holder.as_str().unwrap_or_default();
-                let is_ours = holder == &*self.holder;
-                let is_held = is_ours || holders.is_none_or(|holders| holders.contains(holder));
-                let deadline = value.pointer("/spec/activeDeadlineSeconds").and_then(serde_json::Value::as_u64);
+                let Some(holder) = job.annotation(ANNOTATION_HOLDER) else { continue };
+                let is_ours = *holder == *self.holder;
+                let is_held = is_ours || holders.is_none_or(|holders| holders.contains(&holder));
+                let deadline = job.value().pointer(DEADLINE).and_then(serde_json::Value::as_u64);
                 let age_max = Duration::from_secs(deadline.unwrap_or(0)) + SWEEP_AFTER;
                 let created = objects.pods.iter().find(|pod| pod.job.as_deref() == Some(&*job.name));
                 let age = created.and_then(|pod| (Utc::now() - pod.created).to_std().ok());

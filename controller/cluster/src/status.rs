@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use slipway_core::{ProcessType, ReleaseVersion};
+use slipway_engine::AppStatus;
 use slipway_engine::status::{PodState, PodStatus, Rollout, RolloutState};
-use slipway_engine::{AppSpec, AppStatus};
 
 use crate::index::{AppObjects, Deployment};
+use crate::outline::Outline;
 use crate::pod::{Container, Ended, Phase, Pod};
 
 /// How long a pod may find no node before that counts as a failure: nodes come and go, and old pods make room.
@@ -47,10 +48,10 @@ pub struct Event {
 /// What is wanted of the app, as far as this process knows.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wish<'a> {
-    /// Generation of the spec that this process applied last; `None` when another one does that.
+    /// Generation of the wish that this process wrote last; `None` when another one does that.
     pub applied: Option<i64>,
-    /// That spec.
-    pub spec: Option<&'a AppSpec>,
+    /// The newest wish.
+    pub outline: Option<&'a Outline>,
 }
 
 /// A status, and whose output would explain it.
@@ -89,10 +90,10 @@ impl Wanted<'_> {
 /// What is known of an app whose objects are `objects`.
 #[must_use]
 pub fn assess(objects: &AppObjects, wish: Wish<'_>, events: &[Event], now: DateTime<Utc>) -> Assessment {
-    let wanted = wanted(objects, wish.spec);
-    let version = wish.spec.map_or_else(
+    let wanted = wanted(objects, wish.outline);
+    let version = wish.outline.map_or_else(
         || wanted.iter().map(|one| one.version).max(),
-        |spec| spec.release.as_ref().map(|one| one.version),
+        |outline| outline.release.as_ref().map(|one| one.version),
     );
     let mut assessment = Assessment::default();
     let is_complete = wanted.iter().all(Wanted::is_complete);
@@ -111,7 +112,7 @@ pub fn assess(objects: &AppObjects, wish: Wish<'_>, events: &[Event], now: DateT
     assessment.status.is_settled = is_complete && !has_left_over;
     // What another controller applied is on the cluster; which wish it was is in the database.
     assessment.status.applied_generation = wish.applied.or((!objects.deployments.is_empty()).then_some(0));
-    assessment.status.serving = serving(objects, wish.spec, version.filter(|_| is_complete));
+    assessment.status.serving = serving(objects, wish.outline, version.filter(|_| is_complete));
     assessment.status.pods = objects.pods.iter().filter_map(|pod| pod_status(pod, events)).collect();
     assessment
 }
@@ -120,8 +121,8 @@ fn type_of(deployment: &Deployment) -> &str {
     deployment.process_type.as_ref().map_or("", ProcessType::as_str)
 }
 
-fn wanted<'a>(objects: &'a AppObjects, spec: Option<&'a AppSpec>) -> Vec<Wanted<'a>> {
-    let Some(spec) = spec else {
+fn wanted<'a>(objects: &'a AppObjects, outline: Option<&'a Outline>) -> Vec<Wanted<'a>> {
+    let Some(outline) = outline else {
         let all = objects.deployments.iter().filter(|one| !one.is_deleting);
         return all
             .filter_map(|one| {
@@ -130,15 +131,14 @@ fn wanted<'a>(objects: &'a AppObjects, spec: Option<&'a AppSpec>) -> Vec<Wanted<
             })
             .collect();
     };
-    let Some(release) = &spec.release else { return Vec::new() };
+    let Some(release) = &outline.release else { return Vec::new() };
     let of = |process_type: &ProcessType| {
         objects.deployments.iter().find(|one| one.process_type.as_ref() == Some(process_type)).map(AsRef::as_ref)
     };
     let each = release.processes.iter().map(|process| Wanted {
         process_type: &process.process_type,
         version: release.version,
-        // A process scaled to zero has nothing for an autoscaler to measure.
-        replicas: Some(process.replicas).filter(|replicas| *replicas == 0 || process.autoscale.is_none()),
+        replicas: process.replicas,
         deployment: of(&process.process_type),
     });
     each.collect()
@@ -284,9 +284,13 @@ fn doing(pod: &Pod, events: &[Event]) -> String {
 }
 
 /// The release that requests go to: while a rollout is under way the one that was there before, if it still is.
-fn serving(objects: &AppObjects, spec: Option<&AppSpec>, complete: Option<ReleaseVersion>) -> Option<ReleaseVersion> {
-    let routed = spec
-        .and_then(|spec| spec.release.as_ref())
+fn serving(
+    objects: &AppObjects,
+    outline: Option<&Outline>,
+    complete: Option<ReleaseVersion>,
+) -> Option<ReleaseVersion> {
+    let routed = outline
+        .and_then(|outline| outline.release.as_ref())
         .and_then(|release| release.processes.iter().find(|process| process.is_routed))
         .map(|process| &process.process_type);
     let is_serving = |pod: &&Arc<Pod>| {

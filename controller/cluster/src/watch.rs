@@ -8,21 +8,23 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::ReplicaSet as ApiReplicaSet;
-use k8s_openapi::api::core::v1::{Pod as ApiPod, Secret};
-use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta};
-use kube::core::PartialObjectMeta;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ApiResource};
 use kube::runtime::watcher as object_watcher;
 use kube::runtime::watcher::{self, Event};
 use kube::{Client, ResourceExt};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::index::{Deployment, Index, Item, Kept, Kind, ReplicaSet, Source};
 use crate::labels;
-use crate::pod::{Pod, time, version};
+use crate::lean::{Bare, LeanPod, LeanReplicaSet, Open, Sealed};
+use crate::pod::{time, version};
 
 /// Selects everything of ours.
 const SELECTOR: &str = "heritage=slipway";
+/// Most objects that are listed at once: all watches list when they start, and a page is in memory as text and as objects.
+const PAGE: u32 = 100;
 /// First pause after a failure.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 /// Longest pause after failures: an API server that is back is noticed within this time.
@@ -41,26 +43,20 @@ pub(crate) fn spawn(index: Index, client: Client, source: Source, shutdown: Canc
 }
 
 fn config() -> watcher::Config {
-    watcher::Config::default().labels(SELECTOR)
+    watcher::Config::default().labels(SELECTOR).page_size(PAGE)
 }
 
 async fn watch(index: &Index, client: &Client, source: Source) {
     match source {
         Source::Pods => {
-            let make = || object_watcher(Api::<ApiPod>::all(client.clone()), config());
-            follow(index, source, make, |pod| Pod::new(pod).map(Item::Pod)).await;
+            let resource = ApiResource::erase::<Pod>(&());
+            let make = || object_watcher(Api::<LeanPod>::all_with(client.clone(), &resource), config());
+            follow(index, source, make, |pod| crate::pod::Pod::new(&pod.into()).map(Item::Pod)).await;
         }
         Source::ReplicaSets => {
-            let make = || object_watcher(Api::<ApiReplicaSet>::all(client.clone()), config());
-            follow(index, source, make, |set| Some(Item::ReplicaSet(replica_set(set)))).await;
-        }
-        Source::Kind(Kind::Secret) => {
-            let resource = ApiResource::erase::<Secret>(&());
-            let make = || object_watcher(Api::<PartialObjectMeta<Secret>>::all(client.clone()), config());
-            follow(index, source, make, |secret: &PartialObjectMeta<Secret>| {
-                Some(Item::Kept(kept(Kind::Secret, &resource, &secret.metadata, &Value::Null)?, None))
-            })
-            .await;
+            let resource = ApiResource::erase::<ApiReplicaSet>(&());
+            let make = || object_watcher(Api::<LeanReplicaSet>::all_with(client.clone(), &resource), config());
+            follow(index, source, make, |set| Some(Item::ReplicaSet(replica_set(&set)))).await;
         }
         Source::Kind(kind) => {
             let Some(resource) = resource(client, kind).await else {
@@ -68,22 +64,48 @@ async fn watch(index: &Index, client: &Client, source: Source) {
                 index.listed(source, &HashSet::new());
                 return;
             };
-            let make = || object_watcher(Api::<DynamicObject>::all_with(client.clone(), &resource), config());
-            follow(index, source, make, |object: &DynamicObject| {
-                let deployment = (kind == Kind::Deployment).then(|| {
-                    let mut value = object.data.clone();
-                    value["metadata"] = serde_json::to_value(&object.metadata).unwrap_or_default();
-                    Deployment::new(&value)
-                });
-                Some(Item::Kept(kept(kind, &resource, &object.metadata, &object.data)?, deployment))
-            })
-            .await;
+            watch_kind(index, client, kind, &resource).await;
+        }
+    }
+}
+
+async fn watch_kind(index: &Index, client: &Client, kind: Kind, resource: &ApiResource) {
+    let source = Source::Kind(kind);
+    match kind {
+        Kind::Secret => {
+            let make = || object_watcher(Api::<Sealed>::all_with(client.clone(), resource), config());
+            let item = |secret: Sealed| Some(Item::Kept(Kept::new(kind, &secret.metadata, &Value::Null)?, None));
+            follow(index, source, make, item).await;
+        }
+        Kind::Deployment | Kind::Service | Kind::Job => {
+            let make = || object_watcher(Api::<Open>::all_with(client.clone(), resource), config());
+            let item = |object: Open| {
+                let Open { metadata, spec, status } = object;
+                let whole = json!({"metadata": {
+                    "name": metadata.name, "generation": metadata.generation,
+                    "deletionTimestamp": metadata.deletion_timestamp,
+                }, "spec": spec, "status": status});
+                let deployment = (kind == Kind::Deployment).then(|| Deployment::new(&whole));
+                Some(Item::Kept(Kept::new(kind, &metadata, &whole)?, deployment))
+            };
+            follow(index, source, make, item).await;
+        }
+        Kind::Namespace
+        | Kind::ResourceQuota
+        | Kind::LimitRange
+        | Kind::ServiceAccount
+        | Kind::NetworkPolicy
+        | Kind::HorizontalPodAutoscaler
+        | Kind::PodDisruptionBudget => {
+            let make = || object_watcher(Api::<Bare>::all_with(client.clone(), resource), config());
+            let item = |object: Bare| Some(Item::Kept(Kept::new(kind, &object.metadata, &Value::Null)?, None));
+            follow(index, source, make, item).await;
         }
     }
 }
 
 /// Feeds the index from streams that `make` makes, for ever.
-async fn follow<K, S>(index: &Index, source: Source, make: impl Fn() -> S, item: impl Fn(&K) -> Option<Item>)
+async fn follow<K, S>(index: &Index, source: Source, make: impl Fn() -> S, item: impl Fn(K) -> Option<Item>)
 where
     K: kube::Resource,
     S: Stream<Item = watcher::Result<Event<K>>>,
@@ -115,10 +137,10 @@ where
                 }
                 Event::InitApply(object) => {
                     seen.insert(key(&object));
-                    put(index, &object, &item);
+                    put(index, object, &item);
                 }
                 Event::InitDone => index.listed(source, &std::mem::take(&mut seen)),
-                Event::Apply(object) => put(index, &object, &item),
+                Event::Apply(object) => put(index, object, &item),
                 Event::Delete(object) => {
                     let (namespace, name) = key(&object);
                     index.remove(source, &namespace, &name);
@@ -146,9 +168,10 @@ fn key<K: kube::Resource>(object: &K) -> (String, String) {
     (object.namespace().unwrap_or_else(|| name.clone()), name)
 }
 
-fn put<K: kube::Resource>(index: &Index, object: &K, item: impl Fn(&K) -> Option<Item>) {
+fn put<K: kube::Resource>(index: &Index, object: K, item: impl Fn(K) -> Option<Item>) {
+    let (namespace, _) = key(&object);
     if let Some(item) = item(object) {
-        index.put(&key(object).0, item);
+        index.put(&namespace, item);
     }
 }
 
@@ -200,35 +223,7 @@ async fn resource(client: &Client, kind: Kind) -> Option<ApiResource> {
     }
 }
 
-/// What is kept of an object; `None` for one without name.
-fn kept(kind: Kind, resource: &ApiResource, metadata: &ObjectMeta, data: &Value) -> Option<Kept> {
-    let name = metadata.name.as_deref()?;
-    let mut object = Map::new();
-    object.insert("apiVersion".to_owned(), resource.api_version.as_str().into());
-    object.insert("kind".to_owned(), resource.kind.as_str().into());
-    let mut meta = serde_json::to_value(metadata).ok()?;
-    if let Some(meta) = meta.as_object_mut() {
-        for field in ["managedFields", "resourceVersion", "selfLink", "uid", "creationTimestamp"] {
-            meta.remove(field);
-        }
-    }
-    object.insert("metadata".to_owned(), meta);
-    for (name, value) in data.as_object().into_iter().flatten() {
-        if name != "status" && name != "metadata" {
-            object.insert(name.clone(), value.clone());
-        }
-    }
-    Some(Kept {
-        kind,
-        name: name.into(),
-        uid: metadata.uid.as_deref().unwrap_or_default().into(),
-        resource_version: metadata.resource_version.as_deref().unwrap_or_default().into(),
-        is_deleting: metadata.deletion_timestamp.is_some(),
-        json: Value::Object(object).to_string().into(),
-    })
-}
-
-fn replica_set(set: &ApiReplicaSet) -> ReplicaSet {
+fn replica_set(set: &LeanReplicaSet) -> ReplicaSet {
     let label = |name: &str| set.labels().get(name).map(String::as_str);
     let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
     ReplicaSet {
@@ -236,8 +231,8 @@ fn replica_set(set: &ApiReplicaSet) -> ReplicaSet {
         process_type: label(labels::LABEL_TYPE).and_then(|text| text.parse().ok()),
         version: label(labels::LABEL_VERSION).and_then(version),
         owner: set.owner_references().first().map(|owner| owner.name.as_str().into()),
-        wanted: count(set.spec.as_ref().and_then(|spec| spec.replicas)).unwrap_or(0),
-        replicas: count(set.status.as_ref().map(|status| status.replicas)).unwrap_or(0),
+        wanted: count(set.spec.and_then(|spec| spec.replicas)).unwrap_or(0),
+        replicas: count(set.status.and_then(|status| status.replicas)).unwrap_or(0),
         created: set.metadata.creation_timestamp.as_ref().map(time).unwrap_or_default(),
     }
 }

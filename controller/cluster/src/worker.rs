@@ -1,15 +1,20 @@
-//! Brings one app to what is wanted of it, and keeps it there.
+//! Brings one app to what is wanted of it.
 //!
 //! Level-triggered: a pass looks at the newest wish and at what the watches told, does what is to be done, and may be cut
 //! off anywhere. It is woken by a new wish, by changes in the app's namespace, and by the end of a pause after a failure.
+//!
+//! Once everything is as it is wanted, the wish is let go and only its outline stays: thousands of apps are like that.
+//! Whatever changes afterwards is announced, and whoever wants the app to stay as it is applies its wish again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use slipway_core::{AppId, AppName, ReleaseVersion};
 use slipway_engine::{AppSpec, Artifact, ReleaseSpec};
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
@@ -17,7 +22,8 @@ use crate::image::{BY_DIGEST, ImageFacts, image_facts, image_facts_written};
 use crate::index::{AppObjects, Index, Kind};
 use crate::labels::{ANNOTATION_HASH, LABEL_APP_ID, LABEL_HERITAGE, LABEL_PLATFORM};
 use crate::objects::{Input, Object, RenderError, objects};
-use crate::plan::{Recent, Step, plan};
+use crate::outline::Outline;
+use crate::plan::{LAG_MAX, Recent, Step, is_rolled_out, plan};
 use crate::settings::{ClusterSettings, HERITAGE};
 
 /// Pause after the first failed pass; doubled by each further one.
@@ -37,17 +43,40 @@ pub(crate) struct Shared {
     pub(crate) changes: broadcast::Sender<AppId>,
 }
 
+/// An app that is wanted, and how far that is. A task of its own runs only while something is left to be done.
+pub(crate) struct Worker {
+    pub(crate) name: AppName,
+    app: AppId,
+    shared: Arc<Shared>,
+    nudge: Notify,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The newest wish, until it has come about.
+    wish: Option<Arc<AppSpec>>,
+    outline: Arc<Outline>,
+    progress: Progress,
+    task: Option<Task>,
+}
+
+struct Task {
+    ending: CancellationToken,
+    join: JoinHandle<()>,
+}
+
+/// Names and digests of Deployments.
+type Identities = Box<[(Box<str>, Box<str>)]>;
+
 /// How far the newest wish is.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+struct Progress {
     /// Generation of the wish that was last written whole.
-    pub(crate) applied: Option<i64>,
+    applied: Option<i64>,
     /// Names and digests of that wish's Deployments.
-    deployments: Vec<(String, String)>,
+    deployments: Identities,
     /// What is in the way of the newest wish.
-    pub(crate) problem: Option<Problem>,
-    /// Generation of the wish that the problem is of.
-    pub(crate) problem_generation: i64,
+    problem: Option<Problem>,
 }
 
 /// Why a wish is not written.
@@ -59,121 +88,91 @@ pub(crate) enum Problem {
     Waiting(String),
 }
 
-impl Progress {
-    /// Whether the cluster has the Deployments of the wish that was written last.
-    pub(crate) fn is_seen(&self, seen: &AppObjects) -> bool {
-        self.deployments.iter().all(|(name, hash)| {
-            let kept = seen.object(Kind::Deployment, name);
-            kept.and_then(|kept| kept.annotation(ANNOTATION_HASH)).as_ref() == Some(hash)
-        })
-    }
-}
-
-/// A worker as others see it. Ends when dropped or ended.
-pub(crate) struct Handle {
-    pub(crate) name: AppName,
-    pub(crate) wish: watch::Sender<Option<Arc<AppSpec>>>,
-    pub(crate) progress: Arc<Mutex<Progress>>,
-    pub(crate) nudge: Arc<Notify>,
-    pub(crate) ending: CancellationToken,
-    pub(crate) task: tokio::task::JoinHandle<()>,
-}
-
-struct Worker {
-    shared: Arc<Shared>,
-    app: AppId,
-    name: AppName,
-    wish: watch::Receiver<Option<Arc<AppSpec>>>,
-    progress: Arc<Mutex<Progress>>,
-    recent: Recent,
-    /// What is known of the image of a release.
-    image: Option<(ReleaseVersion, ImageFacts, Instant)>,
-}
-
-/// How a pass ended.
-enum Outcome {
-    /// Everything is written.
-    Done(Vec<(String, String)>),
-    /// A newer wish came.
-    Outdated,
-}
-
-impl Handle {
-    /// Starts a worker for an app.
-    pub(crate) fn start(shared: Arc<Shared>, app: AppId, name: AppName, parent: &CancellationToken) -> Self {
-        let (wish, receiver) = watch::channel(None);
-        let progress = Arc::new(Mutex::new(Progress::default()));
-        let nudge = Arc::new(Notify::new());
-        let ending = parent.child_token();
-        let worker = Worker {
-            shared,
-            app,
-            name: name.clone(),
-            wish: receiver,
-            progress: Arc::clone(&progress),
-            recent: Recent::default(),
-            image: None,
-        };
-        let run = worker.run(Arc::clone(&nudge));
-        let task = tokio::spawn(ending.clone().run_until_cancelled_owned(run));
-        // Whether it ended by itself or was cut off is all the same.
-        let task = tokio::spawn(async move {
-            let _ = task.await;
-        });
-        Self { name, wish, progress, nudge, ending, task }
-    }
+/// How an app stands.
+pub(crate) struct Standing {
+    /// The newest wish.
+    pub(crate) outline: Arc<Outline>,
+    /// Generation of the wish that was last written whole.
+    pub(crate) applied: Option<i64>,
+    /// What is in the way of the newest wish.
+    pub(crate) problem: Option<Problem>,
+    /// Whether the newest wish was written and the watches have told of its Deployments.
+    pub(crate) is_current: bool,
 }
 
 impl Worker {
-    async fn run(mut self, nudge: Arc<Notify>) {
-        let mut failures = 0_u32;
-        let mut pause: Option<Duration> = None;
-        self.shared.index.synced().await;
-        loop {
-            let again = async {
-                match pause {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                changed = self.wish.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    failures = 0;
-                }
-                () = nudge.notified() => {}
-                () = again => {}
-            }
-            let Some(spec) = self.wish.borrow_and_update().clone() else { continue };
-            let shared = Arc::clone(&self.shared);
-            // Never closed.
-            let _permit = shared.passes.acquire().await;
-            // On the heap, and only while it lasts: thousands of idle workers wait here.
-            pause = match Box::pin(self.pass(&spec)).await {
-                Ok(Outcome::Done(deployments)) => {
-                    failures = 0;
-                    self.note(&spec, None, Some(deployments));
-                    None
-                }
-                Ok(Outcome::Outdated) => None,
-                Err(problem) => {
-                    self.note(&spec, Some(problem), None);
-                    let pause = PAUSE_MIN.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
-                    failures = failures.saturating_add(1);
-                    Some(pause)
-                }
-            };
+    pub(crate) fn new(shared: Arc<Shared>, spec: &AppSpec) -> Self {
+        let (wish, progress, task) = (None, Progress::default(), None);
+        let state = Mutex::new(State { wish, outline: Arc::new(Outline::new(spec)), progress, task });
+        Self { name: spec.name.clone(), app: spec.app, shared, nudge: Notify::new(), state }
+    }
+
+    /// Makes `spec` the newest wish, which comes about until `ending`. One that is under way goes on as it does.
+    pub(crate) fn wish(self: &Arc<Self>, spec: AppSpec, ending: &CancellationToken) {
+        let mut state = lock(&self.state);
+        if state.wish.as_deref() == Some(&spec) && state.is_running() {
+            return;
+        }
+        let outline = Outline::new(&spec);
+        if *state.outline != outline {
+            state.outline = Arc::new(outline);
+        }
+        state.wish = Some(Arc::new(spec));
+        if state.is_running() {
+            self.nudge.notify_one();
+            return;
+        }
+        let ending = ending.child_token();
+        let work = Work { worker: Arc::clone(self), recent: Recent::default(), image: None };
+        let join = tokio::spawn(ending.clone().run_until_cancelled_owned(work.run()).map(drop));
+        state.task = Some(Task { ending, join });
+    }
+
+    /// Whether `spec` is what is being brought about, and nothing is known that only its user can change.
+    pub(crate) fn is_under_way(&self, spec: &AppSpec) -> bool {
+        let state = lock(&self.state);
+        let is_refused = matches!(state.progress.problem, Some(Problem::Refused(_)));
+        state.wish.as_deref() == Some(spec) && !is_refused
+    }
+
+    /// Has another look at what is left to be done, if anything is.
+    pub(crate) fn nudge(&self) {
+        if lock(&self.state).task.is_some() {
+            self.nudge.notify_one();
         }
     }
 
-    fn note(&self, spec: &AppSpec, problem: Option<Problem>, deployments: Option<Vec<(String, String)>>) {
+    /// How the app stands when `seen` is what the watches have told.
+    pub(crate) fn standing(&self, seen: &AppObjects) -> Standing {
+        let state = lock(&self.state);
+        let Progress { applied, deployments, problem } = &state.progress;
+        let is_seen = deployments.iter().all(|(name, hash)| {
+            let kept = seen.object(Kind::Deployment, name);
+            kept.and_then(|kept| kept.annotation(ANNOTATION_HASH)).as_deref() == Some(hash)
+        });
+        Standing {
+            outline: Arc::clone(&state.outline),
+            applied: *applied,
+            problem: problem.clone(),
+            is_current: Some(state.outline.generation) == *applied && is_seen,
+        }
+    }
+
+    /// Ends what is under way, and returns when nothing more is done.
+    pub(crate) async fn end(&self) {
+        let task = lock(&self.state).task.take();
+        if let Some(task) = task {
+            task.ending.cancel();
+            // Whether it ended by itself or was cut off is all the same.
+            let _ = task.join.await;
+        }
+    }
+
+    fn note(&self, spec: &AppSpec, problem: Option<Problem>, deployments: Option<Identities>) {
         let has_changed = {
-            let mut progress = lock(&self.progress);
+            let progress = &mut lock(&self.state).progress;
             let mut has_changed = progress.problem != problem;
             progress.problem = problem;
-            progress.problem_generation = spec.generation;
             if let Some(deployments) = deployments {
                 has_changed |= progress.applied != Some(spec.generation) || progress.deployments != deployments;
                 progress.applied = Some(spec.generation);
@@ -187,16 +186,111 @@ impl Worker {
         }
     }
 
+    fn newest(&self) -> Option<Arc<AppSpec>> {
+        lock(&self.state).wish.clone()
+    }
+
+    fn is_newest(&self, spec: &Arc<AppSpec>) -> bool {
+        lock(&self.state).wish.as_ref().is_some_and(|wish| Arc::ptr_eq(wish, spec))
+    }
+
+    /// Lets go of a wish that has come about, and of the task, unless there is a newer one.
+    fn let_go(&self, spec: &Arc<AppSpec>) -> bool {
+        let mut state = lock(&self.state);
+        if !state.wish.as_ref().is_some_and(|wish| Arc::ptr_eq(wish, spec)) {
+            return false;
+        }
+        (state.wish, state.task) = (None, None);
+        true
+    }
+}
+
+impl State {
+    fn is_running(&self) -> bool {
+        self.task.as_ref().is_some_and(|task| !task.join.is_finished())
+    }
+}
+
+/// What a worker's task knows.
+struct Work {
+    worker: Arc<Worker>,
+    recent: Recent,
+    /// What is known of the image of a release.
+    image: Option<(ReleaseVersion, ImageFacts, Instant)>,
+}
+
+/// How a pass ended.
+enum Outcome {
+    /// Everything is written.
+    Written {
+        /// Names and digests of the Deployments.
+        deployments: Identities,
+        /// Whether everything has come about, too, and nothing is left to be removed.
+        is_over: bool,
+    },
+    /// A newer wish came.
+    Outdated,
+}
+
+impl Work {
+    async fn run(mut self) {
+        let worker = Arc::clone(&self.worker);
+        let shared = Arc::clone(&worker.shared);
+        let mut failures = 0_u32;
+        let mut last: Option<Arc<AppSpec>> = None;
+        shared.index.synced().await;
+        while let Some(spec) = worker.newest() {
+            if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &spec)) {
+                failures = 0;
+                last = Some(Arc::clone(&spec));
+            }
+            let outcome = {
+                // Never closed.
+                let _permit = shared.passes.acquire().await;
+                self.pass(&spec).await
+            };
+            let pause = match outcome {
+                Ok(Outcome::Written { deployments, is_over }) => {
+                    failures = 0;
+                    worker.note(&spec, None, Some(deployments));
+                    if is_over && worker.let_go(&spec) {
+                        return;
+                    }
+                    // What the watches should have told by then is looked at anew.
+                    (!self.recent.is_empty()).then_some(LAG_MAX)
+                }
+                Ok(Outcome::Outdated) => continue,
+                Err(problem) => {
+                    worker.note(&spec, Some(problem), None);
+                    let pause = PAUSE_MIN.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
+                    failures = failures.saturating_add(1);
+                    Some(pause)
+                }
+            };
+            let again = async {
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = worker.nudge.notified() => {}
+                () = again => {}
+            }
+        }
+    }
+
     async fn pass(&mut self, spec: &Arc<AppSpec>) -> Result<Outcome, Problem> {
-        let shared = Arc::clone(&self.shared);
-        let seen = shared.index.app(&self.name);
+        let worker = Arc::clone(&self.worker);
+        let (shared, name) = (&worker.shared, &worker.name);
+        let seen = shared.index.app(name);
         let is_new = self.namespace_check(&seen).await?;
         let image = match &spec.release {
             Some(release) => Some(self.image(release, &seen).await?),
             None => None,
         };
         // What happened meanwhile counts.
-        let seen = shared.index.app(&self.name);
+        let seen = shared.index.app(name);
         let desired = {
             let replicas = |name: &str| {
                 let deployment = seen.deployments.iter().find(|deployment| &*deployment.name == name)?;
@@ -212,57 +306,65 @@ impl Worker {
             objects(&input).map_err(render_problem)?
         };
         self.recent.forget(&seen, Instant::now());
-        for step in plan(&desired, &seen, &self.recent) {
-            if self.wish.has_changed().unwrap_or(true) {
+        let steps = plan(&desired, &seen, &self.recent);
+        let is_over = steps.is_empty()
+            && self.recent.is_empty()
+            && is_rolled_out(&desired, &seen)
+            && !seen.objects.iter().chain(&seen.namespace).any(|kept| kept.is_deleting);
+        for step in steps {
+            if !worker.is_newest(spec) {
                 return Ok(Outcome::Outdated);
             }
             match step {
                 Step::Apply { object, is_known } => {
                     // In a namespace that was not there a moment ago nothing can be in the way.
                     let is_known = is_known || is_new;
-                    shared.writer.apply(&self.name, &object, is_known).await.map_err(|error| self.problem(&error))?;
+                    shared.writer.apply(name, &object, is_known).await.map_err(|error| self.problem(&error))?;
                     self.recent.note(&object, Instant::now());
                 }
-                Step::Delete { kind, name, uid } => {
-                    let deleted = shared.writer.delete(&self.name, kind, &name, &uid).await;
+                Step::Delete { kind, name: object, uid } => {
+                    let deleted = shared.writer.delete(name, kind, &object, &uid).await;
                     deleted.map_err(|error| self.problem(&error))?;
                     self.recent.note_removed(uid, Instant::now());
                 }
             }
         }
-        Ok(Outcome::Done(deployments(&desired)))
+        // What came about meanwhile is looked at first.
+        let is_over = is_over && Arc::ptr_eq(&seen, &shared.index.app(name));
+        Ok(Outcome::Written { deployments: deployments(&desired), is_over })
     }
 
     /// Checks that the namespace is this app's or free, and gives whether it is new.
     async fn namespace_check(&self, seen: &AppObjects) -> Result<bool, Problem> {
         if let Some(kept) = &seen.namespace {
-            let is_platform = kept.label(LABEL_PLATFORM).as_deref() == Some(&self.shared.settings.namespace);
+            let is_platform = kept.label(LABEL_PLATFORM).as_deref() == Some(&self.worker.shared.settings.namespace);
             return match seen.app {
-                Some(app) if is_platform && app == self.app && !kept.is_deleting => Ok(false),
+                Some(app) if is_platform && app == self.worker.app && !kept.is_deleting => Ok(false),
                 Some(_) if is_platform => Err(self.going()),
-                Some(_) | None => Err(Problem::Refused(foreign(&self.name))),
+                Some(_) | None => Err(Problem::Refused(foreign(&self.worker.name))),
             };
         }
-        let labels = self.shared.writer.labels(&self.name, Kind::Namespace, self.name.as_str()).await;
+        let labels =
+            self.worker.shared.writer.labels(&self.worker.name, Kind::Namespace, self.worker.name.as_str()).await;
         match labels.map_err(|error| self.problem(&error))? {
             None => Ok(true),
-            Some(labels) => match namespace_owner(&labels, &self.shared.settings.namespace) {
-                None => Err(Problem::Refused(foreign(&self.name))),
-                Some(owner) if owner == self.app.to_string() => Ok(false),
+            Some(labels) => match namespace_owner(&labels, &self.worker.shared.settings.namespace) {
+                None => Err(Problem::Refused(foreign(&self.worker.name))),
+                Some(owner) if owner == self.worker.app.to_string() => Ok(false),
                 Some(_) => Err(self.going()),
             },
         }
     }
 
     fn going(&self) -> Problem {
-        Problem::Waiting(format!("the namespace of an earlier app {} is being removed", self.name))
+        Problem::Waiting(format!("the namespace of an earlier app {} is being removed", self.worker.name))
     }
 
     fn problem(&self, error: &WriteError) -> Problem {
         match error {
             WriteError::Foreign { .. } | WriteError::Refused { .. } => Problem::Refused(error.to_string()),
             WriteError::Unavailable { source } => {
-                tracing::warn!(app = self.name.as_str(), "the cluster did not take a change: {source}");
+                tracing::warn!(app = self.worker.name.as_str(), "the cluster did not take a change: {source}");
                 Problem::Waiting(error.to_string())
             }
         }
@@ -275,7 +377,7 @@ impl Worker {
             Artifact::Image { reference } => reference.clone(),
             Artifact::Slug { .. } => return Err(Problem::Refused(SLUG_REFUSED.to_owned())),
         };
-        if let Some(facts) = image_facts_written(seen, &self.name, release.version, &source) {
+        if let Some(facts) = image_facts_written(seen, &self.worker.name, release.version, &source) {
             return Ok(facts);
         }
         if let Some((version, facts, at)) = &self.image {
@@ -288,7 +390,7 @@ impl Worker {
                 return Ok(facts.clone());
             }
         }
-        let facts = image_facts(&source, release.registry.as_ref(), &self.shared.settings).await;
+        let facts = image_facts(&source, release.registry.as_ref(), &self.worker.shared.settings).await;
         self.image = Some((release.version, facts.clone(), Instant::now()));
         Ok(facts)
     }
@@ -319,9 +421,10 @@ fn render_problem(error: RenderError) -> Problem {
     }
 }
 
-fn deployments(desired: &[Object]) -> Vec<(String, String)> {
+fn deployments(desired: &[Object]) -> Identities {
     let is_deployment = |object: &&Object| object.kind == Kind::Deployment;
-    desired.iter().filter(is_deployment).map(|object| (object.name.clone(), object.hash.clone())).collect()
+    let identity = |object: &Object| (object.name.as_str().into(), object.hash.as_str().into());
+    desired.iter().filter(is_deployment).map(identity).collect()
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

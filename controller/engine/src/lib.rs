@@ -91,6 +91,9 @@ pub trait Engine: Send + Sync + 'static {
     /// there succeeds.
     async fn app_remove(&self, app: AppId, name: &AppName) -> Result<(), EngineError>;
 
+    /// Waits until the engine knows what there is; before, it can take no wish and tell no status.
+    async fn ready(&self) {}
+
     /// Forgets every wish without undoing it: another controller brings them about from now on. What runs goes on.
     async fn wishes_forget(&self) {}
 

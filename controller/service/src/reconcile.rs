@@ -201,6 +201,11 @@ impl Reconciler {
         let mut passes: JoinSet<(AppId, Result<Outcome>)> = JoinSet::new();
         let mut upkeep: JoinSet<()> = JoinSet::new();
         let _beside = this.beside(&shutdown);
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            // Every app would be read in vain, again and again.
+            () = this.service.engine().ready() => {}
+        }
         let mut changes = this.service.engine().changes();
         let mut timer = tokio::time::interval(this.service.config().reconcile_interval);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -9,9 +9,8 @@ fn name(text: &str) -> AppName {
 }
 
 fn kept(kind: Kind, name: &str, labels: &Value) -> Item {
-    let json = json!({"metadata": {"name": name, "labels": labels}}).to_string().into();
-    let object =
-        Kept { kind, name: name.into(), uid: "u".into(), resource_version: "1".into(), is_deleting: false, json };
+    let metadata = serde_json::from_value(json!({"name": name, "uid": "u", "labels": labels})).unwrap();
+    let object = Kept::new(kind, &metadata, &Value::Null).unwrap();
     Item::Kept(object, None)
 }
 
@@ -72,13 +71,41 @@ async fn it_is_synced_when_every_source_has_told() {
 }
 
 #[test]
+fn what_is_told_again_is_no_change() {
+    let index = Index::empty();
+    let deployment = |ready: u32| {
+        let Item::Kept(kept, _) = kept(Kind::Deployment, "blog-web", &json!({"app": "blog"})) else { panic!() };
+        Item::Kept(kept, Some(Deployment { name: "blog-web".into(), ready, ..Deployment::default() }))
+    };
+    let items: [fn() -> Item; 3] = [
+        || kept(Kind::Namespace, "blog", &json!({"slipway.io/app-id": ID})),
+        || kept(Kind::Service, "blog", &json!({})),
+        || pod("blog-web-1", "Running"),
+    ];
+    let mut changes = index.changes();
+    for _ in 0..2 {
+        for item in items {
+            index.put("blog", item());
+        }
+        index.put("blog", deployment(1));
+    }
+    assert_eq!(std::iter::from_fn(|| changes.try_recv().ok()).count(), items.len() + 1);
+    index.put("blog", deployment(2));
+    index.put("blog", kept(Kind::Service, "blog", &json!({"a": "b"})));
+    assert_eq!(std::iter::from_fn(|| changes.try_recv().ok()).count(), 2);
+    assert_eq!(index.app(&name("blog")).deployments[0].ready, 2);
+}
+
+#[test]
 fn pods_that_end_are_told_once() {
     let index = Index::empty();
     let mut gone = index.pods_gone();
     let mut changes = index.changes();
-    for phase in ["Pending", "Running", "Failed", "Failed"] {
+    for (phase, is_news) in
+        [("Pending", true), ("Running", true), ("Running", false), ("Failed", true), ("Failed", false)]
+    {
         index.put("blog", pod("blog-web-1", phase));
-        assert_eq!(changes.try_recv().unwrap(), name("blog"));
+        assert_eq!(changes.try_recv().ok(), is_news.then(|| name("blog")));
     }
     assert_eq!(&*gone.try_recv().unwrap().1.name, "blog-web-1");
     assert!(gone.try_recv().is_err());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 use slipway_core::ReleaseVersion;
 use slipway_engine::AppSpec;
@@ -16,14 +17,9 @@ use crate::objects::sample::{app, app_with_everything, image, process, render};
 fn seen(objects: &[Object], is_complete: bool) -> AppObjects {
     let mut seen = AppObjects::default();
     for object in objects {
-        let kept = Arc::new(Kept {
-            kind: object.kind,
-            name: object.name.as_str().into(),
-            uid: format!("uid-{}", object.name).into(),
-            resource_version: "1".into(),
-            is_deleting: false,
-            json: object.body.to_string().into(),
-        });
+        let mut metadata: ObjectMeta = serde_json::from_value(object.body["metadata"].clone()).unwrap();
+        metadata.uid = Some(format!("uid-{}", object.name));
+        let kept = Arc::new(Kept::new(object.kind, &metadata, &object.body).unwrap());
         match object.kind {
             Kind::Namespace => seen.namespace = Some(kept),
             _ => seen.objects.push(kept),

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 use slipway_core::AppId;
 use slipway_core::build::BuildKind;
+use slipway_engine::AppSpec;
 use slipway_engine::spec::{Artifact, ProcessSpec, ReleaseSpec, RouteSpec};
 
 use super::*;
@@ -189,7 +190,8 @@ fn why_rollouts_fail_or_wait() {
     ] {
         let objects = objects(vec![deployment(3, 1, 0, 0, conditions)], pods);
         let spec = spec(3, 1);
-        let assessment = assess(&objects, Wish { applied: Some(5), spec: Some(&spec) }, events, now());
+        let assessment =
+            assess(&objects, Wish { applied: Some(5), outline: Some(&Outline::new(&spec)) }, events, now());
         let state = assessment.status.rollout.unwrap().state;
         let expect = match expect {
             Ok(text) => RolloutState::Progressing(text.to_owned()),
@@ -204,8 +206,8 @@ fn why_rollouts_fail_or_wait() {
 #[test]
 fn old_pods_serve_until_the_rollout_is_complete() {
     let (old, new) = (up("blog-web-b-old01", 2), up("blog-web-a-new01", 3));
-    let spec = spec(3, 1);
-    let wish = Wish { applied: Some(5), spec: Some(&spec) };
+    let outline = Outline::new(&spec(3, 1));
+    let wish = Wish { applied: Some(5), outline: Some(&outline) };
     let check = |deployment: Arc<Deployment>, pods: Vec<Arc<Pod>>| {
         assess(&objects(vec![deployment], pods), wish, &[], now()).status
     };
@@ -248,7 +250,7 @@ fn pods_of_an_older_template_of_the_same_release_say_nothing() {
     let mut objects = objects(vec![deployment(3, 1, 0, 0, &json!([]))], vec![crashing]);
     objects.replica_sets = vec![set("blog-web-a", "2026-08-01T11:00:00Z"), set("blog-web-b", "2026-08-01T11:58:00Z")];
     let spec = spec(3, 1);
-    let status = assess(&objects, Wish { applied: None, spec: Some(&spec) }, &[], now()).status;
+    let status = assess(&objects, Wish { applied: None, outline: Some(&Outline::new(&spec)) }, &[], now()).status;
     assert!(matches!(status.rollout.unwrap().state, RolloutState::Progressing(_)));
 }
 
@@ -272,7 +274,7 @@ fn scaled_to_zero_and_without_release() {
     for (objects, spec, is_settled) in
         [(&empty, &zero, true), (&left, &zero, false), (&empty, &none, true), (&left, &none, false)]
     {
-        let status = assess(objects, Wish { applied: Some(1), spec: Some(spec) }, &[], now()).status;
+        let status = assess(objects, Wish { applied: Some(1), outline: Some(&Outline::new(spec)) }, &[], now()).status;
         assert_eq!(status.is_settled, is_settled);
         assert_eq!(status.rollout.is_some(), spec.release.is_some());
     }
