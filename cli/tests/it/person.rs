@@ -43,7 +43,7 @@ impl Person {
     /// Somebody who is not logged in.
     pub fn stranger() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("work")).unwrap();
+        std::fs::create_dir(dir.path().join("shop")).unwrap();
         Self { server: Server::start(), dir, env: Vec::new() }
     }
 
@@ -76,7 +76,7 @@ impl Person {
 
     /// The working directory.
     pub fn work(&self) -> PathBuf {
-        self.dir.path().join("work")
+        self.dir.path().join("shop")
     }
 
     /// Makes the working directory a git repository.

@@ -65,12 +65,12 @@ fn a_missing_app_is_explained_by_where_its_name_came_from() {
     let person = Person::new();
     let missing = r#""No App matches the given query.""#;
     person.server.on("GET /v2/apps/foo/config/", 404, missing);
-    person.server.on("GET /v2/apps/work/config/", 404, missing);
+    person.server.on("GET /v2/apps/shop/config/", 404, missing);
     person
         .run("config -a foo")
         .fails("Error: No App matches the given query.\n\nhint: `slipway apps` lists your apps\n");
     person.run("config").fails(
-        "Error: No App matches the given query.\n\nhint: work is this folder's name; name the app with -a APP, or work in a \
+        "Error: No App matches the given query.\n\nhint: shop is this folder's name; name the app with -a APP, or work in a \
          repository with a git remote `slipway` (`slipway git:remote -a APP`)\n",
     );
     person.git_init();
@@ -79,8 +79,8 @@ fn a_missing_app_is_explained_by_where_its_name_came_from() {
     person.asked();
     assert_eq!(person.run("config").code, 1);
     assert_eq!(person.asked()[..1], ["GET /v2/apps/foo/config/"], "the git remote goes before the folder");
-    assert_eq!(person.run("config -a work").code, 1);
-    assert_eq!(person.asked()[..1], ["GET /v2/apps/work/config/"], "the flag goes before the git remote");
+    assert_eq!(person.run("config -a shop").code, 1);
+    assert_eq!(person.asked()[..1], ["GET /v2/apps/shop/config/"], "the flag goes before the git remote");
 }
 
 #[test]
