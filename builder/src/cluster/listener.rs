@@ -13,7 +13,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,11 +113,7 @@ impl Drop for Registration {
 fn token() -> Result<SecretString, openssl::error::ErrorStack> {
     let mut bytes = [0u8; 32];
     openssl::rand::rand_bytes(&mut bytes)?;
-    let text = bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    Ok(SecretString::from(text))
+    Ok(SecretString::from(hex::encode(bytes)))
 }
 
 impl Desk {

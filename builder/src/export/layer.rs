@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -71,10 +70,7 @@ pub fn digest_of(bytes: &[u8]) -> String {
 }
 
 fn digest(hasher: Sha256) -> String {
-    hasher.finalize().iter().fold(String::from("sha256:"), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("sha256:{}", hex::encode(hasher.finalize()))
 }
 
 /// Hashes and counts what is written through it.

@@ -130,23 +130,13 @@ pub fn cert_secret_name(chain_pem: &str, key_pem: &str) -> String {
     hash.update(chain_pem.as_bytes());
     hash.update([0]);
     hash.update(key_pem.as_bytes());
-    format!("{}-cert", &hex(&hash.finalize())[..16])
+    format!("{}-cert", &hex::encode(hash.finalize())[..16])
 }
 
 /// SHA-256 in lower-case hex.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(Sha256::digest(bytes))
 }
 
 #[cfg(test)]

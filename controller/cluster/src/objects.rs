@@ -71,7 +71,7 @@ impl Object {
         let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut digest = Sha256::new();
         digest_value(&body, &mut digest);
-        let hash = crate::labels::hex(&digest.finalize());
+        let hash = hex::encode(digest.finalize());
         body["metadata"]["annotations"][ANNOTATION_HASH] = json!(hash);
         Self { kind, name, hash, body, is_autoscaled: false }
     }

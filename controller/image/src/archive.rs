@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::fetch::{LAYERS_MAX, layer_apply};
 use crate::setup::ImageSetup;
-use crate::store::{ImageDigest, ImageStore, StoreError, hex};
+use crate::store::{ImageDigest, ImageStore, StoreError};
 use crate::unpack::{Layers, UnpackError, UnpackLimits};
 
 /// Largest manifest or configuration, in bytes.
@@ -71,7 +71,7 @@ pub fn archive_import(store: &ImageStore, file: &Path, limits: UnpackLimits) -> 
     }
     let config = read_small(find(&entry.config)?)?;
     let digest: ImageDigest =
-        hex(&Sha256::digest(&config)).parse().map_err(|error| ArchiveError::Io(io::Error::other(error)))?;
+        hex::encode(Sha256::digest(&config)).parse().map_err(|error| ArchiveError::Io(io::Error::other(error)))?;
     let setup = ImageSetup::parse(&String::from_utf8_lossy(&config))
         .map_err(|reason| ArchiveError::Refused(format!("the image cannot run here: {reason}")))?;
     if store.touch(&digest)? {

@@ -21,7 +21,6 @@ use tokio::io::AsyncWriteExt;
 use crate::name::{Login, host_port, is_for, is_loopback, reference};
 use crate::refusal::{chain, refusal};
 use crate::setup::ImageSetup;
-use crate::store::hex;
 use crate::store::{ImageDigest, ImageStore};
 use crate::unpack::{Layers, UnpackError, UnpackLimits};
 
@@ -174,7 +173,7 @@ impl Fetcher {
         let accepted = [manifest::OCI_IMAGE_MEDIA_TYPE, manifest::IMAGE_MANIFEST_MEDIA_TYPE];
         let pulled = session.client.pull_manifest_raw(&pinned, &session.auth, &accepted).await;
         let (json, _) = pulled.map_err(|error| refusal(image, &error))?;
-        if hex(&Sha256::digest(&json)) != digest.to_string() {
+        if hex::encode(Sha256::digest(&json)) != digest.to_string() {
             return Err(FetchError::Rejected(format!(
                 "the registry's answer for '{image}' does not have the digest {digest}"
             )));

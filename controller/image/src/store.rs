@@ -51,16 +51,6 @@ impl FromStr for ImageDigest {
     }
 }
 
-/// The digits of a digest.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 impl TryFrom<String> for ImageDigest {
     type Error = DigestError;
 

@@ -46,7 +46,7 @@ fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
 
 /// The digest of `bytes` as registries write it.
 pub fn digest_of(bytes: &[u8]) -> String {
-    format!("sha256:{}", crate::store::hex(&Sha256::digest(bytes)))
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
 /// A layer with these files.

@@ -19,7 +19,6 @@ use slipway_store::{Db, DeployHook};
 use url::Url;
 
 use crate::stored::Fail;
-use crate::token::hex;
 
 /// How often a call is tried again before it is given up.
 pub(crate) const RETRIES_MAX: u32 = 10;
@@ -92,7 +91,7 @@ impl DeployHooks {
             if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
                 return Err("addresses that begin with http:// or https://");
             }
-            let digest = hex(&sha256(url.as_str().as_bytes()));
+            let digest = hex::encode(sha256(url.as_str().as_bytes()));
             if !targets.iter().any(|target| target.digest == digest) {
                 targets.push(Target { url, digest });
             }
@@ -128,7 +127,7 @@ fn signature(secret: &SecretString, url: &str) -> Result<String> {
     let key = PKey::hmac(secret.expose_secret().as_bytes()).map_err(failed)?;
     let mut signer = Signer::new(MessageDigest::sha1(), &key).map_err(failed)?;
     signer.update(url.as_bytes()).map_err(failed)?;
-    Ok(hex(&signer.sign_to_vec().map_err(failed)?))
+    Ok(hex::encode(signer.sign_to_vec().map_err(failed)?))
 }
 
 /// Adds a release, and what is to be told of it. Every release but imported ones is made here.

@@ -16,7 +16,6 @@ use tokio::time::Instant;
 
 use crate::build::log_pack;
 use crate::stored::{Fail, Stored, write};
-use crate::token::hex;
 use crate::{BuildLogState, Cx, Deployed, NewBuild, Service};
 
 /// Longest that a builder's question about progress is held.
@@ -223,7 +222,7 @@ impl Service {
             hasher.update(text.as_bytes());
             hasher.update(b"\0");
         }
-        let mut seen = hex(&hasher.finish());
+        let mut seen = hex::encode(hasher.finish());
         seen.truncate(16);
         Ok(ReleaseProgress { state: release.state, progress, seen, reason: release.exception, urls })
     }

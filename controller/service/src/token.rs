@@ -49,7 +49,7 @@ impl Tokens {
         signer.update(b"slipway user key v1\0").map_err(failed)?;
         signer.update(user.uuid().as_bytes()).map_err(failed)?;
         signer.update(&generation.to_be_bytes()).map_err(failed)?;
-        let mut digits = hex(&signer.sign_to_vec().map_err(failed)?);
+        let mut digits = hex::encode(signer.sign_to_vec().map_err(failed)?);
         digits.truncate(TOKEN_DIGITS);
         Ok(SecretString::from(digits))
     }
@@ -58,12 +58,6 @@ impl Tokens {
     pub(crate) fn hash(token: &SecretString) -> [u8; 32] {
         sha256(token.expose_secret().as_bytes())
     }
-}
-
-/// Bytes as lower-case hex digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl Service {

@@ -15,7 +15,7 @@ use slipway_core::domain::is_of_platform;
 use slipway_engine::route_annotation::PORT;
 
 use super::ingress::networks_text;
-use super::shared::{automatic_secret_name, hex, nowhere, nowhere_name, object};
+use super::shared::{automatic_secret_name, nowhere, nowhere_name, object};
 use super::{Kind, Rendered};
 use crate::desired::{AllowList, DesiredRoute, shown};
 
@@ -287,7 +287,7 @@ fn listener_sets(
 
 /// A listener's name: short, the same for the same host, and valid for `*` too.
 fn listener_name(host: &str) -> String {
-    format!("https-{}", &hex(&openssl::sha::sha256(host.as_bytes()))[..12])
+    format!("https-{}", &hex::encode(openssl::sha::sha256(host.as_bytes()))[..12])
 }
 
 fn https_parents(secures: &[Secure], settings: &GatewaySettings) -> Vec<Value> {

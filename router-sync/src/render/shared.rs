@@ -64,7 +64,7 @@ pub(super) fn object(
         "spec": spec,
     });
     // Built in one way, so that the same object always has the same text.
-    let hash = hex(&sha256(body.to_string().as_bytes())[..16]);
+    let hash = hex::encode(&sha256(body.to_string().as_bytes())[..16]);
     annotations.insert(ANNOTATION_HASH.to_owned(), Value::String(hash));
     body["metadata"]["annotations"] = Value::Object(annotations);
     Object { kind, namespace: route.namespace.clone(), name, body }
@@ -78,18 +78,9 @@ pub(super) fn automatic_secret_name(host: &str) -> String {
     if name.len() <= NAME_MAX {
         return name;
     }
-    let digest = hex(&sha256(host.as_bytes())[..8]);
+    let digest = hex::encode(&sha256(host.as_bytes())[..8]);
     let end = NAME_MAX - digest.len() - "--auto-tls".len();
     format!("{}-{digest}-auto-tls", plain[..end].trim_end_matches(['-', '.']))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
