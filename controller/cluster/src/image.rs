@@ -103,11 +103,7 @@ pub(crate) async fn image_inspect(
     settings: &ClusterSettings,
 ) -> Result<(ImageDigest, ImageSetup), FetchError> {
     let mut fetch = settings.fetch.clone();
-    let own = login.map(|login| Login {
-        hostname: login.hostname.clone(),
-        username: login.username.clone(),
-        password: login.password.expose().into(),
-    });
+    let own = login.map(|login| Login::new(login.hostname.as_deref(), &login.username, login.password.expose()));
     // What the platform built is where the operator said, and nobody else's credentials are for it.
     let (asked, login) = match settings.images.as_ref().and_then(|images| Some((images, images.route(source)?))) {
         Some((images, (asked, login))) => {

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod fetch;
 pub mod name;
 mod refusal;
+pub mod removal;
 pub mod setup;
 pub mod store;
 #[cfg(feature = "testing")]
@@ -23,6 +24,7 @@ pub use collect::{Aging, BuiltImages, CollectError, Collector, Survey, Unneeded}
 pub use credentials::Credentials;
 pub use fetch::{FetchError, FetchSettings, Fetcher};
 pub use name::{Login, pinned, registry_of};
+pub use removal::remove_tree;
 pub use setup::ImageSetup;
 pub use store::{ImageDigest, ImageStore, StoreError};
 pub use unpack::UnpackLimits;

@@ -17,6 +17,14 @@ pub struct Login {
     pub password: SecretString,
 }
 
+impl Login {
+    /// Credentials for a registry, as an engine is given them.
+    #[must_use]
+    pub fn new(hostname: Option<&str>, username: &str, password: &str) -> Self {
+        Self { hostname: hostname.map(str::to_owned), username: username.to_owned(), password: password.into() }
+    }
+}
+
 /// `image` by digest instead of by tag. Registry and repository stay as they were written; a name that has a digest
 /// stays as it is.
 #[must_use]

@@ -19,9 +19,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use slipway_engine::spec::Limit;
+use slipway_image::remove_tree;
 use tokio::process::Command;
-
-use crate::workdir::remove_tree;
 
 /// The runtimes, the one to prefer first: `runc` works with every kind of cgroup hierarchy.
 const PROGRAMS: [(&str, Kind); 3] = [("runc", Kind::Runc), ("crun", Kind::Crun), ("podman", Kind::Podman)];

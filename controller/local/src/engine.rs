@@ -19,7 +19,7 @@ use slipway_engine::{
     AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, MountSpec, RegistryLogin, RunOutcome,
     RunSpec, Session,
 };
-use slipway_image::ImageStore;
+use slipway_image::{ImageStore, remove_tree};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,7 +37,7 @@ use crate::record::Records;
 use crate::registry::Registry;
 use crate::usage::Usage;
 use crate::volume::Volumes;
-use crate::workdir::{make_dir, remove_tree};
+use crate::workdir::make_dir;
 
 /// Changes that a slow listener may be behind.
 const CHANGES: usize = 1024;

@@ -197,11 +197,7 @@ pub(crate) async fn prepare(
 }
 
 fn login(login: &RegistryLogin) -> Login {
-    Login {
-        hostname: login.hostname.clone(),
-        username: login.username.clone(),
-        password: login.password.expose().into(),
-    }
+    Login::new(login.hostname.as_deref(), &login.username, login.password.expose())
 }
 
 fn fetch_error(error: FetchError) -> EngineError {

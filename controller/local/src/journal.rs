@@ -13,9 +13,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use slipway_core::AppId;
 use slipway_core::log::{LogLine, LogQuery};
 use slipway_engine::LogSink;
+use slipway_image::remove_tree;
 use tokio::sync::{broadcast, mpsc};
 
-use crate::workdir::{make_dir, remove_tree};
+use crate::workdir::make_dir;
 
 /// Longest text of a line, in bytes; longer ones are cut into several.
 pub(crate) const LINE_BYTES_MAX: usize = 16 * 1024;
