@@ -54,6 +54,17 @@ impl Tokens {
         Ok(SecretString::from(digits))
     }
 
+    /// A user's token, made good if it is not.
+    pub(crate) async fn current(&self, db: &mut store::Db, user: &User) -> Result<SecretString, Fail> {
+        let token = self.derive(user.id, user.key_generation)?;
+        let hash = Self::hash(&token);
+        if store::user_by_token_hash(db, &hash).await?.is_none() {
+            // The server's key changed since: what was handed out is worthless, this is the new one.
+            store::user_set_key_hash(db, user.id, &hash).await?;
+        }
+        Ok(token)
+    }
+
     /// What is stored of a token.
     pub(crate) fn hash(token: &SecretString) -> [u8; 32] {
         sha256(token.expose_secret().as_bytes())
@@ -91,6 +102,27 @@ impl Service {
         } else {
             Err(Error::Unauthenticated("Authentication credentials were not provided.".to_owned()))
         }
+    }
+
+    /// A user's token: the caller's own, or for administrators anybody's. Source: `drycc-v2.md` §2.1.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn token_get(&self, cx: &Cx, username: &str) -> Result<SecretString> {
+        let user = self.user_target(cx, Some(username)).await?;
+        let (caller, _, _) = cx.user()?;
+        let tokens = self.tokens();
+        write!(self, |db| {
+            let missing = || Error::not_found(slipway_core::error::Kind::User);
+            let user = store::user_by_id(db, user.id).await?.ok_or_else(missing)?;
+            let token = tokens.current(db, &user).await?;
+            if user.id != caller {
+                let entry = event(cx, "token_read", user_subject(&user), Value::Null, Value::Null);
+                store::event_insert(db, &entry).await?;
+            }
+            Ok::<_, Fail>(token)
+        })
+        .map_err(Error::from)
     }
 
     /// Makes a token anew; the old one is worthless from then on. `None` for [`TokenScope::All`].

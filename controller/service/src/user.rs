@@ -142,12 +142,7 @@ impl Service {
         write!(self, |db| {
             // Read again: the generation may have changed while the password was checked.
             let user = store::user_by_id(db, user.id).await?.ok_or_else(refused)?;
-            let token = tokens.derive(user.id, user.key_generation)?;
-            let hash = Tokens::hash(&token);
-            if store::user_by_token_hash(db, &hash).await?.is_none() {
-                // The server's key changed since: what was handed out is worthless, this is the new one.
-                store::user_set_key_hash(db, user.id, &hash).await?;
-            }
+            let token = tokens.current(db, &user).await?;
             store::user_touch_login(db, user.id, cx.now).await?;
             Ok::<_, Fail>(token)
         })
@@ -331,7 +326,7 @@ impl Service {
     }
 
     /// The caller, or for administrators whom the request names.
-    async fn user_target(&self, cx: &Cx, username: Option<&str>) -> Result<User> {
+    pub(crate) async fn user_target(&self, cx: &Cx, username: Option<&str>) -> Result<User> {
         let (_, caller, is_superuser) = cx.user()?;
         match username.map(str::trim) {
             Some(name) if name != caller.as_str() => {

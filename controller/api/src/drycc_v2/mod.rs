@@ -78,6 +78,7 @@ fn account_routes() -> Vec<Route> {
         route(DELETE, "/v2/auth/cancel", "drycc_v2_user_cancel", User, handler!(user::user_cancel)),
         route(POST, "/v2/auth/passwd", "drycc_v2_user_password_change", User, handler!(user::user_password_change)),
         route(POST, "/v2/auth/tokens", "drycc_v2_token_regenerate", User, handler!(user::token_regenerate)),
+        route(GET, "/v2/auth/tokens/{user}", "drycc_v2_token_read", User, handler!(user::token_read)),
         route(GET, "/v2/auth/whoami", "drycc_v2_user_whoami", User, handler!(user::user_whoami)),
         route(GET, "/v2/users", "drycc_v2_users_list", User, handler!(user::users_list)),
         route(PATCH, "/v2/users/{user}/enable", "drycc_v2_user_enable", User, handler!(user::user_enable)),

@@ -44,6 +44,12 @@ pub(super) async fn user_password_change(call: Call) -> Answer {
     ok(&json!({ "status": "password set" }))
 }
 
+/// Of Drycc 2020.
+pub(super) async fn token_read(call: Call) -> Answer {
+    let token = call.state.service.token_get(&call.cx, call.param("user")).await?;
+    ok(&wire::Token { token: token.expose_secret().to_owned() })
+}
+
 pub(super) async fn token_regenerate(call: Call) -> Answer {
     let scope = from_wire::token_scope(&call)?;
     match call.state.service.token_regenerate(&call.cx, scope).await? {

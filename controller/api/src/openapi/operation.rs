@@ -143,6 +143,10 @@ fn account(operation: &str) -> Option<Operation> {
                 .optional_body("TokenScope")
                 .also(&[403, 404])
         }
+        "drycc_v2_token_read" => {
+            new("accounts", "The token of a user: one's own, for administrators anybody's", Json(200, "Token"))
+                .also(&[403, 404])
+        }
         "drycc_v2_user_whoami" => new("accounts", "Who the caller is", Json(200, "User")),
         "drycc_v2_users_list" => new("accounts", "All users, for administrators", Page("User")).also(&[403]),
         "drycc_v2_user_enable" => new("accounts", "Lets a user in again", Empty(204)).also(&[403, 404, 423]),

@@ -84,7 +84,9 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         "drycc_v2_token_regenerate" => (Admins, json!({"username": "VICTIM"})),
         "drycc_v2_users_list" | "drycc_v2_admins_list" => (Admins, json!(null)),
         "drycc_v2_admin_grant" => (Admins, json!({"username": "VICTIM"})),
-        "drycc_v2_admin_revoke" | "drycc_v2_user_enable" | "drycc_v2_user_disable" => (Admins, json!(null)),
+        "drycc_v2_admin_revoke" | "drycc_v2_user_enable" | "drycc_v2_user_disable" | "drycc_v2_token_read" => {
+            (Admins, json!(null))
+        }
         "drycc_v2_key_create" => (Users, json!({"id": "NEW", "public": "KEY"})),
         "drycc_v2_key_read" | "drycc_v2_key_delete" => (OwnKey, json!(null)),
         "drycc_v2_certs_list" => (Users, json!(null)),
@@ -286,8 +288,9 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
     } else {
         String::new()
     };
-    let is_about_user =
-        ["_admin_revoke", "_user_enable", "_user_disable"].iter().any(|end| route.operation.ends_with(end));
+    let is_about_user = ["_admin_revoke", "_user_enable", "_user_disable", "_token_read"]
+        .iter()
+        .any(|end| route.operation.ends_with(end));
     let victim = if is_about_user || body.to_string().contains("VICTIM") {
         world.user(&format!("victim-{number}")).await
     } else {

@@ -105,6 +105,20 @@ pub async fn walk(database: Database) {
     assert_eq!(switch("admin/enable").await, (423, String::new()));
     assert_eq!(status_of("admin").await, (200, 200));
     assert_eq!(switch("none/disable").await, (404, json!("No User matches the given query.").to_string()));
+
+    // Tokens to be read.
+    let token = async |caller: &str, user: &str| {
+        let reply = world.request("GET", &format!("/v2/auth/tokens/{user}/")).user(caller).send().await;
+        (reply.status, reply.json())
+    };
+    let owners = (200, json!({"token": world.token("owner")}));
+    assert_eq!(token("owner", "owner").await, owners);
+    assert_eq!(token("admin", "owner").await, owners);
+    assert_eq!(token("stranger", "owner").await.0, 403);
+    assert_eq!(token("stranger", "none").await.0, 403, "whether there is such a user is not told");
+    assert_eq!(token("admin", "none").await, (404, json!("No User matches the given query.")));
+    let fresh = world.request("POST", "/v2/auth/tokens/").user("other").json_body(&json!({})).send().await.json();
+    assert_eq!(token("admin", "other").await, (200, fresh));
 }
 
 both!(walk, what_was_added_in_2020);
