@@ -41,7 +41,6 @@ use uuid::Uuid;
 use crate::build::plan::{self, Plan};
 use crate::build::source::Source;
 use crate::build::{BuildError, BuildOutput, BuildRequest, Built, SourceBuilder, cache, dockerfile, read_procfile};
-use crate::errors;
 use crate::export::registry::Name;
 
 use follow::Followed;
@@ -338,7 +337,7 @@ impl ClusterBuilder {
 
 /// Why the cluster does not make an object, as far as it is the pusher's to know.
 fn refused(error: &kube::Error) -> BuildError {
-    tracing::warn!("making a build's objects failed: {}", errors::chain(error));
+    tracing::warn!("making a build's objects failed: {}", slipway_cause::chain(error));
     match error {
         // Quotas answer so, and what is too large, for instance config values of a megabyte.
         kube::Error::Api(status) if matches!(status.code, 403 | 413 | 422) => {
@@ -349,7 +348,7 @@ fn refused(error: &kube::Error) -> BuildError {
 }
 
 fn failed(doing: &str, error: &dyn std::error::Error) -> BuildError {
-    tracing::error!("{doing} failed: {}", errors::chain(error));
+    tracing::error!("{doing} failed: {}", slipway_cause::chain(error));
     BuildError::Internal(format!("{doing} failed; the platform's log says why"))
 }
 

@@ -7,7 +7,6 @@ use bytes::{Bytes, BytesMut};
 use slipway_core::Username;
 use tokio::sync::mpsc;
 
-use crate::errors;
 use crate::git::packet;
 use crate::git::receive;
 use crate::git::stream::{Input, Output, StreamError};
@@ -51,7 +50,7 @@ impl Pushes {
                 1
             }
             Err(Fault::Own(error)) => {
-                tracing::warn!(user = %user, app.id = %app, "fetch failed: {}", errors::chain(&error));
+                tracing::warn!(user = %user, app.id = %app, "fetch failed: {}", slipway_cause::chain(&error));
                 let message = match error {
                     PushError::Stream(error) => error.to_string(),
                     PushError::Git(_) | PushError::File(_) | PushError::Task(_) => {

@@ -16,7 +16,6 @@ pub mod ssh;
 pub mod step;
 
 mod authorities;
-mod errors;
 mod fetch;
 mod lock;
 mod sweep;

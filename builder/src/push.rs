@@ -11,6 +11,7 @@ use bytes::Bytes;
 use slipway_core::{AppId, AppName, Username};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::SourceBuilder;
 use crate::config::Limits;
 use crate::git::command::PushRequest;
 use crate::git::connectivity;
@@ -21,7 +22,6 @@ use crate::git::repository::{self, GitError, Repositories};
 use crate::git::stream::{Input, Output, StreamError};
 use crate::hook::{Controller, ControllerError};
 use crate::lock::{PushLock, PushLocks};
-use crate::{SourceBuilder, errors};
 
 use ending::Ending;
 pub use policy::{Verdict, judge};
@@ -92,7 +92,7 @@ impl Pushes {
             Ok(true) => 0,
             Ok(false) => 1,
             Err(error) => {
-                tracing::warn!(user = %push.user, app.id = %push.app, "push failed: {}", errors::chain(&error));
+                tracing::warn!(user = %push.user, app.id = %push.app, "push failed: {}", slipway_cause::chain(&error));
                 let message = match error {
                     PushError::Stream(error) => error.to_string(),
                     PushError::Git(_) | PushError::File(_) | PushError::Task(_) => {
@@ -119,7 +119,7 @@ impl Pushes {
             }
             Err(ControllerError::Refused { text }) => Err(text),
             Err(error @ ControllerError::Unavailable { .. }) => {
-                tracing::warn!("cannot look up an app: {}", errors::chain(&error));
+                tracing::warn!("cannot look up an app: {}", slipway_cause::chain(&error));
                 Err("The controller cannot be reached just now; try again in a moment.".to_owned())
             }
         }

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use slipway_core::AppId;
 use tokio_util::sync::CancellationToken;
 
-use crate::errors;
 use crate::push::Pushes;
 
 /// Sweeps at the start and then again and again until `shutdown`.
@@ -28,7 +27,7 @@ async fn sweep(pushes: &Pushes) {
     let living: HashSet<AppId> = match pushes.controller.apps_list().await {
         Ok(apps) => apps.into_iter().collect(),
         Err(error) => {
-            tracing::debug!("no sweep: {}", errors::chain(&error));
+            tracing::debug!("no sweep: {}", slipway_cause::chain(&error));
             return;
         }
     };

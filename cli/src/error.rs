@@ -1,8 +1,8 @@
 //! What a command that fails says, and the exit code it leaves.
 
-use std::fmt::Write as _;
 use std::io;
 
+use slipway_cause::chain;
 use slipway_client::{ApiError, ClientError, StatusCode};
 
 use crate::program;
@@ -62,20 +62,6 @@ impl Error {
     pub fn is_missing_app(&self) -> bool {
         matches!(self, Self::Failed { text, status: Some(StatusCode::NOT_FOUND), .. } if text.trim_start_matches('"').starts_with("No App"))
     }
-}
-
-/// A whole chain of causes in one line; a cause whose text is part of the one before is left out.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            let _ = write!(text, ": {more}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// An error while writing to stdout; reading and writing files is reported with the file's name instead.

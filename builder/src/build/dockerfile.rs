@@ -72,7 +72,7 @@ async fn save(
     stored.map_err(|error| match error {
         ArchiveError::Refused(reason) => BuildError::Failed(reason),
         error @ (ArchiveError::Io(_) | ArchiveError::Store(_)) => {
-            BuildError::Internal(format!("storing the image: {}", crate::errors::chain(&error)))
+            BuildError::Internal(format!("storing the image: {}", slipway_cause::chain(&error)))
         }
     })
 }

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::{LABEL_BUILD, LABEL_BUILDER};
 use super::listener::Desk;
-use crate::errors;
 
 /// Time between two sweeps.
 const INTERVAL: Duration = Duration::from_mins(5);
@@ -53,7 +52,7 @@ fn is_gone<T>(result: kube::Result<T>) -> bool {
         Ok(_) => true,
         Err(kube::Error::Api(status)) if status.code == 404 => true,
         Err(error) => {
-            tracing::debug!("removing an object of a build: {}", errors::chain(&error));
+            tracing::debug!("removing an object of a build: {}", slipway_cause::chain(&error));
             false
         }
     }
@@ -69,7 +68,7 @@ pub(super) async fn run(client: Client, namespace: String, instance: String, des
             _ = ticks.tick() => {}
         }
         if let Err(error) = sweep(&client, &namespace, &instance, &desk).await {
-            tracing::warn!("cannot look for builds that are over: {}", errors::chain(&error));
+            tracing::warn!("cannot look for builds that are over: {}", slipway_cause::chain(&error));
         }
     }
 }

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use super::{Push, PushError, Pushes};
 use crate::build::KeptLog;
-use crate::errors;
 use crate::git::checkout::{self, CheckoutError, CheckoutLimits};
 use crate::git::quarantine::Quarantine;
 use crate::git::receive::Reply;
@@ -55,7 +54,7 @@ impl Drop for LogKeeper {
                 tracing::warn!(app.id = %id, %error, "cannot write a build's log");
             }
             if let Err(error) = controller.log_keep(&user, &app, &sha, state, text).await {
-                tracing::warn!(app.id = %id, "cannot hand a build's log to the controller: {}", errors::chain(&error));
+                tracing::warn!(app.id = %id, "cannot hand a build's log to the controller: {}", slipway_cause::chain(&error));
             }
         });
     }
@@ -146,7 +145,7 @@ impl Pushes {
                 return Err(error.to_string());
             }
             Ok(Err(error)) => {
-                tracing::warn!(app.id = %push.app, "checkout failed: {}", errors::chain(&error));
+                tracing::warn!(app.id = %push.app, "checkout failed: {}", slipway_cause::chain(&error));
                 return Err(error.to_string());
             }
             Err(_) => return Err("the checkout failed".to_owned()),
@@ -163,7 +162,7 @@ impl Pushes {
         };
         self.builder.build(request, output).await.map_err(|error| {
             if let BuildError::Internal(_) | BuildError::Unavailable(_) = error {
-                tracing::warn!(app.id = %push.app, "build failed: {}", errors::chain(&error));
+                tracing::warn!(app.id = %push.app, "build failed: {}", slipway_cause::chain(&error));
             }
             error.to_string()
         })
@@ -227,7 +226,7 @@ pub(super) fn controller_text(error: &ControllerError) -> String {
         ControllerError::Forbidden => "user has no permission to build the app (403)".to_owned(),
         ControllerError::Refused { text } => text.clone(),
         ControllerError::Unavailable { .. } => {
-            tracing::warn!("the controller is away: {}", errors::chain(error));
+            tracing::warn!("the controller is away: {}", slipway_cause::chain(error));
             "the controller cannot be reached just now".to_owned()
         }
     }

@@ -14,7 +14,6 @@ use tokio::time::Instant;
 
 use super::deploy::{controller_text, marked};
 use super::{DECLINED, Push, PushError, Verdict};
-use crate::errors;
 use crate::git::command::Command;
 use crate::git::quarantine::Quarantine;
 use crate::git::repository::{self, RefUpdate};
@@ -115,7 +114,7 @@ impl Ending {
         let progress = match self.follow(version, lines).await {
             Ok(progress) => progress,
             Err(error) => {
-                tracing::warn!(app.id = %self.push.app, "cannot follow v{version}: {}", errors::chain(&error));
+                tracing::warn!(app.id = %self.push.app, "cannot follow v{version}: {}", slipway_cause::chain(&error));
                 let text = format!(
                     "The controller no longer tells about v{version}, which may still be on its way: slipway releases"
                 );

@@ -10,7 +10,6 @@ use slipway_core::Username;
 use tokio_util::sync::CancellationToken;
 
 use super::channel;
-use crate::errors;
 use crate::hook::ControllerError;
 use crate::push::Pushes;
 
@@ -45,7 +44,7 @@ impl Connection {
             Ok(user) => Some(user),
             Err(ControllerError::NotFound | ControllerError::Forbidden) => None,
             Err(error @ (ControllerError::Refused { .. } | ControllerError::Unavailable { .. })) => {
-                tracing::warn!(peer = %self.peer, "cannot look up a key, so it is refused: {}", errors::chain(&error));
+                tracing::warn!(peer = %self.peer, "cannot look up a key, so it is refused: {}", slipway_cause::chain(&error));
                 None
             }
         }

@@ -85,5 +85,5 @@ impl DeskClient {
 
 fn trouble(error: &reqwest::Error) -> BuildError {
     // The address is the builder's; the text is for the operator, who reads it in the pod's status.
-    BuildError::Unavailable(format!("the builder cannot be reached: {}", crate::errors::chain(error)))
+    BuildError::Unavailable(format!("the builder cannot be reached: {}", slipway_cause::chain(error)))
 }

@@ -17,7 +17,6 @@ use crate::BuildError;
 use crate::build::local::{blocking, internal};
 use crate::build::tree::human;
 use crate::cluster::task::{From, Outcome, Task};
-use crate::errors;
 use crate::export::image::ImageSpec;
 use crate::export::layer::LayerError;
 use crate::export::registry::{Credentials, Name, Registry};
@@ -99,7 +98,9 @@ fn build_error(error: ExportError) -> BuildError {
         ExportError::Layer(error @ LayerError::Special { .. }) => BuildError::Failed(error.to_string()),
         ExportError::Layer(error) => BuildError::Internal(error.to_string()),
         ExportError::Image(text) => BuildError::Failed(text),
-        ExportError::Registry(error) => BuildError::Unavailable(format!("the registry: {}", errors::chain(&error))),
+        ExportError::Registry(error) => {
+            BuildError::Unavailable(format!("the registry: {}", slipway_cause::chain(&error)))
+        }
         ExportError::Task(error) => BuildError::Internal(error.to_string()),
     }
 }

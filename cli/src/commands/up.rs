@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use slipway_builder::build::{LocalBuilder, LocalBuilderConfig, ToolEnv, serve_static};
 use slipway_builder::{Builder, BuilderConfig};
+use slipway_cause::chain;
 use slipway_controller::{Config, Controller, RouterEndpoint, StartError, UpOptions, telemetry};
 use slipway_engine::Engine as _;
 use slipway_local::{ImageStore, LocalConfig, LocalEngine};
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use self::lock::DataLock;
 use self::ready::Ready;
 use crate::args::up::UpArgs;
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result};
 use crate::{print, settings};
 
 /// The variable by which apps find this program: sites of static files are served by it. A release that named the file

@@ -15,11 +15,12 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, manifest};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
+use slipway_cause::chain;
 use slipway_egress::{Proxy, is_private_only};
 use tokio::io::AsyncWriteExt;
 
 use crate::name::{Login, host_port, is_for, is_loopback, reference};
-use crate::refusal::{chain, refusal};
+use crate::refusal::refusal;
 use crate::setup::ImageSetup;
 use crate::store::{ImageDigest, ImageStore};
 use crate::unpack::{Layers, UnpackError, UnpackLimits};

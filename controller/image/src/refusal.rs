@@ -1,6 +1,7 @@
 //! What errors of registries mean to users.
 
 use oci_client::errors::{OciDistributionError, OciErrorCode};
+use slipway_cause::chain;
 
 use crate::fetch::FetchError;
 
@@ -54,15 +55,4 @@ pub(crate) fn refusal(image: &str, error: &OciDistributionError) -> FetchError {
             context: chain(other),
         },
     }
-}
-
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
