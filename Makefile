@@ -84,6 +84,12 @@ fuzz: ## Try hostile configurations, Procfiles, certificates and host names (FUZ
 	@.ci/setup build
 	@fuzz/run $(FUZZ_SECONDS)
 
+schemathesis: ## Try every operation of the API with generated requests, on both databases (SCHEMATHESIS_ARGS)
+	@.ci/setup build test
+	$(CARGO) build --bin slipway
+	tests/support/schemathesis "$(TARGET)/schemathesis/sqlite" $(TARGET)/debug/slipway $(SCHEMATHESIS_ARGS)
+	tests/support/postgresql.py tests/support/schemathesis "$(TARGET)/schemathesis/postgresql" $(TARGET)/debug/slipway $(SCHEMATHESIS_ARGS)
+
 clean: ## Remove what was built, and the demo's data
 	$(CARGO) clean
 	rm -rf "$(DEMO_DIR)"
