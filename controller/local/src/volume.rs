@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use slipway_core::{AppId, VolumeId};
 use slipway_engine::MountSpec;
 use slipway_engine::spec::{Artifact, MountPath};
+use slipway_image::remove_tree;
 
-use crate::workdir::{make_dir, remove_tree};
+use crate::workdir::make_dir;
 
 /// The directory of buildpack apps, as they know it from containers.
 const APP: &str = "/app";
