@@ -1,10 +1,12 @@
 //! An engine in memory that does as it is told, and a clock that tests turn.
 
 mod certificate;
+mod clock;
+mod hooks;
+mod log;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,33 +23,11 @@ use slipway_engine::{
 };
 use tokio::sync::broadcast;
 
-use crate::{Clock, HookCall, HookSender};
+use log::FakeLog;
 
 pub use certificate::{TestCertificate, TestKey};
-
-/// A clock that stands still until it is turned.
-#[derive(Debug)]
-pub struct FakeClock(Mutex<DateTime<Utc>>);
-
-impl Default for FakeClock {
-    fn default() -> Self {
-        Self(Mutex::new(Utc::now().trunc_subsecs(6)))
-    }
-}
-
-impl FakeClock {
-    /// Turns it forward.
-    pub fn advance(&self, by: Duration) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *now += by;
-    }
-}
-
-impl Clock for FakeClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+pub use clock::FakeClock;
+pub use hooks::FakeHooks;
 
 /// What becomes of what is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,34 +42,6 @@ pub enum Behaviour {
     Unavailable,
     /// The engine cannot run such a thing at all, for this reason.
     Rejected(String),
-}
-
-/// Takes the calls of deploy hooks and answers as it was told to: 200 unless something else is scripted.
-#[derive(Debug, Default)]
-pub struct FakeHooks {
-    calls: Mutex<Vec<HookCall>>,
-    answers: Mutex<VecDeque<Result<u16, String>>>,
-}
-
-impl FakeHooks {
-    /// The answers to the next calls.
-    pub fn script(&self, answers: impl IntoIterator<Item = Result<u16, String>>) {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
-    }
-
-    /// Every call so far.
-    #[must_use]
-    pub fn calls(&self) -> Vec<HookCall> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-#[async_trait]
-impl HookSender for FakeHooks {
-    async fn send(&self, call: &HookCall) -> Result<u16, String> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Ok(200))
-    }
 }
 
 /// An engine in memory. Everything applied is ready at once unless a script says otherwise.
@@ -126,27 +78,6 @@ struct FakeApp {
     polls: u32,
     serving: Option<ReleaseVersion>,
     pods: Vec<(PodStatus, i64)>,
-}
-
-/// The log of [`FakeEngine`].
-#[derive(Debug)]
-struct FakeLog {
-    lines: Mutex<HashMap<AppId, Vec<LogLine>>>,
-    written: broadcast::Sender<(AppId, LogLine)>,
-}
-
-impl Default for FakeLog {
-    fn default() -> Self {
-        Self { lines: Mutex::default(), written: broadcast::channel(1024).0 }
-    }
-}
-
-impl LogSink for FakeLog {
-    fn append(&self, app: AppId, line: LogLine) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.entry(app).or_default().push(line.clone());
-        drop(self.written.send((app, line)));
-    }
 }
 
 impl Default for FakeEngine {
@@ -271,8 +202,7 @@ impl FakeEngine {
     /// The lines of an app's log, each as `source: text`.
     #[must_use]
     pub fn log_texts(&self, app: AppId) -> Vec<String> {
-        let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.get(&app).into_iter().flatten().map(|line| format!("{}: {}", line.source, line.text)).collect()
+        self.log.lines(app).iter().map(|line| format!("{}: {}", line.source, line.text)).collect()
     }
 }
 
@@ -336,20 +266,6 @@ fn pod_make(
 
 fn unavailable() -> EngineError {
     EngineError::Unavailable { public: "the fake engine is away".to_owned(), context: "scripted".to_owned() }
-}
-
-fn lines_find(lines: &HashMap<AppId, Vec<LogLine>>, app: AppId, query: &LogQuery) -> Vec<LogLine> {
-    let mut found: Vec<LogLine> = lines
-        .get(&app)
-        .into_iter()
-        .flatten()
-        .filter(|line| {
-            query.process_type.as_ref().is_none_or(|wanted| line.source.split('.').next() == Some(wanted.as_str()))
-        })
-        .cloned()
-        .collect();
-    found.drain(..found.len().saturating_sub(query.lines));
-    found
 }
 
 #[async_trait]
@@ -521,16 +437,11 @@ impl Engine for FakeEngine {
     }
 
     async fn log_read(&self, app: AppId, query: LogQuery) -> Result<Vec<LogLine>, EngineError> {
-        let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(lines_find(&lines, app, &query))
+        Ok(self.log.follow(app, &query).0)
     }
 
     async fn log_follow(&self, app: AppId, query: LogQuery) -> Result<BoxStream<'static, LogLine>, EngineError> {
-        let (known, written) = {
-            // Under one lock, so that no line is in both or in none.
-            let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            (lines_find(&lines, app, &query), self.log.written.subscribe())
-        };
+        let (known, written) = self.log.follow(app, &query);
         let new = futures::stream::unfold(written, move |mut written| async move {
             loop {
                 match written.recv().await {
