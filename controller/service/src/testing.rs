@@ -51,6 +51,7 @@ pub struct FakeEngine {
     log: Arc<FakeLog>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a script of its own")]
 #[derive(Default)]
 struct State {
     apps: HashMap<AppId, FakeApp>,
