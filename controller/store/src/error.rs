@@ -37,6 +37,20 @@ pub enum UniqueOn {
     NotificationName,
     /// A volume of this name is there already in the app.
     VolumeName,
+    /// The team has a project of this name.
+    ProjectName,
+    /// The project has a version of this name.
+    VersionName,
+    /// The version that it would be made from has a child.
+    VersionParent,
+    /// The project has a default version.
+    VersionDefault,
+    /// The team has a node of this name.
+    NodeName,
+    /// The deployment has a token.
+    DeploymentTokenDeployment,
+    /// A deployment of the team has a token of this name.
+    DeploymentTokenName,
     /// Two rows would have the same identity.
     Identity,
 }
@@ -60,6 +74,13 @@ impl fmt::Display for UniqueOn {
             Self::StorageName => "storage name",
             Self::NotificationName => "notification name",
             Self::VolumeName => "volume name",
+            Self::ProjectName => "project name",
+            Self::VersionName => "version name",
+            Self::VersionParent => "parent version",
+            Self::VersionDefault => "default version",
+            Self::NodeName => "node name",
+            Self::DeploymentTokenDeployment => "deployment's token",
+            Self::DeploymentTokenName => "deployment token name",
             Self::Identity => "identity",
         })
     }
@@ -174,7 +195,18 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
             UniqueOn::Identity
         }
         "volumes.app, volumes.name" | "volumes_app_name_key" => UniqueOn::VolumeName,
-        "users.id" | "users_id_key" => UniqueOn::Identity,
+        "projects.team, projects.name" | "projects_team_name_key" => UniqueOn::ProjectName,
+        "versions.project, versions.name" | "versions_project_name_key" => UniqueOn::VersionName,
+        "versions.parent" | "versions_parent_key" => UniqueOn::VersionParent,
+        "versions.project" | "versions_default" => UniqueOn::VersionDefault,
+        "nodes.team, nodes.name" | "nodes_team_name_key" => UniqueOn::NodeName,
+        "deployment_tokens.deployment" | "deployment_tokens_deployment_key" => UniqueOn::DeploymentTokenDeployment,
+        "deployment_tokens.team, deployment_tokens.name" | "deployment_tokens_team_name_key" => {
+            UniqueOn::DeploymentTokenName
+        }
+        "users.id" | "users_id_key" | "instances.deployment, instances.image" | "instances_deployment_image_key" => {
+            UniqueOn::Identity
+        }
         _ if columns.ends_with("_pkey") => UniqueOn::Identity,
         _ if matches!(columns.split_once('.'), Some((_, "id" | "uuid" | "app"))) => UniqueOn::Identity,
         _ => return None,

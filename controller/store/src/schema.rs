@@ -398,6 +398,119 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    projects (id) {
+        id -> Text,
+        team -> Text,
+        name -> Text,
+        kind -> Text,
+        description -> Nullable<Text>,
+        created -> Timestamp,
+        created_by -> Text,
+        updated -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    versions (id) {
+        id -> Text,
+        project -> Text,
+        name -> Text,
+        kind -> Text,
+        changelog -> Nullable<Text>,
+        is_default -> Bool,
+        parent -> Nullable<Text>,
+        created -> Timestamp,
+        created_by -> Text,
+        updated -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    version_images (id) {
+        id -> Text,
+        version -> Text,
+        registry -> Text,
+        name -> Text,
+        tag -> Nullable<Text>,
+        place -> Integer,
+        sealed_config -> Binary,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    nodes (id) {
+        id -> Text,
+        team -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        icon -> Nullable<Text>,
+        kind -> Text,
+        access -> Text,
+        sealed_access -> Nullable<Binary>,
+        public_key -> Nullable<Text>,
+        sealed_secret_key -> Nullable<Binary>,
+        created -> Timestamp,
+        created_by -> Text,
+        updated -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    deployments (id) {
+        id -> Text,
+        team -> Text,
+        version -> Text,
+        node -> Text,
+        prefix -> Text,
+        note -> Nullable<Text>,
+        status -> Text,
+        tries -> Integer,
+        sealed_environment -> Binary,
+        created -> Timestamp,
+        created_by -> Text,
+        updated -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    instances (id) {
+        id -> Text,
+        deployment -> Text,
+        image -> Text,
+        sealed_config -> Nullable<Binary>,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    deployment_events (number) {
+        number -> BigInt,
+        deployment -> Text,
+        attempt -> Integer,
+        created -> Timestamp,
+        kind -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    deployment_tokens (id) {
+        id -> Text,
+        deployment -> Text,
+        team -> Text,
+        name -> Text,
+        nonce -> Text,
+        created -> Timestamp,
+        expires -> Nullable<Timestamp>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     meta,
     users,
@@ -429,7 +542,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     storages,
     notifications,
     team_audit,
-    volumes
+    volumes,
+    projects,
+    versions,
+    version_images,
+    nodes,
+    deployments,
+    instances,
+    deployment_events,
+    deployment_tokens
 );
 // `users.number` and `certs.number` are what the databases count; everything refers to `id`.
 diesel::joinable!(apps -> users (owner));
@@ -443,3 +564,9 @@ diesel::joinable!(team_invitations -> teams (team));
 diesel::joinable!(team_invitations -> users (user_id));
 diesel::joinable!(user_tokens -> users (user_id));
 diesel::joinable!(browser_sessions -> users (user_id));
+diesel::joinable!(versions -> projects (project));
+diesel::joinable!(version_images -> versions (version));
+diesel::joinable!(deployments -> versions (version));
+diesel::joinable!(deployments -> nodes (node));
+diesel::joinable!(instances -> deployments (deployment));
+diesel::joinable!(instances -> version_images (image));

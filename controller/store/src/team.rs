@@ -2,22 +2,38 @@
 //! not found.
 
 mod audit;
+mod deployment;
+mod deployment_event;
+mod deployment_token;
+mod image;
+mod instance;
 mod invitation;
 mod member;
+mod node;
 mod notification;
+mod project;
 mod registry;
 mod session;
 mod storage;
 mod user_token;
+mod version;
 
 pub use audit::*;
+pub use deployment::*;
+pub use deployment_event::*;
+pub use deployment_token::*;
+pub use image::*;
+pub use instance::*;
 pub use invitation::*;
 pub use member::*;
+pub use node::*;
 pub use notification::*;
+pub use project::*;
 pub use registry::*;
 pub use session::*;
 pub use storage::*;
 pub use user_token::*;
+pub use version::*;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

@@ -2,9 +2,13 @@
 //!
 //! Source: `team-api.md` §4.5.
 
+use chrono::{DateTime, Utc};
+
+use crate::container::InstanceConfig;
 use crate::container::check::is_label;
+use crate::container::part::KeyValue;
 use crate::version::VersionKind;
-use crate::{DeploymentId, Error, NodeId, Refusal, VersionId};
+use crate::{DeploymentId, DeploymentTokenId, Error, ImageId, InstanceId, NodeId, Refusal, Stamp, TeamId, VersionId};
 
 /// Where a deployment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,6 +91,94 @@ pub enum Event {
     Fail,
     /// Another deployment in its place succeeded.
     Replace,
+}
+
+/// A version on its way to a node, or there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Its identity.
+    pub id: DeploymentId,
+    /// The team that it is of.
+    pub team: TeamId,
+    /// What is deployed.
+    pub version: VersionId,
+    /// Where.
+    pub node: NodeId,
+    /// Under which name.
+    pub prefix: String,
+    /// What people wrote about it.
+    pub note: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// How many times it was started; the number of the last try.
+    pub tries: u32,
+    /// Variables for all of its containers.
+    pub environment: Vec<KeyValue>,
+    /// When and by whom it was made and changed.
+    pub stamp: Stamp,
+}
+
+/// An image in a deployment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instance {
+    /// Its identity.
+    pub id: InstanceId,
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The image.
+    pub image: ImageId,
+    /// What is otherwise than the image has it.
+    pub config: Option<InstanceConfig>,
+    /// When it was last changed.
+    pub updated: DateTime<Utc>,
+}
+
+/// Something that a deployment tells of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentEvent {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The number of the try.
+    pub attempt: u32,
+    /// When it happened.
+    pub created: DateTime<Utc>,
+    /// What happened.
+    pub news: News,
+}
+
+/// What happened to a deployment. Source: `team-api.md` §3.7, `DeploymentEvent`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Lines for people.
+    Log(Vec<String>),
+    /// It stands elsewhere.
+    Status(Status),
+    /// A container does something else: one of `running`, `waiting`, `exited`, `removed`.
+    Container {
+        /// Whose.
+        instance: InstanceId,
+        /// What it does.
+        state: String,
+    },
+}
+
+/// A token that starts one deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentToken {
+    /// Its identity.
+    pub id: DeploymentTokenId,
+    /// The deployment that it starts.
+    pub deployment: DeploymentId,
+    /// The deployment's team.
+    pub team: TeamId,
+    /// Its name, of its own in the team.
+    pub name: String,
+    /// What the signed token must tell; not a secret alone.
+    pub nonce: uuid::Uuid,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When it ends, unless never.
+    pub expires: Option<DateTime<Utc>>,
 }
 
 /// Namespaces that belong to a cluster itself.

@@ -9,9 +9,12 @@ pub mod container;
 pub mod deployment;
 pub mod error;
 pub mod ids;
+pub mod image;
 pub mod invitation;
 pub mod name;
+pub mod node;
 pub mod notification;
+pub mod project;
 pub mod registry;
 pub mod role;
 pub mod slug;
@@ -20,7 +23,6 @@ pub mod storage;
 pub mod team;
 pub mod user_token;
 pub mod version;
-
 
 pub use error::{Error, Refusal, Refused, Result};
 pub use ids::{

@@ -3,6 +3,7 @@
 //! Source: `team-api.md` §4.3.
 
 use crate::deployment::Status;
+use crate::{ProjectId, Stamp, VersionId};
 
 /// How a project keeps its versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +58,27 @@ impl VersionKind {
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Incremental, Self::Rolling].into_iter().find(|kind| kind.as_str() == text)
     }
+}
+
+/// A version of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Its identity.
+    pub id: VersionId,
+    /// The project that it is of.
+    pub project: ProjectId,
+    /// Its name, of its own in the project.
+    pub name: String,
+    /// What it is for.
+    pub kind: VersionKind,
+    /// What changed.
+    pub changelog: Option<String>,
+    /// Whether new versions begin as copies of it. One version of a project at most.
+    pub is_default: bool,
+    /// The version that it was made from by increasing. A version has one child at most.
+    pub parent: Option<VersionId>,
+    /// When and by whom it was made and changed.
+    pub stamp: Stamp,
 }
 
 /// What may be done with a version; it follows from what there is, so that it is never stored.

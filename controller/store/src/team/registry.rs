@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use slipway_team::registry::{Credentials, Registry, RegistryDetails};
 use slipway_team::{RegistryId, TeamId};
 
-use super::stamp;
+use super::{registry_is_used, stamp};
 use crate::db::on;
 use crate::schema::registries;
 use crate::types::{Row, UtcMicros, text, to_json};
@@ -115,8 +115,14 @@ pub async fn registry_update(db: &mut Db, registry: &Registry) -> Result<bool, S
     Ok(n > 0)
 }
 
-/// Removes a registry; false if the team has none of this identity.
+/// Removes a registry; `Reference` while an image is in it, false if the team has none of this identity.
 pub async fn registry_delete(db: &mut Db, team: TeamId, id: RegistryId) -> Result<bool, StoreError> {
+    if registry_by_id(db, team, id).await?.is_none() {
+        return Ok(false);
+    }
+    if registry_is_used(db, id).await? {
+        return Err(StoreError::Reference);
+    }
     let n = on!(db, |conn| diesel::delete(
         registries::table.filter(registries::id.eq(id.to_string())).filter(registries::team.eq(team.to_string()))
     )

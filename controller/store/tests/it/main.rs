@@ -34,6 +34,7 @@ mod histories;
 mod releases;
 mod schema;
 mod sealing;
+mod team_projects;
 mod teams;
 mod users;
 mod volumes;

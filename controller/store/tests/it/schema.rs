@@ -93,14 +93,18 @@ async fn every_reference_leads_an_index_and_cascades_as_meant() {
     for reference in &references {
         let (column, on_delete) = reference.split_once(' ').unwrap();
         assert!(leading.contains(column), "{column} leads no index");
-        let expect = if matches!(column, "apps.owner" | "certs.owner") { "NO ACTION" } else { "CASCADE" };
+        let expect = match column {
+            "apps.owner" | "certs.owner" => "NO ACTION",
+            "versions.parent" => "SET NULL",
+            _ => "CASCADE",
+        };
         assert_eq!(on_delete, expect, "{column}");
     }
     assert!(references.len() >= 12, "{references:?}");
 
     let pg = TestStore::open(Backend::Postgres).await;
     let sql = "SELECT c.conrelid::regclass || '.' || a.attname || ' '
-                      || CASE c.confdeltype WHEN 'c' THEN 'CASCADE' ELSE 'NO ACTION' END AS line
+                      || CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'NO ACTION' END AS line
                FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
                WHERE c.contype = 'f'";
     assert_eq!(references, postgres_lines(pg.url.expose_secret(), sql).await);

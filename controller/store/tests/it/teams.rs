@@ -15,7 +15,7 @@ use slipway_team::{NotificationId, RegistryId, Role, Stamp, StorageId, Team, Tea
 
 use crate::fixtures::*;
 
-async fn user(test: &testing::TestStore, name: &str) -> UserId {
+pub async fn user(test: &testing::TestStore, name: &str) -> UserId {
     test.store.write(async |db| user_insert(db, &new_user(name)).await).await.unwrap().id
 }
 
@@ -23,7 +23,7 @@ fn new_team(name: &str, owner: UserId, n: i64) -> Team {
     Team { id: TeamId::generate(), name: name.to_owned(), slug: name.parse().unwrap(), stamp: Stamp::new(owner, at(n)) }
 }
 
-async fn team(test: &testing::TestStore, name: &str, owner: UserId, n: i64) -> Team {
+pub async fn team(test: &testing::TestStore, name: &str, owner: UserId, n: i64) -> Team {
     let team = new_team(name, owner, n);
     test.store
         .write(async |db| {
@@ -35,7 +35,7 @@ async fn team(test: &testing::TestStore, name: &str, owner: UserId, n: i64) -> T
     team_by_id(&mut test.store.read().await.unwrap(), team.id).await.unwrap().unwrap()
 }
 
-fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> UniqueOn {
+pub fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> UniqueOn {
     match result {
         Err(StoreError::Conflict { what }) => what,
         other => panic!("a conflict was expected, not {other:?}"),
