@@ -191,9 +191,6 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
         "registries.team, registries.name" | "registries_team_name_key" => UniqueOn::RegistryName,
         "storages.team, storages.name" | "storages_team_name_key" => UniqueOn::StorageName,
         "notifications.team, notifications.name" | "notifications_team_name_key" => UniqueOn::NotificationName,
-        "team_invitations.team, team_invitations.user_id" | "team_members.team, team_members.user_id" => {
-            UniqueOn::Identity
-        }
         "volumes.app, volumes.name" | "volumes_app_name_key" => UniqueOn::VolumeName,
         "projects.team, projects.name" | "projects_team_name_key" => UniqueOn::ProjectName,
         "versions.project, versions.name" | "versions_project_name_key" => UniqueOn::VersionName,
@@ -204,9 +201,12 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
         "deployment_tokens.team, deployment_tokens.name" | "deployment_tokens_team_name_key" => {
             UniqueOn::DeploymentTokenName
         }
-        "users.id" | "users_id_key" | "instances.deployment, instances.image" | "instances_deployment_image_key" => {
-            UniqueOn::Identity
-        }
+        "users.id"
+        | "users_id_key"
+        | "instances.deployment, instances.image"
+        | "instances_deployment_image_key"
+        | "team_invitations.team, team_invitations.user_id"
+        | "team_members.team, team_members.user_id" => UniqueOn::Identity,
         _ if columns.ends_with("_pkey") => UniqueOn::Identity,
         _ if matches!(columns.split_once('.'), Some((_, "id" | "uuid" | "app"))) => UniqueOn::Identity,
         _ => return None,
