@@ -65,6 +65,13 @@ fn limits_tags_probes_and_autoscaling_become_objects() {
         let found = platform.kubectl(&["-n", &app.name, "get", "hpa", "-o", "name"]).ok().stdout;
         (!found.is_empty()).then_some(())
     });
+    // A lab serves no metrics: the least number runs, and the app's log says why there will be no more.
+    eventually("the least number of processes runs", SETTLED, || {
+        (platform.field(&app.name, &deployment, "{.status.readyReplicas}") == "2").then_some(())
+    });
+    if platform.kubectl(&["get", "--raw", "/apis/metrics.k8s.io"]).code != 0 {
+        app.cli(&["logs"]).ok().says("autoscale has no effect yet: the cluster serves no metrics");
+    }
     app.cli(&["autoscale:unset", "web"]).ok();
     eventually("the autoscaler is gone", Duration::from_secs(30), || {
         platform.kubectl(&["-n", &app.name, "get", "hpa", "-o", "name"]).ok().stdout.is_empty().then_some(())

@@ -16,6 +16,17 @@ pub struct Capabilities {
     pub has_sleep_action: bool,
 }
 
+/// The API by which a cluster tells what pods use: autoscalers ask it.
+const METRICS_GROUP: &str = "metrics.k8s.io";
+
+/// Whether the cluster serves metrics of pods.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn has_metrics(client: &Client) -> kube::Result<bool> {
+    Ok(client.list_api_groups().await?.groups.iter().any(|group| group.name == METRICS_GROUP))
+}
+
 impl Capabilities {
     /// What the newest clusters can do.
     #[must_use]

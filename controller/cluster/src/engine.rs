@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
-use crate::capability::Capabilities;
+use crate::capability::{Capabilities, has_metrics};
 use crate::collect::ImageKeeper;
 use crate::exec::exec;
 use crate::image::{image_facts, image_facts_written, image_inspect};
@@ -440,6 +440,22 @@ impl Engine for ClusterEngine {
 
     fn is_autoscaling(&self) -> bool {
         self.shared.writer.capabilities().autoscaling.is_some()
+    }
+
+    async fn autoscale_obstacle(&self) -> Option<String> {
+        // Metrics may come and go with whatever an operator installs: asked each time.
+        match has_metrics(&self.client).await {
+            Ok(true) => None,
+            Ok(false) => Some(
+                "the cluster serves no metrics (the API metrics.k8s.io, which metrics-server brings), so it starts the \
+                 least number of processes and no more"
+                    .to_owned(),
+            ),
+            Err(error) => {
+                tracing::debug!(%error, "whether the cluster serves metrics cannot be told");
+                None
+            }
+        }
     }
 
     async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError> {

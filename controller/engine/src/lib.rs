@@ -191,6 +191,12 @@ pub trait Engine: Send + Sync + 'static {
         false
     }
 
+    /// Why [`ProcessSpec::autoscale`] would have no effect just now, for the user; `None` when nothing is known to be in
+    /// the way. Only engines that scale by themselves have such reasons.
+    async fn autoscale_obstacle(&self) -> Option<String> {
+        None
+    }
+
     /// Frees artifacts that none of `keep` names. Those made in the last hour stay: a push may not have told yet.
     async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError>;
 }

@@ -32,7 +32,14 @@ impl Service {
     /// nothing changes; `Unavailable` when the engine does not follow in time.
     pub async fn settings_set(&self, cx: &Cx, app: &str, change: &SettingsChange) -> Result<AppSettings> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
-        self.settings_write(cx, &app, |previous| settings_apply(previous, change)).await
+        let settings = self.settings_write(cx, &app, |previous| settings_apply(previous, change)).await?;
+        if !change.autoscale.is_empty()
+            && !settings.autoscale.is_empty()
+            && let Some(reason) = self.engine().autoscale_obstacle().await
+        {
+            self.app_log(app.id, format!("WARNING autoscale has no effect yet: {reason}"));
+        }
+        Ok(settings)
     }
 
     /// Adds addresses to the allow list, and gives the whole list.

@@ -66,6 +66,7 @@ struct State {
     is_removal_stuck: bool,
     names_taken: Vec<String>,
     is_autoscaling: bool,
+    autoscale_obstacle: Option<String>,
     is_choosing_ports: bool,
     /// By path; with an empty one there are no volumes at all.
     mount_refusals: HashMap<String, String>,
@@ -143,6 +144,11 @@ impl FakeEngine {
     /// Whether it scales by itself.
     pub fn script_autoscaling(&self, is_autoscaling: bool) {
         self.state().is_autoscaling = is_autoscaling;
+    }
+
+    /// Why scaling by itself would have no effect.
+    pub fn script_autoscale_obstacle(&self, reason: &str) {
+        self.state().autoscale_obstacle = Some(reason.to_owned());
     }
 
     /// Whether it chooses the ports of processes.
@@ -377,6 +383,10 @@ impl Engine for FakeEngine {
 
     fn is_autoscaling(&self) -> bool {
         self.state().is_autoscaling
+    }
+
+    async fn autoscale_obstacle(&self) -> Option<String> {
+        self.state().autoscale_obstacle.clone()
     }
 
     fn is_choosing_ports(&self) -> bool {

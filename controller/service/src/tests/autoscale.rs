@@ -142,3 +142,20 @@ async fn nothing_is_decided_during_a_deploy_or_for_an_engine_that_scales_itself(
     pushing.await.unwrap().unwrap();
     assert_eq!(scaled.look(900).await, 2);
 }
+
+#[tokio::test]
+async fn what_keeps_a_cluster_from_scaling_is_told_to_those_who_ask_for_it() {
+    let scaled = Scaled::new(Backend::Sqlite).await;
+    scaled.bed.engine.script_autoscale_obstacle("there are no metrics");
+    let set = async |value| {
+        let change = SettingsChange { autoscale: map(value), ..SettingsChange::default() };
+        scaled.bed.service.settings_set(&scaled.bob, "blog", &change).await.unwrap();
+    };
+    let told = || scaled.lines().iter().filter(|line| line.contains("no effect yet: there are no metrics")).count();
+    assert_eq!(told(), 0);
+    set(json!({"web": {"min": 2, "max": 4, "cpu_percent": 50}})).await;
+    assert_eq!(told(), 1);
+    // Whoever stops asking has no use for it.
+    set(json!({ "web": null })).await;
+    assert_eq!(told(), 1);
+}
