@@ -82,7 +82,11 @@ pub use run::NewRun;
 pub use settings::{IMAGES_KEPT, Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use slipway_core::release::rollback::RollbackFloor;
-pub use team::{AuditQuery, BrowserSession, Deed, SESSION_LIFETIME, TeamDetails, TeamSettings, TeamView};
+pub use team::{
+    AuditQuery, BrowserSession, Deed, Invite, Mail, Mailer, Me, NotificationGiven, RegistryGiven, RegistryView,
+    SESSION_LIFETIME, StorageGiven, StorageView, TeamDetails, TeamSettings, TeamView, WebAnswer, WebCall, WebClient,
+    WebError,
+};
 pub use token::TokenScope;
 pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister, UserSwitched};
 pub use volume::{MountChange, MountedVolume, NewVolume};

@@ -3,6 +3,7 @@
 use slipway_core::{Error, Result};
 
 use crate::Service;
+use crate::stored::Stored;
 
 impl Service {
     /// Asks the database for a sign of life.
@@ -14,5 +15,13 @@ impl Service {
             public: "Service temporarily unavailable, try again later.".to_owned(),
             context: format!("the database does not answer: {error}"),
         })
+    }
+
+    /// The newest step that the database was brought up to.
+    ///
+    /// # Errors
+    /// `Unavailable` when it does not answer.
+    pub async fn last_migration(&self) -> Result<Option<String>> {
+        self.inner.store.last_migration().await.stored()
     }
 }

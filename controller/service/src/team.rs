@@ -5,18 +5,31 @@
 
 mod audit;
 mod group;
+mod invitation;
 mod jwt;
+mod me;
 mod member;
+mod notification;
 mod path_check;
+mod port;
+mod registry;
+mod registry_probe;
 mod session;
 mod settings;
 mod statistics;
+mod storage;
 mod user_token;
 
 pub use audit::{AuditQuery, Deed};
 pub use group::{TeamDetails, TeamView};
+pub use invitation::Invite;
+pub use me::Me;
+pub use notification::NotificationGiven;
+pub use port::{Mail, Mailer, WebAnswer, WebCall, WebClient, WebError};
+pub use registry::{RegistryGiven, RegistryView};
 pub use session::{BrowserSession, SESSION_LIFETIME};
 pub use settings::TeamSettings;
+pub use storage::{StorageGiven, StorageView};
 
 use crate::Service;
 use jwt::Jwt;

@@ -4,6 +4,7 @@ mod certificate;
 mod clock;
 mod hooks;
 mod log;
+mod outside;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,7 @@ use log::FakeLog;
 pub use certificate::{TestCertificate, TestKey};
 pub use clock::FakeClock;
 pub use hooks::FakeHooks;
+pub use outside::{FakeMailer, FakeWeb, SeenCall};
 
 /// What becomes of what is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,6 +37,15 @@ impl StoreConfig {
     }
 }
 
+diesel::table! {
+    /// What diesel keeps of the steps that were taken.
+    #[sql_name = "__diesel_schema_migrations"]
+    steps (version) {
+        version -> Text,
+        run_on -> Timestamp,
+    }
+}
+
 /// The store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -213,6 +222,17 @@ impl Store {
     #[must_use]
     pub fn statements(&self) -> u64 {
         AtomicU64::load(&self.inner.statements, Ordering::Relaxed)
+    }
+
+    /// The newest step that the database was brought up to, as the steps are numbered.
+    ///
+    /// # Errors
+    /// `Unavailable` when it does not answer.
+    pub async fn last_migration(&self) -> Result<Option<String>, StoreError> {
+        use diesel::{ExpressionMethods, OptionalExtension, QueryDsl};
+        let mut db = self.read().await?;
+        let query = steps::table.order(steps::version.desc()).select(steps::version);
+        on!(&mut db, |conn| query.first::<String>(conn).await.optional())
     }
 
     /// Asks the database for a sign of life.

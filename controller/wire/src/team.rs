@@ -165,3 +165,249 @@ pub struct ServiceCall {
     /// The request's body, without secrets.
     pub data: Option<Value>,
 }
+
+/// A team by its names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasicTeam {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What names it in paths.
+    pub slug: String,
+}
+
+/// The caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeUser {
+    /// Identity.
+    pub id: String,
+    /// What the user is called.
+    pub name: String,
+}
+
+/// One of the caller's teams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeTeam {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What names it in paths.
+    pub slug: String,
+    /// The caller's role.
+    pub role: String,
+}
+
+/// The caller, with teams and invitations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Me {
+    /// The account.
+    pub user: MeUser,
+    /// The team that calls of the older generation are about.
+    pub active_team_id: Option<String>,
+    /// The teams.
+    pub teams: Vec<MeTeam>,
+    /// Teams whose invitation can be accepted.
+    pub invitations: Vec<BasicTeam>,
+}
+
+/// A token of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Token {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: String,
+    /// When it ends.
+    pub expires_at: Option<String>,
+}
+
+/// A token of a user, with what is signed, which is told once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GeneratedToken {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: String,
+    /// When it ends.
+    pub expires_at: Option<String>,
+    /// What a program sends.
+    pub token: String,
+}
+
+impl std::fmt::Debug for GeneratedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GeneratedToken").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Whether the platform works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// `operational` or `disrupted`.
+    pub status: String,
+    /// The platform's version.
+    pub version: String,
+    /// The newest step of the database, if it can be read.
+    pub last_migration: Option<String>,
+}
+
+/// A registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registry {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `v2`, `hub`, `gitlab`, `github`, `google` or `unchecked`.
+    pub r#type: String,
+    /// Its host.
+    pub url: String,
+    /// For people.
+    pub description: Option<String>,
+    /// For people.
+    pub icon: Option<String>,
+}
+
+/// Where a registry's images are. Only what its kind has is there; the password never is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryPlace {
+    /// Its host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// What precedes the names of images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_name_prefix: Option<String>,
+    /// Whose images those are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Where the API is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<String>,
+    /// The name to log in with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Whether nobody logs in.
+    #[serde(default)]
+    pub public: bool,
+}
+
+/// A registry in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryDetails {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `v2`, `hub`, `gitlab`, `github`, `google` or `unchecked`.
+    pub r#type: String,
+    /// For people.
+    pub description: Option<String>,
+    /// For people.
+    pub icon: Option<String>,
+    /// Whether an image names it.
+    pub in_use: bool,
+    /// When it was made.
+    pub created_at: String,
+    /// When it was last changed.
+    pub updated_at: String,
+    /// Where its images are.
+    pub details: RegistryPlace,
+}
+
+/// A storage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Storage {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// For people.
+    pub description: Option<String>,
+    /// For people.
+    pub icon: Option<String>,
+}
+
+/// A storage by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageOption {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A storage in full, but for its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageDetails {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// For people.
+    pub description: Option<String>,
+    /// For people.
+    pub icon: Option<String>,
+    /// The public half of the key.
+    pub access_key: Option<String>,
+    /// What stands for the secret half, if there is one.
+    pub secret_key: Option<String>,
+    /// Whether it takes no key.
+    pub public: bool,
+    /// Whether a configuration names it.
+    pub in_use: bool,
+}
+
+/// A notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notification {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `discord`, `slack` or `teams`.
+    pub r#type: String,
+    /// Where messages go.
+    pub url: String,
+    /// Whether anything is told.
+    pub active: bool,
+    /// Who made it.
+    pub creator_name: String,
+}
+
+/// A notification with what it tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationDetails {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `discord`, `slack` or `teams`.
+    pub r#type: String,
+    /// Where messages go.
+    pub url: String,
+    /// Whether anything is told.
+    pub active: bool,
+    /// Who made it.
+    pub creator_name: String,
+    /// What is told.
+    pub enabled_events: Vec<String>,
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::operation::{Answers, Operation, new};
-use super::schema::{list, object, reference, request, text, text_or_null, time, uuid};
+use super::schema::{boolean, list, object, reference, request, text, text_or_null, time, uuid};
 
 /// The description of an operation. Calls of the older generation are those of the newer one.
 pub(super) fn find(operation: &str) -> Option<Operation> {
@@ -18,7 +18,11 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             let also: &'static [u16] = if rest.ends_with("_list") { newer.also } else { with_not_found(newer.also) };
             Some(Operation { also, answers, ..newer })
         }
-        None => group(operation).or_else(|| record(operation)),
+        None => platform(operation)
+            .or_else(|| group(operation))
+            .or_else(|| own(operation))
+            .or_else(|| thing(operation))
+            .or_else(|| record(operation)),
     }
 }
 
@@ -27,11 +31,98 @@ fn with_not_found(also: &'static [u16]) -> &'static [u16] {
     match also {
         [] => &[404],
         [409] => &[404, 409],
+        [401, 409] => &[401, 404, 409],
         [412] => &[404, 412],
         [409, 412] => &[404, 409, 412],
         [400] => &[400, 404],
         also => also,
     }
+}
+
+fn platform(operation: &str) -> Option<Operation> {
+    use Answers::{Empty, Json};
+    let found = match operation {
+        "team_health_read" => new("teams", "Whether the platform works", Json(200, "Health")),
+        "team_session_login" => new("teams", "Logs a browser in; the answer sets the cookie", Empty(204))
+            .body("BrowserLogin")
+            .also(&[403, 429]),
+        "team_session_logout" => new("teams", "Logs a browser out", Empty(204)),
+        "team_session_sign_up" => {
+            new("teams", "Chooses a password with the code of an invitation, and logs in", Empty(204)).body("SignUp")
+        }
+        _ => return None,
+    };
+    Some(found)
+}
+
+/// What concerns the caller alone.
+fn own(operation: &str) -> Option<Operation> {
+    use Answers::{Empty, Json, List};
+    let found = match operation {
+        "team_me_read" => new("teams", "The caller, with teams and invitations", Json(200, "Me")),
+        "team_team_activate" => new("teams", "Says which team calls without a slug are about", Empty(204))
+            .body("TeamReference")
+            .also(&[404]),
+        "team_invitation_accept" => new("teams", "Accepts an invitation", Empty(204)).also(&[412]),
+        "team_invitation_decline" => new("teams", "Declines an invitation", Empty(204)),
+        "team_onboarding_show" => new("teams", "Shows tips for beginners", Empty(204)),
+        "team_onboarding_hide" => new("teams", "Hides tips for beginners", Empty(204)),
+        "team_tokens_list" => new("teams", "The caller's tokens", List("UserToken")),
+        "team_token_create" => new("teams", "Makes a token, which is told this once", Json(201, "GeneratedToken"))
+            .body("NewUserToken")
+            .also(&[409]),
+        "team_token_read" => new("teams", "One of the caller's tokens", Json(200, "UserToken")),
+        "team_token_delete" => new("teams", "Makes a token worthless", Empty(204)),
+        "team_user_invite" => {
+            new("teams", "Invites somebody to the team", Json(201, "TeamUser")).body("Invite").also(&[409])
+        }
+        "team_user_leave" => new("teams", "Leaves the team", Empty(204)).also(&[412]),
+        "team_user_delete" => new("teams", "Takes somebody out, or an invitation back", Empty(204)),
+        "team_user_role_set" => new("teams", "Gives a member another role", Empty(204)).body("RoleChange"),
+        "team_user_reinvite" => new("teams", "Invites somebody once more", Empty(204)).also(&[412]),
+        _ => return None,
+    };
+    Some(found)
+}
+
+/// What a team owns.
+fn thing(operation: &str) -> Option<Operation> {
+    use Answers::{Empty, Json, List};
+    let found = match operation {
+        "team_registries_list" => new("registries", "The team's registries", List("Registry")),
+        "team_registry_create" => {
+            new("registries", "Adds a registry, if it answers as it should", Json(201, "RegistryDetails"))
+                .body("NewRegistry")
+                .also(&[401, 404, 409])
+        }
+        "team_registry_read" => new("registries", "One registry", Json(200, "RegistryDetails")),
+        "team_registry_update" => {
+            new("registries", "Replaces a registry", Empty(204)).body("NewRegistry").also(&[401, 409])
+        }
+        "team_registry_delete" => new("registries", "Removes a registry", Empty(204)).also(&[412]),
+        "team_storages_list" => new("storages", "The team's storages", List("Storage")),
+        "team_storage_options_list" => new("storages", "The team's storages by name", List("StorageOption")),
+        "team_storage_create" => {
+            new("storages", "Adds a storage", Json(201, "StorageDetails")).body("NewStorage").also(&[409])
+        }
+        "team_storage_read" => new("storages", "One storage; its secret is masked", Json(200, "StorageDetails")),
+        "team_storage_update" => {
+            new("storages", "Replaces a storage; missing keys stay", Empty(204)).body("NewStorage").also(&[409])
+        }
+        "team_storage_delete" => new("storages", "Removes a storage", Empty(204)).also(&[412]),
+        "team_notifications_list" => new("notifications", "The team's notifications", List("Notification")),
+        "team_notification_create" => new("notifications", "Adds a notification", Json(201, "NotificationDetails"))
+            .body("NewNotification")
+            .also(&[409]),
+        "team_notification_read" => new("notifications", "One notification", Json(200, "NotificationDetails")),
+        "team_notification_update" => new("notifications", "Replaces a notification", Json(200, "NotificationDetails"))
+            .body("NewNotification")
+            .also(&[409]),
+        "team_notification_delete" => new("notifications", "Removes a notification", Empty(204)),
+        "team_notification_test" => new("notifications", "Sends a test message", Empty(204)),
+        _ => return None,
+    };
+    Some(found)
 }
 
 fn group(operation: &str) -> Option<Operation> {
@@ -73,6 +164,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     )];
     schemas.extend(groups());
     schemas.extend(records());
+    schemas.extend(own_schemas());
+    schemas.extend(things());
     schemas
 }
 
@@ -137,4 +230,184 @@ fn records() -> Vec<(&'static str, Value)> {
         ("data", json!({})),
     ]);
     vec![("TeamAudit", paged(&entry)), ("ServiceCalls", paged(&call))]
+}
+
+/// One of these words.
+fn word(words: &[&str]) -> Value {
+    json!({"type": "string", "enum": words})
+}
+
+/// A time, or nothing.
+fn time_or_null() -> Value {
+    json!({"anyOf": [time(), {"type": "null"}]})
+}
+
+fn own_schemas() -> Vec<(&'static str, Value)> {
+    let team = || [("id", uuid()), ("name", text()), ("slug", text())];
+    let mut mine = team().to_vec();
+    mine.push(("role", word(&["owner", "admin", "user"])));
+    let token = || vec![("id", uuid()), ("name", text()), ("createdAt", time()), ("expiresAt", time_or_null())];
+    let mut generated = token();
+    generated.push(("token", text()));
+    vec![
+        (
+            "Health",
+            object(&[
+                ("status", word(&["unavailable", "disrupted", "operational"])),
+                ("version", text()),
+                ("lastMigration", text_or_null()),
+            ]),
+        ),
+        (
+            "BrowserLogin",
+            request(&["password"], &[("email", text_or_null()), ("username", text_or_null()), ("password", text())]),
+        ),
+        ("SignUp", request(&["code", "password"], &[("code", text()), ("password", text())])),
+        (
+            "Me",
+            object(&[
+                ("user", object(&[("id", uuid()), ("name", text())])),
+                ("activeTeamId", json!({"anyOf": [uuid(), {"type": "null"}]})),
+                ("teams", list(&object(&mine))),
+                ("invitations", list(&object(&team()))),
+            ]),
+        ),
+        ("TeamReference", request(&["teamId"], &[("teamId", uuid())])),
+        ("UserToken", object(&token())),
+        ("GeneratedToken", object(&generated)),
+        (
+            "NewUserToken",
+            request(
+                &["name", "expirationInDays"],
+                &[("name", text()), ("expirationInDays", json!({"type": "integer", "minimum": 0}))],
+            ),
+        ),
+        (
+            "Invite",
+            request(
+                &["email", "firstName"],
+                &[("email", text()), ("firstName", text()), ("lastName", text_or_null()), ("captcha", text_or_null())],
+            ),
+        ),
+        ("RoleChange", request(&["role"], &[("role", word(&["owner", "admin", "user"]))])),
+    ]
+}
+
+fn things() -> Vec<(&'static str, Value)> {
+    let kind = || word(&["v2", "hub", "gitlab", "github", "google", "unchecked"]);
+    let namespace = || word(&["group", "project", "organization", "user"]);
+    let about = || vec![("id", uuid()), ("name", text()), ("description", text_or_null()), ("icon", text_or_null())];
+    let with = |mut fields: Vec<(&'static str, Value)>, more: Vec<(&'static str, Value)>| {
+        fields.extend(more);
+        fields
+    };
+    let place = json!({
+        "type": "object",
+        "required": ["public"],
+        "properties": {
+            "url": text(), "imageNamePrefix": text(), "namespace": namespace(), "apiUrl": text(), "user": text(),
+            "public": boolean(),
+        },
+        "additionalProperties": false,
+    });
+    let given = request(
+        &[],
+        &[
+            ("url", text_or_null()),
+            ("imageNamePrefix", text_or_null()),
+            ("namespace", namespace()),
+            ("apiUrl", text_or_null()),
+            ("user", text_or_null()),
+            ("token", text_or_null()),
+            ("public", boolean()),
+        ],
+    );
+    let service = || word(&["discord", "slack", "teams"]);
+    let events = || {
+        let events = ["deployment-created", "version-created", "node-added", "user-invited"];
+        json!({"type": "array", "items": word(&events)})
+    };
+    let notification = || {
+        vec![
+            ("id", uuid()),
+            ("name", text()),
+            ("type", service()),
+            ("url", text()),
+            ("active", boolean()),
+            ("creatorName", text()),
+        ]
+    };
+    vec![
+        ("Registry", object(&with(about(), vec![("type", kind()), ("url", text())]))),
+        (
+            "RegistryDetails",
+            object(&with(
+                about(),
+                vec![
+                    ("type", kind()),
+                    ("inUse", boolean()),
+                    ("createdAt", time()),
+                    ("updatedAt", time()),
+                    ("details", place),
+                ],
+            )),
+        ),
+        (
+            "NewRegistry",
+            request(
+                &["name", "type", "details"],
+                &[
+                    ("name", text()),
+                    ("type", kind()),
+                    ("description", text_or_null()),
+                    ("icon", text_or_null()),
+                    ("details", given),
+                ],
+            ),
+        ),
+        ("Storage", object(&with(about(), vec![("url", text())]))),
+        ("StorageOption", object(&[("id", uuid()), ("name", text())])),
+        (
+            "StorageDetails",
+            object(&with(
+                about(),
+                vec![
+                    ("url", text()),
+                    ("accessKey", text_or_null()),
+                    ("secretKey", text_or_null()),
+                    ("public", boolean()),
+                    ("inUse", boolean()),
+                ],
+            )),
+        ),
+        (
+            "NewStorage",
+            request(
+                &["name", "url"],
+                &[
+                    ("name", text()),
+                    ("url", text()),
+                    ("description", text_or_null()),
+                    ("icon", text_or_null()),
+                    ("accessKey", text_or_null()),
+                    ("secretKey", text_or_null()),
+                ],
+            ),
+        ),
+        ("Notification", object(&notification())),
+        ("NotificationDetails", object(&with(notification(), vec![("enabledEvents", events())]))),
+        (
+            "NewNotification",
+            request(
+                &["name", "url", "type", "active", "enabledEvents"],
+                &[
+                    ("name", text()),
+                    ("url", text()),
+                    ("type", service()),
+                    ("active", boolean()),
+                    ("enabledEvents", events()),
+                ],
+            ),
+        ),
+    ]
 }

@@ -22,6 +22,23 @@ macro_rules! rows {
 /// Path of the older generation, and which operation of the newer one it is, without `team_`.
 const ROWS: &[Row] = rows! {
     "/api/audit-log" "audit_read";
+    "/api/registries" "registries_list";
+    "/api/registries" "registry_create";
+    "/api/registries/{registryId}" "registry_read";
+    "/api/registries/{registryId}" "registry_update";
+    "/api/registries/{registryId}" "registry_delete";
+    "/api/storages" "storages_list";
+    "/api/storages" "storage_create";
+    "/api/storages/options" "storage_options_list";
+    "/api/storages/{storageId}" "storage_read";
+    "/api/storages/{storageId}" "storage_update";
+    "/api/storages/{storageId}" "storage_delete";
+    "/api/notifications" "notifications_list";
+    "/api/notifications" "notification_create";
+    "/api/notifications/{notificationId}" "notification_read";
+    "/api/notifications/{notificationId}" "notification_update";
+    "/api/notifications/{notificationId}" "notification_delete";
+    "/api/notifications/{notificationId}/test" "notification_test";
 };
 
 /// The routes of the older generation, from those of the newer one.

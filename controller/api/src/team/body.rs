@@ -78,6 +78,11 @@ impl Body {
         false
     }
 
+    /// A boolean that may be missing or null.
+    pub(super) fn flag_or_null(&mut self, field: &str) -> Option<bool> {
+        if self.has(field) { Some(self.flag(field)) } else { None }
+    }
+
     /// A whole number that must be there, not below `min`.
     pub(super) fn number(&mut self, field: &str, min: u64) -> u64 {
         match self.take(field) {

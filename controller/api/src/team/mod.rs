@@ -14,16 +14,28 @@ pub mod auth;
 mod body;
 pub mod error;
 mod group;
+mod me;
+mod member;
+mod notification;
 mod query;
+mod registry;
 mod scope;
+mod session;
+mod storage;
 mod to_wire;
 
 /// The routes. Literals stand before variables, so that `users/leave` is not taken for a user, and the routes of the
 /// older generation before those that begin with a slug: no team is named like any of them.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    let mut routes = group::routes();
-    let own = audit::routes();
+    let mut routes = session::routes();
+    routes.extend(group::routes());
+    routes.extend(member::routes());
+    routes.extend(me::routes());
+    let mut own = audit::routes();
+    own.extend(registry::routes());
+    own.extend(storage::routes());
+    own.extend(notification::routes());
     routes.extend(active::routes(&own));
     routes.extend(own);
     routes

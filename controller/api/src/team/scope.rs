@@ -41,8 +41,7 @@ pub(super) struct Scope {
 impl Scope {
     /// An identity in the path.
     pub(super) fn id<T: FromStr>(&self, variable: &'static str) -> Result<T, Failure> {
-        let text = self.call.param(variable);
-        text.parse().map_err(|_| bad_id(variable, text))
+        call_id(&self.call, variable)
     }
 
     /// `/api/<slug>/…`, or `/api/…` in the older generation, as the client sees it.
@@ -52,6 +51,12 @@ impl Scope {
             Dialect::Active => format!("{}/api/{path}", prefix(&self.call)),
         }
     }
+}
+
+/// An identity in a path.
+pub(super) fn call_id<T: FromStr>(call: &Call, variable: &'static str) -> Result<T, Failure> {
+    let text = call.param(variable);
+    text.parse().map_err(|_| bad_id(variable, text))
 }
 
 fn bad_id(variable: &str, given: &str) -> Failure {
@@ -106,8 +111,7 @@ where
     F: FnOnce(Scope) -> Fut,
     Fut: Future<Output = Answer>,
 {
-    let text = call.param("teamId");
-    let id: TeamId = text.parse().map_err(|_| bad_id("teamId", text))?;
+    let id: TeamId = call_id(&call, "teamId")?;
     let member = call.state.service.team_member_by_id(&call.cx, id, role).await?;
     run(Scope { call, member, dialect: Dialect::Slug }, written, work).await
 }

@@ -1,9 +1,14 @@
 //! The domain's values as the team API has them.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use slipway_service::{TeamDetails, TeamView};
-use slipway_team::audit::{AuditActor, AuditEntry};
-use slipway_team::team::{Statistics, TeamUser};
+use secrecy::{ExposeSecret, SecretString};
+use slipway_service::{Me, RegistryView, StorageView, TeamDetails, TeamView};
+use slipway_team::audit::{AuditActor, AuditEntry, MASK};
+use slipway_team::notification::Notification;
+use slipway_team::registry::{Registry, RegistryDetails, RegistryKind};
+use slipway_team::storage::Storage;
+use slipway_team::team::{Statistics, TeamUser, person_name};
+use slipway_team::user_token::UserToken;
 use slipway_team::{Stamp, Team};
 use slipway_wire::team as wire;
 
@@ -79,4 +84,122 @@ pub(super) fn service_call(entry: &AuditEntry) -> wire::ServiceCall {
         AuditActor::DeploymentToken { id, name: _ } => (id.clone(), String::new()),
     };
     wire::ServiceCall { created_at: time(*created), user_id, email, service_call: event.clone(), data: data.clone() }
+}
+
+pub(super) fn me(me: &Me) -> wire::Me {
+    let Me { user, teams, invitations, is_onboarding_hidden: _ } = me;
+    let basic =
+        |team: &Team| wire::BasicTeam { id: team.id.to_string(), name: team.name.clone(), slug: team.slug.to_string() };
+    wire::Me {
+        user: wire::MeUser { id: user.id.to_string(), name: person_name(user) },
+        active_team_id: teams.iter().find(|member| member.is_active).map(|member| member.team.id.to_string()),
+        teams: teams
+            .iter()
+            .map(|member| {
+                let wire::BasicTeam { id, name, slug } = basic(&member.team);
+                wire::MeTeam { id, name, slug, role: member.role.as_str().to_owned() }
+            })
+            .collect(),
+        invitations: invitations.iter().map(basic).collect(),
+    }
+}
+
+pub(super) fn token(token: &UserToken) -> wire::Token {
+    let UserToken { id, user: _, name, nonce: _, created, expires } = token;
+    wire::Token { id: id.to_string(), name: name.clone(), created_at: time(*created), expires_at: expires.map(time) }
+}
+
+pub(super) fn generated_token(made: &UserToken, signed: &SecretString) -> wire::GeneratedToken {
+    let wire::Token { id, name, created_at, expires_at } = token(made);
+    wire::GeneratedToken { id, name, created_at, expires_at, token: signed.expose_secret().to_owned() }
+}
+
+pub(super) fn registry(registry: &Registry) -> wire::Registry {
+    let Registry { id, team: _, name, description, icon, details, stamp: _ } = registry;
+    wire::Registry {
+        id: id.to_string(),
+        name: name.clone(),
+        r#type: details.kind.as_str().to_owned(),
+        url: details.url.clone(),
+        description: description.clone(),
+        icon: icon.clone(),
+    }
+}
+
+pub(super) fn registry_details(view: &RegistryView) -> wire::RegistryDetails {
+    let RegistryView { registry: Registry { id, team: _, name, description, icon, details, stamp }, is_in_use } = view;
+    wire::RegistryDetails {
+        id: id.to_string(),
+        name: name.clone(),
+        r#type: details.kind.as_str().to_owned(),
+        description: description.clone(),
+        icon: icon.clone(),
+        in_use: *is_in_use,
+        created_at: time(stamp.created),
+        updated_at: time(stamp.updated),
+        details: registry_place(details),
+    }
+}
+
+fn registry_place(details: &RegistryDetails) -> wire::RegistryPlace {
+    let RegistryDetails { kind, url, image_prefix, namespace, api_url, credentials } = details;
+    // The hosts of these follow from the kind.
+    let has_url = !matches!(kind, RegistryKind::Hub | RegistryKind::Github);
+    wire::RegistryPlace {
+        url: has_url.then(|| url.clone()),
+        image_name_prefix: image_prefix.clone(),
+        namespace: namespace.map(|namespace| namespace.as_str().to_owned()),
+        api_url: api_url.clone(),
+        user: credentials.as_ref().map(|credentials| credentials.user.clone()),
+        public: credentials.is_none(),
+    }
+}
+
+pub(super) fn storage(storage: &Storage) -> wire::Storage {
+    let Storage { id, team: _, name, description, icon, url, access_key: _, secret_key: _, stamp: _ } = storage;
+    wire::Storage {
+        id: id.to_string(),
+        name: name.clone(),
+        url: url.clone(),
+        description: description.clone(),
+        icon: icon.clone(),
+    }
+}
+
+pub(super) fn storage_option(storage: &Storage) -> wire::StorageOption {
+    wire::StorageOption { id: storage.id.to_string(), name: storage.name.clone() }
+}
+
+pub(super) fn storage_details(view: &StorageView) -> wire::StorageDetails {
+    let StorageView { storage: own, is_in_use } = view;
+    let wire::Storage { id, name, url, description, icon } = storage(own);
+    wire::StorageDetails {
+        id,
+        name,
+        url,
+        description,
+        icon,
+        access_key: own.access_key.clone(),
+        secret_key: own.secret_key.as_ref().map(|_| MASK.to_owned()),
+        public: own.secret_key.is_none(),
+        in_use: *is_in_use,
+    }
+}
+
+pub(super) fn notification(notification: &Notification) -> wire::Notification {
+    let Notification { id, team: _, name, kind, url, is_active, events: _, creator_name, stamp: _ } = notification;
+    wire::Notification {
+        id: id.to_string(),
+        name: name.clone(),
+        r#type: kind.as_str().to_owned(),
+        url: url.expose_secret().to_owned(),
+        active: *is_active,
+        creator_name: creator_name.clone(),
+    }
+}
+
+pub(super) fn notification_details(own: &Notification) -> wire::NotificationDetails {
+    let wire::Notification { id, name, r#type, url, active, creator_name } = notification(own);
+    let enabled_events = own.events.iter().map(|event| event.as_str().to_owned()).collect();
+    wire::NotificationDetails { id, name, r#type, url, active, creator_name, enabled_events }
 }

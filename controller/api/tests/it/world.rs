@@ -14,8 +14,8 @@ use slipway_api::{Api, Metrics, Platform, State};
 use slipway_core::Username;
 use slipway_core::log::LogLine;
 use slipway_engine::Engine;
-use slipway_service::testing::{FakeEngine, TestCertificate};
-use slipway_service::{Reconciler, Service, ServiceConfig, SystemClock};
+use slipway_service::testing::{FakeEngine, FakeMailer, FakeWeb, TestCertificate};
+use slipway_service::{Mailer, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient};
 use slipway_store::testing::{Backend, TestStore};
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +53,8 @@ pub struct World {
     pub service: Service,
     pub engine: Arc<FakeEngine>,
     pub shutdown: CancellationToken,
+    pub mailer: Arc<FakeMailer>,
+    pub web: Arc<FakeWeb>,
     tokens: HashMap<&'static str, String>,
     apps_made: AtomicUsize,
     certificate: TestCertificate,
@@ -118,6 +120,13 @@ impl World {
             SecretString::from(Self::BUILDER_KEY),
             SecretString::from("0123456789abcdef".repeat(4)),
         );
+        let (mailer, web) = (Arc::new(FakeMailer::default()), Arc::new(FakeWeb::default()));
+        config.teams = TeamSettings {
+            public_url: "https://slipway.example.com".to_owned(),
+            mailer: Some(Arc::clone(&mailer) as Arc<dyn Mailer>),
+            web: Arc::clone(&web) as Arc<dyn WebClient>,
+            ..TeamSettings::default()
+        };
         change(&mut config);
         let engine = FakeEngine::new();
         let service =
@@ -138,9 +147,27 @@ impl World {
             shutdown,
             tokens: HashMap::new(),
             apps_made: AtomicUsize::new(0),
+            mailer,
+            web,
             certificate: TestCertificate::new(&["www.example.com"]).unwrap(),
             store,
         }
+    }
+
+    /// Makes an invitation older than it is.
+    pub async fn invitation_age(&self, team: &str, user: &str, by: chrono::TimeDelta) {
+        let (team, user) = (team.parse().unwrap(), Username::new(user).unwrap());
+        self.store
+            .store
+            .write(async |db| {
+                let user = slipway_store::user_by_name(db, &user).await?.expect("the user is there");
+                let mut invitation = slipway_store::invitation_by_user(db, team, user.id).await?.expect("invited");
+                slipway_store::invitation_delete(db, team, user.id).await?;
+                invitation.created -= by;
+                slipway_store::invitation_insert(db, &invitation).await
+            })
+            .await
+            .unwrap();
     }
 
     /// The routes of all APIs but that of teams, which have their own tests in `team`.

@@ -1,6 +1,6 @@
 //! Whether what a path names is the team's.
 
-use slipway_team::{Error, Member, Result};
+use slipway_team::{Error, Member, NotificationId, RegistryId, Result, StorageId};
 use uuid::Uuid;
 
 use crate::Service;
@@ -12,9 +12,19 @@ impl Service {
     /// # Errors
     /// 404 with the kind of what is missing.
     pub async fn team_path_check(&self, member: &Member, ids: &[(&'static str, Uuid)]) -> Result<()> {
-        for (variable, _id) in ids {
+        for (variable, id) in ids {
             match *variable {
-                "teamId" => {}
+                // These two are about the team itself, and are looked up with it.
+                "teamId" | "userId" => {}
+                "registryId" => {
+                    self.registry_get(member, RegistryId::from_uuid(*id)).await?;
+                }
+                "storageId" => {
+                    self.storage_get(member, StorageId::from_uuid(*id)).await?;
+                }
+                "notificationId" => {
+                    self.notification_get(member, NotificationId::from_uuid(*id)).await?;
+                }
                 other => {
                     let team = &member.team.slug;
                     return Err(slipway_core::Error::internal(format!("nobody can check {other} of {team}")).into());

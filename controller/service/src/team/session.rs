@@ -66,7 +66,10 @@ impl Service {
     }
 
     /// Begins a log-in of a browser for a user who proved to be that.
-    pub(crate) async fn browser_session_create(&self, cx: &Cx, user: &User) -> Result<BrowserSession> {
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn browser_session_create(&self, cx: &Cx, user: &User) -> Result<BrowserSession> {
         let cookie = random_text()?;
         let hash = sha256(cookie.expose_secret().as_bytes());
         let expires = cx.now.checked_add_signed(SESSION_LIFETIME).unwrap_or(cx.now);

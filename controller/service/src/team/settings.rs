@@ -1,14 +1,44 @@
 //! Settings of what concerns teams.
 
+use std::fmt;
+use std::sync::Arc;
+
+use super::port::{Mailer, NoWeb, WebClient};
+
 /// Settings of what concerns teams.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TeamSettings {
-    /// Where clients reach the API, without a slash at its end. Default `http://localhost`.
+    /// Where clients reach the API, without a slash at its end. Default `http://localhost`. Tokens that users made are
+    /// worthless when it changes.
     pub public_url: String,
+    /// Who sends mail. Default nobody: those who are invited find the invitation when they log in.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Who makes requests to addresses that users name. Default: all of them fail.
+    pub web: Arc<dyn WebClient>,
+    /// Whether registries are asked before they are kept. Default true.
+    pub are_registries_probed: bool,
+    /// Hosts of registries that speak plain HTTP. Default none.
+    pub insecure_registries: Vec<String>,
 }
 
 impl Default for TeamSettings {
     fn default() -> Self {
-        Self { public_url: "http://localhost".to_owned() }
+        Self {
+            public_url: "http://localhost".to_owned(),
+            mailer: None,
+            web: Arc::new(NoWeb),
+            are_registries_probed: true,
+            insecure_registries: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for TeamSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TeamSettings")
+            .field("public_url", &self.public_url)
+            .field("mailer", &self.mailer.is_some())
+            .field("are_registries_probed", &self.are_registries_probed)
+            .finish_non_exhaustive()
     }
 }

@@ -57,6 +57,46 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         "team_team_update" => (Rule::ById(Role::Admin), json!({"name": "NEW", "slug": "NEW"})),
         "team_team_delete" => (Rule::ById(Role::Owner), json!(null)),
         "team_audit_read" => (Rule::Members, json!(null)),
+        "team_health_read" | "team_session_logout" => (Rule::Everybody, json!(null)),
+        "team_session_login" => (Rule::Everybody, json!({"username": "owner", "password": "pw"})),
+        "team_session_sign_up" => (Rule::Everybody, json!({"code": "none", "password": "pw"})),
+        "team_me_read"
+        | "team_onboarding_show"
+        | "team_onboarding_hide"
+        | "team_tokens_list"
+        | "team_token_read"
+        | "team_token_delete"
+        | "team_invitation_accept"
+        | "team_invitation_decline" => (Rule::Users, json!(null)),
+        "team_team_activate" => (Rule::Users, json!({"teamId": "00000000-0000-4000-8000-000000000000"})),
+        "team_token_create" => (Rule::Users, json!({"name": "NEW", "expirationInDays": 1})),
+        "team_user_invite" => {
+            (Rule::ById(Role::Admin), json!({"email": "NEW@example.com", "firstName": "New", "lastName": "User"}))
+        }
+        "team_user_leave" => (Rule::ById(Role::User), json!(null)),
+        "team_user_delete" | "team_user_reinvite" => (Rule::ById(Role::Admin), json!(null)),
+        "team_user_role_set" => (Rule::ById(Role::Admin), json!({"role": "user"})),
+        "team_registries_list" | "team_registry_read" | "team_registry_delete" => (Rule::Members, json!(null)),
+        "team_registry_create" | "team_registry_update" => {
+            (Rule::Members, json!({"name": "NEW", "type": "unchecked", "details": {"url": "r.example.com"}}))
+        }
+        "team_storages_list" | "team_storage_options_list" | "team_storage_read" | "team_storage_delete" => {
+            (Rule::Members, json!(null))
+        }
+        "team_storage_create" | "team_storage_update" => {
+            (Rule::Members, json!({"name": "NEW", "url": "s3.example.com"}))
+        }
+        "team_notifications_list"
+        | "team_notification_read"
+        | "team_notification_delete"
+        | "team_notification_test" => (Rule::Members, json!(null)),
+        "team_notification_create" | "team_notification_update" => (
+            Rule::Members,
+            json!({
+                "name": "NEW", "type": "slack", "url": "https://hooks.example.com", "active": true,
+                "enabledEvents": ["node-added"],
+            }),
+        ),
         older if older.starts_with("team_active_") => {
             let (_, body) = rule(&older.replacen("active_", "", 1))?;
             (Rule::Active, body)
@@ -112,7 +152,7 @@ async fn team(world: &World, owner: &str, slug: &str, with_others: bool) -> (Str
 }
 
 /// Operations after which the team is no longer what the next check expects.
-const SPOILING: [&str; 2] = ["team_team_update", "team_team_delete"];
+const SPOILING: [&str; 3] = ["team_team_update", "team_team_delete", "team_user_leave"];
 
 async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: usize, shared: &[(String, String); 2]) {
     let (rule, body) = rule(route.operation).unwrap_or_else(|| {

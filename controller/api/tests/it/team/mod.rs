@@ -6,6 +6,8 @@ use crate::world::{Database, Reply, World};
 
 mod access;
 mod group;
+mod member;
+mod thing;
 
 /// Sends as a user, with a body unless it is null.
 pub async fn send(world: &World, user: &str, method: &str, path: &str, body: Value) -> Reply {
