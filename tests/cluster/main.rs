@@ -1,8 +1,8 @@
 //! The platform in a cluster, through its chart: what users and operators see, and what must survive.
 //!
 //! `tests/cluster/run` installs the platform and tells in variables where it is; without them these tests are ignored.
-//! Each test has users and apps of its own and removes what it made. They run one after the other: some kill parts of
-//! the platform.
+//! Each test has users and apps of its own and removes what it made. Those in `walk` run side by side, all others one after
+//! the other: they kill parts of the platform, or keep pods from nodes.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@
 mod api_server;
 mod chance;
 mod failure;
+mod foreign;
 mod image;
 mod installed;
 mod kill;
