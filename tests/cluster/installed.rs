@@ -1,8 +1,8 @@
 //! The installed platform.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -193,8 +193,8 @@ impl App<'_> {
         self.user.cli(&all)
     }
 
-    /// Runs `slipway ARGS -a APP` at a terminal, as a person does.
-    pub fn at_a_terminal(&self, args: &[&str]) -> Run {
+    /// Runs `slipway ARGS -a APP` at a terminal, as a person does, who types `typed` when there is `prompt`.
+    pub fn at_a_terminal(&self, args: &[&str], prompt: &str, typed: &str) -> Run {
         let before = args.iter().position(|arg| *arg == "--").unwrap_or(args.len());
         let mut words = vec![variable("SLIPWAY_TEST_BINARY")];
         words.extend(args[..before].iter().map(|arg| (*arg).to_owned()));
@@ -202,7 +202,23 @@ impl App<'_> {
         words.extend(args[before..].iter().map(|arg| (*arg).to_owned()));
         let line: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
         let mut script = self.user.command("script", self.user.home());
-        Run::of(script.args(["-q", "-e", "-c", &line.join(" "), "/dev/null"]))
+        script.args(["-q", "-e", "-c", &line.join(" "), "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = script.spawn().unwrap();
+        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (mut seen, mut piece, mut has_typed) = (Vec::new(), [0; 4096], false);
+        loop {
+            let count = output.read(&mut piece).unwrap();
+            if count == 0 {
+                break;
+            }
+            seen.extend_from_slice(&piece[..count]);
+            if !has_typed && String::from_utf8_lossy(&seen).contains(prompt) {
+                input.write_all(typed.as_bytes()).unwrap();
+                has_typed = true;
+            }
+        }
+        let output = Output { status: child.wait().unwrap(), stdout: seen, stderr: Vec::new() };
+        Run::from_output(slipway_tests::run::line(&script), &output)
     }
 
     /// Gives `repo` the remote of this app.

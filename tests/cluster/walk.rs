@@ -85,15 +85,16 @@ fn terminals_in_a_new_and_in_a_running_process() {
     let platform = Installed::find();
     let user = platform.user("abe");
     let app = platform.app_from_image(&user, "terminal", &platform.busybox(), &App::serve("one"));
-    let command = "test -t 0 && test -t 1 && echo at a terminal; exit 5";
-    let run = app.at_a_terminal(&["run", "-it", "--", command]);
+    // What was printed before somebody looked is not shown again.
+    let asking = "until read -t 1 word; do echo a word please; done; test -t 0 && test -t 1 && echo got $word; exit 5";
+    let run = app.at_a_terminal(&["run", "-it", "--", asking], "a word please", "Ahoy\n");
     assert_eq!(run.code, 5, "{run}");
-    run.says("at a terminal");
+    run.says("got Ahoy");
     platform.answers(&app.name, "text=one");
     let pod = platform.kubectl(&["-n", &app.name, "get", "pods", "-l", "type=web", "-o", "name"]).ok().stdout;
     let pod = pod.trim().trim_start_matches("pod/");
-    let inside = "test -t 0 && cat /tmp/www/index.html; exit 6";
-    let run = app.at_a_terminal(&["ps:exec", pod, "--", "sh", "-c", inside]);
+    let inside = "until read -t 1 word; do echo a word please; done; test -t 0 && cat /tmp/www/index.html; exit 6";
+    let run = app.at_a_terminal(&["ps:exec", pod, "--", "sh", "-c", inside], "a word please", "Ahoy\n");
     assert_eq!(run.code, 6, "{run}");
     run.says("text=one");
 }
