@@ -36,8 +36,12 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 /// what was missed; without a limit, a platform with many apps would do little else.
 const SWEEP_MAX: usize = 500;
 
-/// Pause between two looks for what other controllers recorded.
+/// Pause between two looks for what other controllers want to be told to others.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
+/// Shortest pause between two looks for what other controllers recorded: a user waits for it.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How much longer than a look the pause after it is at least: with thousands of apps under way looks take long.
+const LOOK_SHARE: u32 = 20;
 
 /// The loop that makes the engine follow the database.
 #[derive(Clone)]
@@ -173,10 +177,12 @@ impl Reconciler {
     pub async fn run(self, shutdown: CancellationToken) {
         let this = Arc::new(self);
         while !shutdown.is_cancelled() {
+            this.service.signals().led_elsewhere(!this.leadership.is_leading());
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = this.leadership.wait(true) => {}
             }
+            this.service.signals().led_elsewhere(false);
             let term = shutdown.child_token();
             let ends = async {
                 this.leadership.wait(false).await;
@@ -212,8 +218,7 @@ impl Reconciler {
         let signals = this.service.signals();
         let (mut is_engine_gone, mut is_begun) = (false, false);
         // What another controller recorded is not signalled here.
-        let mut look = tokio::time::interval(OTHERS_INTERVAL);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut look_at = Instant::now();
         loop {
             agenda.due_take(Instant::now());
             while passes.len() < this.service.config().reconcile_concurrency.max(1) {
@@ -246,7 +251,11 @@ impl Reconciler {
                         upkeep.spawn(async move { this.collect().await });
                     }
                 }
-                _ = look.tick(), if this.leadership.is_shared() => this.unsettled_add(&mut agenda).await,
+                () = sleep_until(look_at), if this.leadership.is_shared() => {
+                    let begun = Instant::now();
+                    this.unsettled_add(&mut agenda).await;
+                    look_at = Instant::now() + LOOK_INTERVAL.max(begun.elapsed() * LOOK_SHARE);
+                }
                 Some(_) = upkeep.join_next() => {}
                 Some(finished) = passes.join_next() => match finished {
                     Ok((app, result)) => agenda.finished(app, result, Instant::now()),

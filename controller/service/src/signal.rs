@@ -2,6 +2,7 @@
 //! then.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use tokio::time::{Instant, timeout};
 
 /// Longest that a waiter goes without a look.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// The same while another controller makes the engine follow the database: nothing that it records is signalled here.
+const LOOK_INTERVAL_ELSEWHERE: Duration = Duration::from_millis(100);
 
 /// Signals between the use cases and the reconciler.
 pub(crate) struct Signals {
@@ -18,6 +21,7 @@ pub(crate) struct Signals {
     wake: Notify,
     released: Notify,
     recorded: broadcast::Sender<AppId>,
+    is_led_elsewhere: AtomicBool,
 }
 
 impl Default for Signals {
@@ -27,6 +31,7 @@ impl Default for Signals {
             wake: Notify::new(),
             released: Notify::new(),
             recorded: broadcast::channel(256).0,
+            is_led_elsewhere: AtomicBool::new(false),
         }
     }
 }
@@ -43,6 +48,11 @@ impl Signals {
     /// Something was recorded about `app`.
     pub(crate) fn recorded(&self, app: AppId) {
         drop(self.recorded.send(app));
+    }
+
+    /// Says whether another controller makes the engine follow the database.
+    pub(crate) fn led_elsewhere(&self, is_elsewhere: bool) {
+        self.is_led_elsewhere.store(is_elsewhere, Ordering::Relaxed);
     }
 
     /// Waits until something is desired.
@@ -62,7 +72,9 @@ impl Signals {
 
     /// For looking again whenever something is recorded about `app`, until the time has come.
     pub(crate) fn watch(&self, app: AppId, until: Instant) -> Watch {
-        Watch { recorded: self.recorded.subscribe(), app, until }
+        let is_elsewhere = self.is_led_elsewhere.load(Ordering::Relaxed);
+        let pause = if is_elsewhere { LOOK_INTERVAL_ELSEWHERE } else { LOOK_INTERVAL };
+        Watch { recorded: self.recorded.subscribe(), app, until, pause }
     }
 }
 
@@ -71,6 +83,7 @@ pub(crate) struct Watch {
     recorded: broadcast::Receiver<AppId>,
     app: AppId,
     until: Instant,
+    pause: Duration,
 }
 
 impl Watch {
@@ -80,7 +93,7 @@ impl Watch {
         if now >= self.until {
             return false;
         }
-        let pause = LOOK_INTERVAL.min(self.until - now);
+        let pause = self.pause.min(self.until - now);
         let (app, recorded) = (self.app, &mut self.recorded);
         let signal = async move {
             while let Ok(other) = recorded.recv().await {
