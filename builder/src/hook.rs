@@ -13,6 +13,8 @@ use url::Url;
 
 use crate::Built;
 
+/// How long one question whether a build is to be ended may stay open.
+const CANCEL_WAIT: Duration = Duration::from_secs(25);
 /// How long one question for a release's progress may stay open.
 pub const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 
@@ -102,7 +104,7 @@ pub enum BuildState {
     Succeeded,
     /// It did not.
     Failed,
-    /// The pusher went away.
+    /// The pusher went away, or somebody wanted it ended.
     Canceled,
 }
 
@@ -116,6 +118,23 @@ impl BuildState {
             Self::Canceled => "canceled",
         }
     }
+}
+
+/// A build that is over, and its log.
+#[derive(Debug, Clone)]
+pub struct BuildEnd {
+    /// Who pushed.
+    pub user: Username,
+    /// The app.
+    pub app: AppName,
+    /// Full commit hash.
+    pub sha: String,
+    /// How it ended.
+    pub state: BuildState,
+    /// The text.
+    pub log: String,
+    /// The name that the controller gave it when it began.
+    pub build: Option<String>,
 }
 
 /// The controller, as the builder sees it.
@@ -155,18 +174,23 @@ pub trait Controller: Send + Sync + 'static {
     /// [`ControllerError`].
     async fn release_follow(&self, app: &AppName, version: u32, seen: &str) -> Result<Progress, ControllerError>;
 
-    /// Keeps a build's log.
+    /// Tells that a build begins; gives the name that it has there.
+    ///
+    /// # Errors
+    /// [`ControllerError`]; not found, too, by a controller that knows no running builds.
+    async fn build_begin(&self, user: &Username, app: &AppName, sha: &str) -> Result<String, ControllerError>;
+
+    /// What is said of a build that somebody wants ended; `None` after some seconds in which nobody did.
     ///
     /// # Errors
     /// [`ControllerError`].
-    async fn log_keep(
-        &self,
-        user: &Username,
-        app: &AppName,
-        sha: &str,
-        state: BuildState,
-        log: String,
-    ) -> Result<(), ControllerError>;
+    async fn build_canceled(&self, app: &AppName, build: &str) -> Result<Option<String>, ControllerError>;
+
+    /// Keeps a build's log, which ends the build that was begun under that name, if it was.
+    ///
+    /// # Errors
+    /// [`ControllerError`].
+    async fn log_keep(&self, log: BuildEnd) -> Result<(), ControllerError>;
 
     /// Every app there is.
     ///
@@ -250,20 +274,26 @@ impl Controller for HttpController {
         Ok(Progress { state, lines: answer.progress, seen: answer.seen, reason: answer.reason, urls: answer.urls })
     }
 
-    async fn log_keep(
-        &self,
-        user: &Username,
-        app: &AppName,
-        sha: &str,
-        state: BuildState,
-        log: String,
-    ) -> Result<(), ControllerError> {
+    async fn build_begin(&self, user: &Username, app: &AppName, sha: &str) -> Result<String, ControllerError> {
+        let body =
+            hook::BuildBegin { receive_user: user.to_string(), receive_repo: app.to_string(), sha: sha.to_owned() };
+        Ok(self.client.build_begin(&body).await?.uuid)
+    }
+
+    async fn build_canceled(&self, app: &AppName, build: &str) -> Result<Option<String>, ControllerError> {
+        let answer = self.client.build_watch(app.as_str(), build, CANCEL_WAIT).await?;
+        Ok((answer.state == "canceling").then_some(answer.log))
+    }
+
+    async fn log_keep(&self, end: BuildEnd) -> Result<(), ControllerError> {
+        let BuildEnd { user, app, sha, state, log, build } = end;
         let body = hook::BuildLog {
             receive_user: user.to_string(),
             receive_repo: app.to_string(),
-            sha: sha.to_owned(),
+            sha,
             state: state.as_str().to_owned(),
             log,
+            build: build.unwrap_or_default(),
         };
         Ok(self.client.build_log(&body).await?)
     }

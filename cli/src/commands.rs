@@ -109,6 +109,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             BuildCommand::List(limit) => build::list(cx, limit.limit).await,
             BuildCommand::Create { image, procfile } => build::create(cx, &image, procfile.as_deref()).await,
             BuildCommand::Log { sha } => build::log(cx, sha.as_deref()).await,
+            BuildCommand::Cancel { sha } => build::cancel(cx, sha.as_deref()).await,
         },
         Command::Certs(command) => match command {
             CertCommand::List(limit) => cert::list(cx, limit.limit).await,

@@ -49,6 +49,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("autoscale:unset", &["autoscale:unset web"]),
     ("builds:list", &["builds", "builds:list -l 5"]),
     ("builds:create", &["pull example/blog:2", "builds:create example/blog:2 -p 'web: ./serve' -a blog"]),
+    ("builds:cancel", &["builds:cancel", "builds:cancel 1b34f2c -a blog"]),
     ("builds:log", &["builds:log", "builds:log 1b34f2c"]),
     ("certs:list", &["certs"]),
     ("certs:add", &["certs:add example-com example.com.crt example.com.key"]),

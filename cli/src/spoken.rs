@@ -11,6 +11,7 @@ use crate::spelling::{DEFAULTS, SHORTCUTS, rewrite};
 
 /// Commands that no transcript sees succeed, with the reason.
 const NEVER_DONE: &[(&str, &str)] = &[
+    ("builds:cancel", "no push is under way here: `tests/it/build_cancel.rs`"),
     ("completions", "a long script: `spelling.rs`, `live.rs`"),
     ("ps:exec", "what ends with 0 takes a real process: `tests/it/terminal.rs`"),
     ("resources:bind", SCRIPTED),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use git2::Oid;
@@ -16,9 +17,11 @@ use crate::git::checkout::{self, CheckoutError, CheckoutLimits};
 use crate::git::quarantine::Quarantine;
 use crate::git::receive::Reply;
 use crate::git::stream::StreamError;
-use crate::hook::{BuildState, Controller, ControllerError, Publication};
+use crate::hook::{BuildEnd, BuildState, Controller, ControllerError, Publication};
 use crate::{BuildError, BuildOutput, BuildRequest, Built};
 
+/// How long to wait before a controller that could not be asked is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How many logs of builds are kept as files for an app.
 const LOGS_KEPT: usize = 20;
 
@@ -39,6 +42,7 @@ struct LogKeeper {
     directory: PathBuf,
     log: KeptLog,
     state: BuildState,
+    build: Option<String>,
 }
 
 impl Drop for LogKeeper {
@@ -46,14 +50,15 @@ impl Drop for LogKeeper {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (user, app, id) = self.push.clone();
         let (controller, sha, state) = (Arc::clone(&self.controller), self.sha.clone(), self.state);
-        let (directory, text) = (self.directory.clone(), self.log.text());
+        let (directory, text, build) = (self.directory.clone(), self.log.text(), self.build.take());
         runtime.spawn(async move {
             let file = (directory, format!("{}-{sha}-{}.log", uuid::Uuid::now_v7(), state.as_str()), text.clone());
             let written = tokio::task::spawn_blocking(move || write_log(&file.0, &file.1, &file.2)).await;
             if let Ok(Err(error)) = written {
                 tracing::warn!(app.id = %id, %error, "cannot write a build's log");
             }
-            if let Err(error) = controller.log_keep(&user, &app, &sha, state, text).await {
+            let end = BuildEnd { user, app, sha, state, log: text, build };
+            if let Err(error) = controller.log_keep(end).await {
                 tracing::warn!(app.id = %id, "cannot hand a build's log to the controller: {}", slipway_cause::chain(&error));
             }
         });
@@ -98,15 +103,25 @@ impl Pushes {
             directory: self.logs.join(push.app.to_string()),
             log,
             state: BuildState::Canceled,
+            build: self.begin(push, commit).await,
         };
+        let canceled = self.canceled(push, keeper.build.clone());
         let source = tempfile::Builder::new().prefix("source-").tempdir_in(&self.work)?;
         let build = self.check_out_and_build(push, commit, env, quarantine, source.path(), output);
+        // Whoever cancels drops the build, as a pusher who goes away does.
+        let build = async {
+            tokio::select! {
+                biased;
+                built = build => built.map_err(|text| (BuildState::Failed, text)),
+                text = canceled => Err((BuildState::Canceled, text)),
+            }
+        };
         let built = self.watch(build, from_build, reply).await?;
         let built = match built {
             Ok(built) => built,
-            Err(text) => {
+            Err((state, text)) => {
                 keeper.log.append(format!(" !     {text}\n").as_bytes());
-                keeper.state = BuildState::Failed;
+                keeper.state = state;
                 drop(keeper);
                 fail(reply, &text).await?;
                 return Ok(None);
@@ -118,6 +133,33 @@ impl Pushes {
         reply.line("Build complete.").await?;
         reply.line("Launching App...").await?;
         Ok(Some(Publication { user: push.user.clone(), app: push.name.clone(), sha: commit.to_string(), built }))
+    }
+
+    /// Tells the controller that a build begins. Without it nobody but the pusher can end the build, and that is all.
+    async fn begin(&self, push: &Push, commit: Oid) -> Option<String> {
+        match self.controller.build_begin(&push.user, &push.name, &commit.to_string()).await {
+            Ok(build) => Some(build),
+            Err(error) => {
+                tracing::warn!(app.id = %push.app, "cannot tell of a build: {}", slipway_cause::chain(&error));
+                None
+            }
+        }
+    }
+
+    /// Waits until somebody wants the build ended: for ever, if nobody can.
+    async fn canceled(&self, push: &Push, build: Option<String>) -> String {
+        let Some(build) = build else { return std::future::pending().await };
+        loop {
+            match self.controller.build_canceled(&push.name, &build).await {
+                Ok(Some(text)) => return text,
+                Ok(None) => {}
+                Err(ControllerError::NotFound | ControllerError::Forbidden) => return std::future::pending().await,
+                Err(error @ (ControllerError::Refused { .. } | ControllerError::Unavailable { .. })) => {
+                    tracing::debug!("cannot ask after a build: {}", slipway_cause::chain(&error));
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+            }
+        }
     }
 
     async fn check_out_and_build(

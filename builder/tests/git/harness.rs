@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use slipway_builder::hook::{BuildState, Controller, ControllerError, Progress, Publication, ReleaseState};
+use slipway_builder::hook::{BuildEnd, Controller, ControllerError, Progress, Publication, ReleaseState};
 use slipway_builder::{BuildError, BuildOutput, BuildRequest, Builder, BuilderConfig, Built, Limits, SourceBuilder};
 use slipway_core::config::SecretText;
 use slipway_core::{AppId, AppName, Username};
@@ -29,8 +29,11 @@ pub struct State {
     pub version: u32,
     /// Apps whose remains the source builder was told to remove.
     pub forgotten: Vec<AppId>,
+    /// What is said of the build that is to be ended.
+    canceled: Option<String>,
     keys: HashMap<String, Username>,
-    logs: Vec<String>,
+    /// How builds ended.
+    pub logs: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -41,6 +44,10 @@ struct World {
 }
 
 impl World {
+    fn change_quietly<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap())
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.state.lock().unwrap());
         self.changed.notify_waiters();
@@ -86,15 +93,24 @@ impl Controller for World {
         })
     }
 
-    async fn log_keep(
-        &self,
-        _: &Username,
-        _: &AppName,
-        _: &str,
-        state: BuildState,
-        _: String,
-    ) -> Result<(), ControllerError> {
-        self.change(|world| world.logs.push(state.as_str().to_owned()));
+    async fn build_begin(&self, _: &Username, _: &AppName, _: &str) -> Result<String, ControllerError> {
+        Ok("a build".to_owned())
+    }
+
+    async fn build_canceled(&self, _: &AppName, build: &str) -> Result<Option<String>, ControllerError> {
+        assert_eq!(build, "a build");
+        loop {
+            let changed = self.changed.notified();
+            if let Some(said) = self.change_quietly(|state| state.canceled.take()) {
+                return Ok(Some(said));
+            }
+            changed.await;
+        }
+    }
+
+    async fn log_keep(&self, end: BuildEnd) -> Result<(), ControllerError> {
+        assert_eq!(end.build.as_deref(), Some("a build"));
+        self.change(|world| world.logs.push(end.state.as_str().to_owned()));
         Ok(())
     }
 
@@ -232,6 +248,11 @@ impl Platform {
         repo.sync(&["init", "-q", "-b", "main"]);
         repo.sync(&["remote", "add", "slipway", &self.url("blog.git")]);
         repo
+    }
+
+    /// Somebody wants the build ended that is under way.
+    pub fn cancel(&self, said: &str) {
+        self.world.change(|state| state.canceled = Some(said.to_owned()));
     }
 
     /// Waits until `condition` holds.

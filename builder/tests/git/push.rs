@@ -107,6 +107,29 @@ async fn a_second_push_is_refused_and_a_killed_one_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_cancels_a_build_and_the_pusher_is_told() {
+    let platform = Platform::start().await;
+    let repo = platform.repo("bob");
+    repo.commit("HANG", "");
+    let push = repo.git(&["push", "slipway", "main"]);
+    let cancel = async {
+        platform.wait(|state| state.running == 1).await;
+        platform.cancel("Build canceled by ann");
+        let ended = tokio::time::timeout(Duration::from_secs(3), platform.wait(|state| state.running == 0)).await;
+        ended.unwrap();
+    };
+    let (out, ()) = tokio::join!(push, cancel);
+    assert!(!out.is_good && out.text.contains("!     Build canceled by ann"), "{}", out.text);
+    assert!(out.text.contains("pre-receive hook declined"), "{}", out.text);
+    platform.wait(|state| state.logs == ["canceled"]).await;
+    repo.run(&["rm", "-q", "HANG"]).await;
+    repo.commit("ok", "");
+    let out = repo.git(&["push", "slipway", "main"]).await;
+    assert!(out.is_good, "{}", out.text);
+    platform.check_repository();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ssh_offers_nothing_else() {
     let platform = Platform::start().await;
     let repo = platform.repo("bob");

@@ -22,4 +22,9 @@ pub enum BuildCommand {
         /// Commit hash; without it, the newest push
         sha: Option<String>,
     },
+    /// End a push that is building, whoever pushed
+    Cancel {
+        /// Commit hash; without it, the push that is building now
+        sha: Option<String>,
+    },
 }

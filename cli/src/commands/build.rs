@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use slipway_client::segment;
-use slipway_wire::drycc_v2::{Build, Page};
+use slipway_wire::drycc_v2::{Build, BuildLog, Page};
 
 use super::heading;
 use crate::context::{Context, app_path};
@@ -45,6 +45,23 @@ pub async fn log(cx: &Context, sha: Option<&str>) -> Result {
         return print::json(&json!({"log": text}));
     }
     text.lines().try_for_each(print::log::log_line)
+}
+
+/// Ends a build that is under way.
+pub async fn cancel(cx: &Context, sha: Option<&str>) -> Result {
+    let api = cx.api()?;
+    let app = cx.app()?;
+    let progress = cx.progress(&format!("Canceling the build of {app}..."))?;
+    let body = sha.map_or_else(|| json!({}), |sha| json!({"sha": sha}));
+    let answer = api.post(&app_path(&app, "builds/cancel/"), &body).await?;
+    let log: BuildLog = answer.json()?;
+    if log.state != "canceled" {
+        drop(progress);
+        return Err(Error::new(format!("the build was over before: it has {}", log.state))
+            .hint("`slipway releases` shows what came of it, `slipway rollback` goes back"));
+    }
+    progress.done(&format!("done, {}", log.sha.chars().take(7).collect::<String>()))?;
+    cx.show(&answer, || Ok(()))
 }
 
 /// Lines `type: command`, as in a Procfile and as in the YAML that upstream's client takes.

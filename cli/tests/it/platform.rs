@@ -45,6 +45,7 @@ impl Platform {
             sha: sha.to_owned(),
             state: "succeeded".to_owned(),
             log: log.to_owned(),
+            build: String::new(),
         };
         self.runtime.block_on(hooks.build_log(&body)).unwrap();
     }

@@ -126,6 +126,26 @@ impl HookClient {
         send(request).await.map(drop)
     }
 
+    /// A build begins. `POST hooks/builds/` (Slipway's own).
+    ///
+    /// # Errors
+    /// Status 403, or 404, also of a controller that knows no such hook; else [`HookError`].
+    pub async fn build_begin(&self, body: &hook::BuildBegin) -> Result<hook::BuildBegun, HookError> {
+        let request = self.request(Method::POST, self.url(&["builds"], true), CALL_TIMEOUT).json(body);
+        answer("hooks/builds", request).await
+    }
+
+    /// Whether a build is to be ended; answers when it is, or after `wait` (at most 30 s).
+    /// `GET hooks/builds/<app>/<build>/` (Slipway's own).
+    ///
+    /// # Errors
+    /// Status 404; else [`HookError`].
+    pub async fn build_watch(&self, app: &str, build: &str, wait: Duration) -> Result<hook::BuildWatched, HookError> {
+        let mut url = self.url(&["builds", app, build], true);
+        url.query_pairs_mut().append_pair("wait", &wait.as_secs().to_string());
+        answer("hooks/builds", self.request(Method::GET, url, wait + CALL_TIMEOUT)).await
+    }
+
     /// How far a release is; answers when that is no longer what `seen` stands for, or after `wait` (at most 30 s).
     /// `GET hooks/releases/<app>/v<version>/` (Slipway's own).
     ///

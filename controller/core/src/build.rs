@@ -71,6 +71,10 @@ impl Build {
 /// How an attempt to build came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BuildOutcome {
+    /// It has none yet.
+    Running,
+    /// It has none yet, and somebody wants it ended.
+    Canceling,
     /// There is a build.
     Succeeded,
     /// The source did not build.
@@ -84,9 +88,20 @@ impl BuildOutcome {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Running => "running",
+            Self::Canceling => "canceling",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Canceled => "canceled",
+        }
+    }
+
+    /// Whether nothing more comes.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Running | Self::Canceling => false,
+            Self::Succeeded | Self::Failed | Self::Canceled => true,
         }
     }
 }
@@ -95,7 +110,10 @@ impl std::str::FromStr for BuildOutcome {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Succeeded, Self::Failed, Self::Canceled].into_iter().find(|outcome| outcome.as_str() == text).ok_or(())
+        [Self::Running, Self::Canceling, Self::Succeeded, Self::Failed, Self::Canceled]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+            .ok_or(())
     }
 }
 

@@ -74,6 +74,10 @@ pub struct Deployed {
 /// How a build from source ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BuildLogState {
+    /// It is under way.
+    Running,
+    /// It is under way, and somebody wants it ended.
+    Canceling,
     /// With a build.
     Succeeded,
     /// With an error.
@@ -85,6 +89,8 @@ pub enum BuildLogState {
 impl From<BuildLogState> for BuildOutcome {
     fn from(state: BuildLogState) -> Self {
         match state {
+            BuildLogState::Running => Self::Running,
+            BuildLogState::Canceling => Self::Canceling,
             BuildLogState::Succeeded => Self::Succeeded,
             BuildLogState::Failed => Self::Failed,
             BuildLogState::Canceled => Self::Canceled,
@@ -95,6 +101,8 @@ impl From<BuildLogState> for BuildOutcome {
 impl From<BuildOutcome> for BuildLogState {
     fn from(outcome: BuildOutcome) -> Self {
         match outcome {
+            BuildOutcome::Running => Self::Running,
+            BuildOutcome::Canceling => Self::Canceling,
             BuildOutcome::Succeeded => Self::Succeeded,
             BuildOutcome::Failed => Self::Failed,
             BuildOutcome::Canceled => Self::Canceled,
@@ -115,12 +123,12 @@ pub struct BuildLog {
     pub state: BuildLogState,
     /// The text; empty in lists.
     pub log: String,
-    /// When it ended.
+    /// When it ended, or began while it is under way.
     pub created: DateTime<Utc>,
 }
 
 impl BuildLog {
-    fn new(log: slipway_core::build::BuildLog, text: String) -> Self {
+    pub(crate) fn new(log: slipway_core::build::BuildLog, text: String) -> Self {
         Self {
             id: log.id,
             owner_name: log.owner_name,
@@ -314,7 +322,7 @@ pub(crate) fn log_pack(text: &str) -> Result<Vec<u8>> {
         .map_err(|error| Error::internal(format!("could not pack a build's log: {error}")))
 }
 
-fn log_unpack(packed: &[u8]) -> std::io::Result<String> {
+pub(crate) fn log_unpack(packed: &[u8]) -> std::io::Result<String> {
     let mut text = String::new();
     GzDecoder::new(packed).take(BUILD_LOG_MAX_BYTES as u64).read_to_string(&mut text)?;
     Ok(text)

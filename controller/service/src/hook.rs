@@ -9,7 +9,7 @@ use slipway_core::config::Config;
 use slipway_core::error::Kind;
 use slipway_core::release::ReleaseState;
 use slipway_core::structure::{routed_type, structure_default};
-use slipway_core::{AppId, AppName, BuildId, Error, ReleaseVersion, Result, Username};
+use slipway_core::{AppId, AppName, BuildId, BuildLogId, Error, ReleaseVersion, Result, Username};
 use slipway_engine::RolloutState;
 use slipway_store as store;
 use tokio::time::Instant;
@@ -57,6 +57,8 @@ pub struct HookBuildLog {
     pub state: BuildLogState,
     /// The text; cut at 4 MiB.
     pub log: String,
+    /// The name that the build was given when it began, if the builder told of that.
+    pub build: Option<BuildLogId>,
 }
 
 /// How far a release is, for the pusher who waits.
@@ -257,20 +259,27 @@ impl Service {
     pub async fn hook_build_log(&self, cx: &Cx, username: &str, app: &str, log: HookBuildLog) -> Result<()> {
         let (user, app) = self.hook_user(cx, username, app).await?;
         let (owner, _, _) = user.user()?;
-        let sha = log.sha.trim().to_ascii_lowercase();
-        if !(7..=64).contains(&sha.len()) || !sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Error::invalid("sha", "Enter a commit's hash in hexadecimal digits."));
-        }
+        let sha = commit_hash(&log.sha)?;
+        let begun = log.build;
         let text = log.log;
         let packed = tokio::task::spawn_blocking(move || log_pack(&text))
             .await
             .map_err(|error| Error::internal(format!("packing a build's log: {error}")))??;
         let new =
             store::NewBuildLog { app: app.id, owner, sha, outcome: log.state.into(), log: packed, created: cx.now };
+        let app = app.id;
         write!(self, |db| {
-            store::build_log_insert(db, &new).await?;
+            let is_kept = match begun {
+                Some(id) => store::build_log_end(db, app, id, new.outcome, &new.log, new.created).await?,
+                None => false,
+            };
+            // One that was begun and is not there any more: there were many others since, or it was given up.
+            if !is_kept && begun.is_none() {
+                store::build_log_insert(db, &new).await?;
+            }
             Ok::<_, Fail>(())
         })?;
+        self.signals().recorded(app);
         Ok(())
     }
 
@@ -285,7 +294,7 @@ impl Service {
     }
 
     /// The pusher whom the builder speaks for, and the app, if that user may push to it.
-    async fn hook_user(&self, cx: &Cx, username: &str, app: &str) -> Result<(Cx, App)> {
+    pub(crate) async fn hook_user(&self, cx: &Cx, username: &str, app: &str) -> Result<(Cx, App)> {
         builder_only(cx)?;
         let found = self.app_find(app).await?;
         let user = self.user_find(username).await?;
@@ -299,10 +308,20 @@ impl Service {
     }
 }
 
-fn builder_only(cx: &Cx) -> Result<()> {
+pub(crate) fn builder_only(cx: &Cx) -> Result<()> {
     match &cx.actor {
         Actor::Builder => Ok(()),
         Actor::Anonymous => Err(Error::Unauthenticated("Authentication credentials were not provided.".to_owned())),
         Actor::User { .. } | Actor::System => Err(Error::forbidden()),
+    }
+}
+
+/// A commit's hash, or its first digits.
+pub(crate) fn commit_hash(text: &str) -> Result<String> {
+    let sha = text.trim().to_ascii_lowercase();
+    if (7..=64).contains(&sha.len()) && sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(sha)
+    } else {
+        Err(Error::invalid("sha", "Enter a commit's hash in hexadecimal digits."))
     }
 }

@@ -9,6 +9,7 @@ mod app;
 mod app_settings;
 mod audit;
 mod build;
+mod build_cancel;
 mod certificate;
 mod certificate_pem;
 mod clock;

@@ -43,6 +43,9 @@ impl LogRow {
 /// How many logs are kept of each app.
 pub const BUILD_LOGS_KEPT: i64 = 20;
 
+/// Outcomes that are none yet.
+const UNDER_WAY: [&str; 2] = [BuildOutcome::Running.as_str(), BuildOutcome::Canceling.as_str()];
+
 /// What is needed to keep a log.
 #[derive(Debug, Clone)]
 pub struct NewBuildLog {
@@ -89,6 +92,64 @@ pub async fn build_log_insert(db: &mut Db, new: &NewBuildLog) -> Result<BuildLog
     .execute(conn)
     .await)?;
     row.log()
+}
+
+/// Gives a log that was begun its end; false when it is not there, or has its end.
+pub async fn build_log_end(
+    db: &mut Db,
+    app: AppId,
+    id: BuildLogId,
+    outcome: BuildOutcome,
+    log: &[u8],
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let n = on!(db, |conn| diesel::update(
+        build_logs::table
+            .filter(build_logs::app.eq(app.to_string()))
+            .filter(build_logs::id.eq(id.to_string()))
+            .filter(build_logs::outcome.eq_any(UNDER_WAY))
+    )
+    .set((
+        build_logs::outcome.eq(outcome.as_str()),
+        build_logs::log.eq(log),
+        build_logs::created.eq(UtcMicros::from(now))
+    ))
+    .execute(conn)
+    .await)?;
+    Ok(n > 0)
+}
+
+/// Notes that a build which runs is to be ended, and what is said of it; false when it does not run, or that was noted.
+pub async fn build_log_cancel(db: &mut Db, app: AppId, id: BuildLogId, log: &[u8]) -> Result<bool, StoreError> {
+    let n = on!(db, |conn| diesel::update(
+        build_logs::table
+            .filter(build_logs::app.eq(app.to_string()))
+            .filter(build_logs::id.eq(id.to_string()))
+            .filter(build_logs::outcome.eq(BuildOutcome::Running.as_str()))
+    )
+    .set((build_logs::outcome.eq(BuildOutcome::Canceling.as_str()), build_logs::log.eq(log)))
+    .execute(conn)
+    .await)?;
+    Ok(n > 0)
+}
+
+/// The newest build of an app that is under way; `sha` may be the first characters of a hash.
+pub async fn build_log_running(db: &mut Db, app: AppId, sha: Option<&str>) -> Result<Option<BuildLog>, StoreError> {
+    // Only a hash is looked for; anything else could be a pattern.
+    if sha.is_some_and(|sha| !sha.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        return Ok(None);
+    }
+    let pattern = format!("{}%", sha.unwrap_or_default().to_ascii_lowercase());
+    let row: Option<LogRow> = on!(db, |conn| build_logs::table
+        .filter(build_logs::app.eq(app.to_string()))
+        .filter(build_logs::outcome.eq_any(UNDER_WAY))
+        .filter(build_logs::sha.like(&pattern))
+        .order((build_logs::created.desc(), build_logs::id.desc()))
+        .select(LogRow::as_select())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(LogRow::log).transpose()
 }
 
 /// The logs of an app, newest first, without their text.

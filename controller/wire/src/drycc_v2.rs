@@ -158,9 +158,9 @@ pub struct BuildLog {
     pub owner: String,
     /// The full commit hash.
     pub sha: String,
-    /// `succeeded`, `failed` or `canceled`.
+    /// `running`, `canceling`, `succeeded`, `failed` or `canceled`.
     pub state: String,
-    /// When it ended.
+    /// When it ended, or began while it is under way.
     pub created: String,
 }
 

@@ -22,6 +22,7 @@ fn every_command_about_an_app_misses_an_app_that_is_not_there() {
         "builds:list",
         "builds:create img",
         "builds:log",
+        "builds:cancel",
         "config:list",
         "config:set A=1",
         "config:unset A",

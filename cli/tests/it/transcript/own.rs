@@ -21,6 +21,8 @@ fn looking_after_an_app() {
         "builds:log 1b34f2c -a foo",
         "builds:log ffff -a foo",
         "builds log -a none",
+        "builds:cancel -a foo",
+        "builds:cancel zzz -a foo",
         "config:set A=1 -a foo",
         "config:edit -a foo",
         "config:edit -a none",
@@ -50,6 +52,14 @@ fn looking_after_an_app() {
     ! Error: No App matches the given query.
     !
     ! hint: `slipway apps` lists your apps
+    = 1
+    $ builds:cancel -a foo
+    Canceling the build of foo...
+    ! Error: No build of foo is under way
+    = 1
+    $ builds:cancel zzz -a foo
+    Canceling the build of foo...
+    ! Error: sha: Enter a commit's hash in hexadecimal digits.
     = 1
     $ config:set A=1 -a foo
     Creating config... done, v3

@@ -487,7 +487,34 @@ pub fn hook_build_log(call: &Call) -> Result<(Receive, HookBuildLog), Failure> {
             String::new()
         }
     };
-    finish(fields, (receive, HookBuildLog { sha, state, log }))
+    let build = match fields.text_or_empty("build") {
+        text if text.is_empty() => None,
+        text => {
+            let build = text.parse().ok();
+            if build.is_none() {
+                fields.fail("build", format!("\"{text}\" is not a valid UUID."));
+            }
+            build
+        }
+    };
+    finish(fields, (receive, HookBuildLog { sha, state, log, build }))
+}
+
+/// Body of `hooks/builds/`.
+pub fn hook_build_begin(call: &Call) -> Result<(Receive, String), Failure> {
+    let mut fields = call.fields()?;
+    let receive = receive_fields(&mut fields);
+    let sha = fields.text("sha");
+    fields.limit("sha", &sha, SHA_MAX);
+    finish(fields, (receive, sha))
+}
+
+/// Body of `builds/cancel/`: a commit, if one is named.
+pub fn build_cancel(call: &Call) -> Result<Option<String>, Failure> {
+    let mut fields = call.fields()?;
+    let sha = fields.text_or_empty("sha");
+    fields.limit("sha", &sha, SHA_MAX);
+    finish(fields, Some(sha).filter(|sha| !sha.is_empty()))
 }
 
 /// `wait` of `hooks/releases/`: seconds, at most thirty, none by default.

@@ -1,11 +1,11 @@
-//! What the builder asks and tells. Source: `drycc-v2.md` §5.3; `access`, `apps`, `releases` and `buildlog` are
+//! What the builder asks and tells. Source: `drycc-v2.md` §5.3; `access`, `apps`, `releases`, `builds` and `buildlog` are
 //! Slipway's own.
 
 use http::StatusCode;
 use slipway_wire::drycc_v2::hook as wire;
 
 use super::{from_wire, to_wire};
-use crate::call::{Answer, Call, empty, ok};
+use crate::call::{Answer, Call, created, empty, ok};
 
 pub(super) async fn hook_key(call: Call) -> Answer {
     let found = call.state.service.hook_key(&call.cx, call.param("fingerprint").trim()).await?;
@@ -52,4 +52,16 @@ pub(super) async fn hook_build_log(call: Call) -> Answer {
     let (receive, log) = from_wire::hook_build_log(&call)?;
     call.state.service.hook_build_log(&call.cx, &receive.user, &receive.app, log).await?;
     empty(StatusCode::CREATED)
+}
+
+pub(super) async fn hook_build_begin(call: Call) -> Answer {
+    let (receive, sha) = from_wire::hook_build_begin(&call)?;
+    let id = call.state.service.hook_build_begin(&call.cx, &receive.user, &receive.app, &sha).await?;
+    created(&wire::BuildBegun { uuid: id.to_string() })
+}
+
+pub(super) async fn hook_build_watch(call: Call) -> Answer {
+    let wait = from_wire::wait(&call);
+    let log = call.state.service.hook_build_watch(&call.cx, call.param("app"), call.param("build"), wait).await?;
+    ok(&to_wire::hook_build_watched(log))
 }

@@ -62,3 +62,10 @@ pub(super) async fn build_log_read(call: Call) -> Answer {
     let log = service.build_log_get(&call.cx, call.param("app"), &wanted).await?;
     Ok(text(log.log))
 }
+
+/// Ends the build that is under way (Slipway's own).
+pub(super) async fn build_cancel(call: Call) -> Answer {
+    let sha = from_wire::build_cancel(&call)?;
+    let log = call.state.service.build_cancel(&call.cx, call.param("app"), sha.as_deref()).await?;
+    ok(&to_wire::build_log(&log, call.param("app")))
+}

@@ -1,8 +1,8 @@
 //! The Drycc and Deis API 2.0 – 2.3, `/v2`, with Slipway's additions. Source: `drycc-v2.md` §2.0.
 //!
 //! Some things are added to the contract without changing it: `apps/<id>/logs?follow=true`, the logs of builds
-//! from source, `slipway/` (where the platform's parts are), and the builder's hooks `access`, `apps`, `releases`
-//! and `buildlog`.
+//! from source, `slipway/` (where the platform's parts are), and the builder's hooks `access`, `apps`, `releases`,
+//! `builds` and `buildlog`.
 
 use http::Method;
 use slipway_core::authz::AppAction;
@@ -158,6 +158,7 @@ fn app_routes() -> Vec<Route> {
         route(POST, "/v2/apps/{app}/builds", "drycc_v2_builds_create", User, handler!(build::build_create)),
         route(GET, "/v2/apps/{app}/builds/logs", "drycc_v2_build_logs_list", User, handler!(log::build_logs_list)),
         route(GET, "/v2/apps/{app}/builds/log", "drycc_v2_build_log_read", User, handler!(log::build_log_read)),
+        route(POST, "/v2/apps/{app}/builds/cancel", "drycc_v2_build_cancel", User, handler!(log::build_cancel)),
         route(GET, "/v2/apps/{app}/builds/{build}", "drycc_v2_build_read", User, handler!(build::build_read)),
         route(GET, "/v2/apps/{app}/releases", "drycc_v2_releases_list", User, handler!(release::releases_list)),
         route(
@@ -306,6 +307,15 @@ fn hook_routes() -> Vec<Route> {
             "drycc_v2_hook_release_progress",
             Builder,
             handler!(hook::hook_release_progress),
+        )
+        .drop_when_abandoned(),
+        route(POST, "/v2/hooks/builds", "drycc_v2_hook_build_begin", Builder, handler!(hook::hook_build_begin)),
+        route(
+            GET,
+            "/v2/hooks/builds/{app}/{build}",
+            "drycc_v2_hook_build_watch",
+            Builder,
+            handler!(hook::hook_build_watch),
         )
         .drop_when_abandoned(),
         route(POST, "/v2/hooks/buildlog", "drycc_v2_hook_build_log", Builder, handler!(hook::hook_build_log))

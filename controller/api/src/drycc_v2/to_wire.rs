@@ -136,8 +136,16 @@ pub fn build_log(log: &BuildLog, app: &str) -> wire::BuildLog {
     }
 }
 
+/// What the builder asks of a build that is under way.
+#[must_use]
+pub fn hook_build_watched(log: BuildLog) -> wire::hook::BuildWatched {
+    wire::hook::BuildWatched { state: build_log_state(log.state).to_owned(), log: log.log }
+}
+
 const fn build_log_state(state: BuildLogState) -> &'static str {
     match state {
+        BuildLogState::Running => "running",
+        BuildLogState::Canceling => "canceling",
         BuildLogState::Succeeded => "succeeded",
         BuildLogState::Failed => "failed",
         BuildLogState::Canceled => "canceled",

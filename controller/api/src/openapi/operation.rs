@@ -222,6 +222,11 @@ fn release(operation: &str) -> Option<Operation> {
             new("builds", "Deploys an image", Json(201, "Build")).body("NewBuild").also(&[409])
         }
         "drycc_v2_build_read" => new("builds", "One build", Json(200, "Build")),
+        "drycc_v2_build_cancel" => {
+            new("builds", "Ends the build from source that is under way, and waits for its end", Json(200, "BuildLog"))
+                .optional_body("Commit")
+                .also(&[409])
+        }
         "drycc_v2_build_logs_list" => new("builds", "The logs of builds from source", Page("BuildLog")),
         "drycc_v2_build_log_read" => {
             new("builds", "The log of one build, by default the newest", Text("text/plain")).query(&["sha"])
@@ -331,6 +336,13 @@ fn hook(operation: &str) -> Option<Operation> {
         "drycc_v2_hook_apps" => new("hooks", "Every app there is", Json(200, "AppRefs")),
         "drycc_v2_hook_release_progress" => {
             new("hooks", "How far a release is; waits for news", Json(200, "ReleaseProgress")).query(&["seen"])
+        }
+        "drycc_v2_hook_build_begin" => {
+            new("hooks", "Tells that a build begins", Json(201, "HookBuildBegun")).body("HookBuildBegin").also(&[404])
+        }
+        "drycc_v2_hook_build_watch" => {
+            new("hooks", "Whether a build is to be ended; waits for that", Json(200, "HookBuildWatched"))
+                .query(&["wait"])
         }
         "drycc_v2_hook_build_log" => {
             new("hooks", "Keeps the log of a build", Empty(201)).body("HookBuildLog").also(&[404])

@@ -299,20 +299,7 @@ fn answers() -> Vec<(&'static str, Value)> {
                 .concat(),
             ),
         ),
-        (
-            "BuildLog",
-            object(
-                &[
-                    &owned[..],
-                    &[
-                        ("sha", text()),
-                        ("state", json!({"enum": ["succeeded", "failed", "canceled"]})),
-                        ("created", time()),
-                    ],
-                ]
-                .concat(),
-            ),
-        ),
+        ("BuildLog", object(&[&owned[..], &[("sha", text()), ("state", build_state()), ("created", time())]].concat())),
         (
             "Release",
             with(
@@ -365,6 +352,7 @@ fn routing() -> Vec<(&'static str, Value)> {
     ];
     vec![
         ("NewDomain", request(&["domain"], &[("domain", filled.clone())])),
+        ("Commit", request(&[], &[("sha", json!({"type": "string", "maxLength": 40}))])),
         ("OptionalDomain", request(&[], &[("domain", text())])),
         (
             "NewCert",
@@ -422,6 +410,11 @@ fn volumes() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// How far a build from source is.
+fn build_state() -> Value {
+    json!({"enum": ["running", "canceling", "succeeded", "failed", "canceled"]})
+}
+
 fn release_state() -> Value {
     json!({"enum": ["created", "deploying", "succeeded", "failed", "superseded", "canceled"]})
 }
@@ -457,11 +450,22 @@ fn hooks() -> Vec<(&'static str, Value)> {
                 &["receive_user", "receive_repo", "sha", "state"],
                 &[
                     &receive[..],
-                    &[("sha", sha), ("state", json!({"enum": ["succeeded", "failed", "canceled"]})), ("log", text())],
+                    &[
+                        ("sha", sha.clone()),
+                        ("state", json!({"enum": ["succeeded", "failed", "canceled"]})),
+                        ("log", text()),
+                        ("build", text()),
+                    ],
                 ]
                 .concat(),
             ),
         ),
+        (
+            "HookBuildBegin",
+            request(&["receive_user", "receive_repo", "sha"], &[&receive[..], &[("sha", sha)]].concat()),
+        ),
+        ("HookBuildBegun", object(&[("uuid", uuid())])),
+        ("HookBuildWatched", object(&[("state", build_state()), ("log", text())])),
         ("HookKeyUser", object(&[("username", text()), ("apps", list(&text()))])),
         ("HookKeys", map(&list(&key))),
         ("AppRef", object(&[("uuid", uuid()), ("id", text())])),

@@ -152,6 +152,12 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
             BuilderFor,
             json!({"receive_user": "owner", "receive_repo": "APP", "image": "example/app:2", "sha": "0a1b2c3d"}),
         ),
+        "drycc_v2_build_cancel" => (AppUse, json!(null)),
+        "drycc_v2_hook_build_watch" => (Builder, json!(null)),
+        "drycc_v2_hook_build_begin" => (
+            BuilderFor,
+            json!({"receive_user": "owner", "receive_repo": "APP", "sha": "0123456789abcdef0123456789abcdef01234567"}),
+        ),
         "drycc_v2_hook_build_log" => (
             BuilderFor,
             json!({"receive_user": "owner", "receive_repo": "APP", "sha": "0a1b2c3d", "state": "failed", "log": "x"}),

@@ -85,8 +85,30 @@ async fn provoke(world: &World, route: &Route) {
     }
 }
 
+/// A build that begins, is canceled, and is ended by its builder.
+async fn cancel_a_build(world: &World) {
+    let sha = "0123abcd".repeat(5);
+    let mut body = json!({"receive_user": "admin", "receive_repo": "blog", "sha": sha});
+    let begun = world.request("POST", "/v2/hooks/builds/").builder().json_body(&body).send().await;
+    assert_eq!(begun.status, 201, "{}", begun.body);
+    let name = begun.json()["uuid"].as_str().unwrap().to_owned();
+    let builder = async {
+        let watched = world.request("GET", &format!("/v2/hooks/builds/blog/{name}/?wait=30")).builder().send().await;
+        assert_eq!(watched.json(), json!({"state": "canceling", "log": "Build canceled by admin"}));
+        for (field, value) in [("state", "canceled"), ("log", "x"), ("build", &name)] {
+            body[field] = value.into();
+        }
+        world.request("POST", "/v2/hooks/buildlog/").builder().json_body(&body).send().await
+    };
+    let cancel = world.request("POST", "/v2/apps/blog/builds/cancel/").user("admin").send();
+    let (canceled, ended) = tokio::join!(cancel, builder);
+    assert_eq!((canceled.status, ended.status), (200, 201), "{} {}", canceled.body, ended.body);
+    assert_eq!((&canceled.json()["state"], &canceled.json()["uuid"]), (&json!("canceled"), &json!(name)));
+}
+
 /// What takes more than a route: each row is a request by a user, the last value its body.
 async fn provoke_particular(world: &World) {
+    cancel_a_build(world).await;
     let build = json!({"image": "example/app:1", "procfile": {"web": "run"}});
     let built = world.request("POST", "/v2/apps/blog/builds/").user("admin").json_body(&build).send().await.json();
     let build = built["uuid"].as_str().unwrap();
@@ -120,7 +142,7 @@ async fn provoke_particular(world: &World) {
             "receive_user": "owner", "receive_repo": "no-such-app", "image": "example/app:2", "sha": "0a1b2c3d",
             "state": "failed", "log": "x",
         });
-        for path in ["config", "build", "buildlog", "access", "push"] {
+        for path in ["config", "build", "builds", "buildlog", "access", "push"] {
             world.request("POST", &format!("/{version}/hooks/{path}/")).builder().json_body(&missing).send().await;
         }
         world.request("GET", &format!("/{version}/hooks/releases/blog/v99/")).builder().send().await;

@@ -213,8 +213,12 @@ async fn the_builder_speaks_for_those_who_may_push() {
         seen = bed.service.hook_release_progress(&builder, "blog", "v2", wait, &seen.seen).await.unwrap();
     }
     assert_eq!(seen.state.as_str(), "succeeded");
-    let log =
-        HookBuildLog { sha: "0123abcd".repeat(5), state: BuildLogState::Succeeded, log: "-----> done\n".to_owned() };
+    let log = HookBuildLog {
+        sha: "0123abcd".repeat(5),
+        state: BuildLogState::Succeeded,
+        log: "-----> done\n".to_owned(),
+        build: None,
+    };
     bed.service.hook_build_log(&builder, "bob", "blog", log).await.unwrap();
     let logs = bed.service.build_logs_list(&bob, "blog", PageQuery::default()).await.unwrap();
     assert_eq!((logs.count, logs.items[0].log.as_str()), (1, ""));
@@ -230,4 +234,59 @@ async fn the_builder_speaks_for_those_who_may_push() {
     let zero = std::time::Duration::ZERO;
     let progress = bed.service.hook_release_progress(&builder, "blog", &version, zero, "").await.unwrap();
     assert_eq!(progress.urls, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_are_canceled() {
+    let bed = Bed::new().await;
+    let bob = bed.user_after_admin("bob").await;
+    let ann = bed.user("ann").await;
+    bed.service.app_create(&bob, Some("blog")).await.unwrap();
+    let builder = bed.cx(Actor::Builder);
+    let sha = "0123abcd".repeat(5);
+    let none = "No build of blog is under way";
+    assert_eq!(text(bed.service.build_cancel(&bob, "blog", None).await), none);
+    let id = bed.service.hook_build_begin(&builder, "bob", "blog", &sha).await.unwrap();
+    let listed = bed.service.build_logs_list(&bob, "blog", PageQuery::default()).await.unwrap();
+    assert_eq!(listed.items[0].state, BuildLogState::Running);
+    let zero = std::time::Duration::ZERO;
+    let name = id.to_string();
+    let seen = bed.service.hook_build_watch(&builder, "blog", &name, zero).await.unwrap();
+    assert_eq!((seen.state, seen.log.as_str()), (BuildLogState::Running, ""));
+    assert_eq!(text(bed.service.build_cancel(&bob, "blog", Some("ffffffff")).await), none);
+    assert!(matches!(bed.service.build_cancel(&ann, "blog", None).await, Err(Error::Forbidden(_))));
+    bed.service.perm_grant(&bob, "blog", "ann").await.unwrap();
+
+    // Two cancel at once; both learn how it ended.
+    let end = async {
+        let wait = std::time::Duration::from_secs(20);
+        let seen = bed.service.hook_build_watch(&builder, "blog", &name, wait).await.unwrap();
+        assert_eq!(seen.state, BuildLogState::Canceling);
+        assert!(seen.log.starts_with("Build canceled by "), "{}", seen.log);
+        let log = HookBuildLog {
+            sha: sha.clone(),
+            state: BuildLogState::Canceled,
+            log: "so far".to_owned(),
+            build: Some(id),
+        };
+        bed.service.hook_build_log(&builder, "bob", "blog", log).await.unwrap();
+    };
+    let (one, other, ()) = tokio::join!(
+        bed.service.build_cancel(&ann, "blog", None),
+        bed.service.build_cancel(&bob, "blog", Some(&sha[..7])),
+        end
+    );
+    assert_eq!((one.unwrap().state, other.unwrap().state), (BuildLogState::Canceled, BuildLogState::Canceled));
+    let logs = bed.service.build_logs_list(&bob, "blog", PageQuery::default()).await.unwrap();
+    assert_eq!(logs.count, 1, "the log is that of the build that began");
+    assert_eq!(bed.service.build_log_get(&bob, "blog", &name).await.unwrap().log, "so far");
+    assert_eq!(text(bed.service.build_cancel(&bob, "blog", None).await), none);
+
+    // A builder that is gone does not keep anybody waiting for ever, and what it says afterwards is not believed.
+    let id = bed.service.hook_build_begin(&builder, "bob", "blog", &sha).await.unwrap();
+    assert_eq!(bed.service.build_cancel(&bob, "blog", None).await.unwrap().state, BuildLogState::Canceled);
+    let late = HookBuildLog { sha, state: BuildLogState::Succeeded, log: "late".to_owned(), build: Some(id) };
+    bed.service.hook_build_log(&builder, "bob", "blog", late).await.unwrap();
+    let kept = bed.service.build_log_get(&bob, "blog", &id.to_string()).await.unwrap();
+    assert!(kept.state == BuildLogState::Canceled && kept.log.contains("did not answer"), "{kept:?}");
 }

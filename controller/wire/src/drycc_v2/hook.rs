@@ -110,4 +110,34 @@ pub struct BuildLog {
     pub state: String,
     /// The whole log, at most 4 MiB.
     pub log: String,
+    /// The name that the build was given when it began; empty if that was not told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build: String,
+}
+
+/// Body of `POST hooks/builds/` (Slipway's own): a build begins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BuildBegin {
+    /// Who pushed.
+    pub receive_user: String,
+    /// Name of the app.
+    pub receive_repo: String,
+    /// The full commit hash.
+    pub sha: String,
+}
+
+/// Answer of `POST hooks/builds/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BuildBegun {
+    /// The name by which the build is known from then on.
+    pub uuid: String,
+}
+
+/// Answer of `GET hooks/builds/<app>/<build>/` (Slipway's own).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BuildWatched {
+    /// `running`, `canceling` when it is to be ended, or how it came out.
+    pub state: String,
+    /// What is said of it when it is to be ended.
+    pub log: String,
 }
