@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod build_cancel;
 mod cert;
 mod crash;
 mod deploy_hook;
 mod family;
+mod guide;
 mod hostile;
 mod image;
 mod push;

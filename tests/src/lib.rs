@@ -11,6 +11,7 @@
     reason = "a harness fails by panicking and shows what happened"
 )]
 
+pub mod guide;
 pub mod platform;
 pub mod repo;
 pub mod run;
