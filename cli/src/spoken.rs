@@ -20,16 +20,9 @@ const NEVER_DONE: &[(&str, &str)] = &[
     ("resources:destroy", SCRIPTED),
     ("resources:unbind", SCRIPTED),
     ("resources:update", SCRIPTED),
-    ("timeouts:list", SCRIPTED),
-    ("timeouts:set", SCRIPTED),
-    ("timeouts:unset", SCRIPTED),
     ("tls:auto:enable", SCRIPTED),
     ("tls:auto:disable", SCRIPTED),
     ("up", "it runs until it is ended: `up.rs`, and every test of the whole platform"),
-    ("volumes:create", SCRIPTED),
-    ("volumes:delete", SCRIPTED),
-    ("volumes:mount", SCRIPTED),
-    ("volumes:unmount", SCRIPTED),
 ];
 
 const SCRIPTED: &str = "this controller refuses it; `addition.rs` runs it against a scripted one that does not";
