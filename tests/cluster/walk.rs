@@ -76,6 +76,14 @@ fn limits_tags_probes_and_autoscaling_become_objects() {
     eventually("the autoscaler is gone", Duration::from_secs(30), || {
         platform.kubectl(&["-n", &app.name, "get", "hpa", "-o", "name"]).ok().stdout.is_empty().then_some(())
     });
+    app.cli(&["volumes:create", "data", "100M"]).ok();
+    let claim = "persistentvolumeclaim/data";
+    let size = "{.spec.resources.requests.storage}";
+    assert_eq!(platform.field(&app.name, claim, size), "100Mi");
+    app.cli(&["volumes:delete", "data"]).ok();
+    eventually("the claim is gone", Duration::from_secs(30), || {
+        platform.kubectl(&["-n", &app.name, "get", "pvc", "-o", "name"]).ok().stdout.is_empty().then_some(())
+    });
     platform.answers(&app.name, "text=one");
 }
 

@@ -438,6 +438,10 @@ impl Engine for ClusterEngine {
         true
     }
 
+    fn is_keeping_volumes(&self) -> bool {
+        true
+    }
+
     fn is_autoscaling(&self) -> bool {
         self.shared.writer.capabilities().autoscaling.is_some()
     }

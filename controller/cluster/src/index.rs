@@ -30,6 +30,8 @@ pub enum Kind {
     ResourceQuota,
     /// `v1` LimitRange.
     LimitRange,
+    /// `v1` `PersistentVolumeClaim`.
+    PersistentVolumeClaim,
     /// `v1` ServiceAccount.
     ServiceAccount,
     /// `v1` Secret; kept without its data.
@@ -201,10 +203,11 @@ pub(crate) enum Source {
 }
 
 /// Sources that must have been listed before the index can be trusted.
-const SOURCES: [Source; 13] = [
+const SOURCES: [Source; 14] = [
     Source::Kind(Kind::Namespace),
     Source::Kind(Kind::ResourceQuota),
     Source::Kind(Kind::LimitRange),
+    Source::Kind(Kind::PersistentVolumeClaim),
     Source::Kind(Kind::ServiceAccount),
     Source::Kind(Kind::Secret),
     Source::Kind(Kind::Service),

@@ -16,7 +16,8 @@ pub(crate) const DECISIVE: [&str; 4] =
     ["/spec/replicas", "/spec/selector", "/spec/template/spec/containers/0/image", "/spec/template/metadata/labels"];
 
 /// Where further fields are that are looked at.
-const FURTHER: [&str; 1] = [DEADLINE];
+const FURTHER: [&str; 5] =
+    [DEADLINE, "/spec/accessModes", "/spec/storageClassName", "/spec/volumeMode", "/spec/resources/requests/storage"];
 
 /// Where a Job says how many seconds it may take.
 pub(crate) const DEADLINE: &str = "/spec/activeDeadlineSeconds";

@@ -22,6 +22,10 @@ pub const LABEL_APP_ID: &str = "slipway.io/app-id";
 /// Label on an app's namespace with the namespace of the platform that it belongs to: several platforms may share a
 /// cluster, and what one does not know is not for it to remove.
 pub const LABEL_PLATFORM: &str = "slipway.io/platform";
+/// Label with the volume's id (a UUID) on its claim: names are used again, ids never.
+pub const LABEL_VOLUME: &str = "slipway.io/volume";
+/// Before a volume's name: label of pods that have it, by which they find each other's node.
+pub const LABEL_MOUNTS: &str = "mounts.slipway.io/";
 /// Annotation: digest of the object as it was last written. What would be written with the same digest is not.
 pub const ANNOTATION_HASH: &str = "slipway.io/hash";
 /// Annotation of a pod template: changes when the processes shall be replaced without a new release.

@@ -18,6 +18,7 @@ pub mod service;
 pub mod service_account;
 #[cfg(test)]
 mod tests;
+pub mod volume;
 
 use std::fmt;
 
@@ -186,6 +187,9 @@ pub fn objects(input: &Input<'_>) -> Result<Vec<Object>, RenderError> {
         if !objects.iter().any(|object: &Object| object.kind == Kind::Secret && object.name == secret.name) {
             objects.push(secret);
         }
+    }
+    for volume in &spec.volumes {
+        objects.push(volume::claim(&spec.name, volume, settings)?);
     }
     if let Some(running) = &running {
         objects.extend(pull_secret::pull_secret(&spec.name, running)?);

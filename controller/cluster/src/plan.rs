@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::index::{AppObjects, Kept, Kind};
 use crate::kept::DECISIVE;
-use crate::labels::{ANNOTATION_HASH, LABEL_TYPE, LABEL_VERSION, TYPE_CERT, TYPE_ENV, TYPE_PULL};
+use crate::labels::{ANNOTATION_HASH, LABEL_TYPE, LABEL_VERSION, LABEL_VOLUME, TYPE_CERT, TYPE_ENV, TYPE_PULL};
 use crate::objects::Object;
 
 /// How long the watches may need to tell of what was written.
@@ -119,9 +119,15 @@ pub fn plan(desired: &[Object], seen: &AppObjects, recent: &Recent) -> Vec<Step>
         if object.kind == Kind::Deployment {
             steps.extend(orphan_of(Kind::HorizontalPodAutoscaler, &object.name, desired, seen));
         }
-        let held = (object.kind == Kind::Service && !is_rolled_out)
-            .then(|| kept.and_then(|kept| object.with_selector_of(kept)))
-            .flatten();
+        if let Some(kept) = kept.filter(|kept| is_other_volume(object, kept)) {
+            steps.extend((!kept.is_deleting).then(|| delete(kept)));
+            continue;
+        }
+        let held = match (object.kind, kept) {
+            (Kind::Service, Some(kept)) if !is_rolled_out => object.with_selector_of(kept),
+            (Kind::PersistentVolumeClaim, Some(kept)) => object.as_grown_from(kept),
+            _ => None,
+        };
         write(held.as_ref().unwrap_or(object), kept, recent, &mut steps);
     }
     steps.extend(orphans(desired, seen, is_rolled_out));
@@ -154,6 +160,12 @@ fn write(object: &Object, kept: Option<&Kept>, recent: &Recent, steps: &mut Vec<
     }
 }
 
+/// Whether a claim is that of an earlier volume of the same name, whose files nobody is to find in the new one.
+fn is_other_volume(object: &Object, kept: &Kept) -> bool {
+    let wanted = || object.body.pointer("/metadata/labels")?.get(LABEL_VOLUME)?.as_str();
+    object.kind == Kind::PersistentVolumeClaim && kept.label(LABEL_VOLUME).as_deref() != wanted()
+}
+
 fn delete(kept: &Kept) -> Step {
     Step::Delete { kind: kept.kind, name: kept.name.to_string(), uid: kept.uid.to_string() }
 }
@@ -181,6 +193,7 @@ fn has_drifted(object: &Object, kept: &Kept) -> bool {
         Kind::Namespace => has_lost("/metadata/labels"),
         Kind::ResourceQuota
         | Kind::LimitRange
+        | Kind::PersistentVolumeClaim
         | Kind::ServiceAccount
         | Kind::Secret
         | Kind::NetworkPolicy
@@ -215,6 +228,8 @@ fn orphans(desired: &[Object], seen: &AppObjects, is_rolled_out: bool) -> Vec<St
             // Removed with the Deployment's step, before it.
             Kind::HorizontalPodAutoscaler => !has_deployment(&kept.name),
             Kind::PodDisruptionBudget | Kind::ResourceQuota | Kind::LimitRange => true,
+            // The cluster keeps it while a pod has it.
+            Kind::PersistentVolumeClaim => kept.label(LABEL_VOLUME).is_some(),
             Kind::Secret => match kept.label(LABEL_TYPE).as_deref() {
                 Some(TYPE_CERT) => true,
                 Some(TYPE_PULL) => is_rolled_out,

@@ -24,6 +24,11 @@ pub struct ClusterSettings {
     pub quota: Option<serde_json::Value>,
     /// Specification of a `LimitRange` (JSON) for every app's namespace; none by default.
     pub limit_ranges: Option<serde_json::Value>,
+    /// Storage class of volumes; the cluster's default class by default.
+    pub volume_storage_class: Option<String>,
+    /// How volumes may be had: `ReadWriteMany` (default) by processes on any nodes; `ReadWriteOnce` on one node, for storage
+    /// that can do no more.
+    pub volume_access_mode: String,
     /// How registries are asked about images. The nodes fetch the images themselves.
     pub fetch: FetchSettings,
     /// Name of this controller among others on the cluster, as its one-off processes carry it: that of its pod.
@@ -43,6 +48,8 @@ impl Default for ClusterSettings {
             revision_history: 3,
             quota: None,
             limit_ranges: None,
+            volume_storage_class: None,
+            volume_access_mode: "ReadWriteMany".to_owned(),
             fetch: FetchSettings::default(),
             holder: "slipway-controller".to_owned(),
             progress_deadline: Duration::from_mins(2),

@@ -77,7 +77,7 @@ async fn watch_kind(index: &Index, client: &Client, kind: Kind, resource: &ApiRe
             let item = |secret: Sealed| Some(Item::Kept(Kept::new(kind, &secret.metadata, &Value::Null)?, None));
             follow(index, source, make, item).await;
         }
-        Kind::Deployment | Kind::Service | Kind::Job => {
+        Kind::Deployment | Kind::Service | Kind::Job | Kind::PersistentVolumeClaim => {
             let make = || object_watcher(Api::<Open>::all_with(client.clone(), resource), config());
             let item = |object: Open| {
                 let Open { metadata, spec, status } = object;
@@ -191,6 +191,9 @@ async fn resource(client: &Client, kind: Kind) -> Option<ApiResource> {
         Kind::Namespace => return Some(resource("", "v1", "Namespace", "namespaces")),
         Kind::ResourceQuota => return Some(resource("", "v1", "ResourceQuota", "resourcequotas")),
         Kind::LimitRange => return Some(resource("", "v1", "LimitRange", "limitranges")),
+        Kind::PersistentVolumeClaim => {
+            return Some(resource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"));
+        }
         Kind::ServiceAccount => return Some(resource("", "v1", "ServiceAccount", "serviceaccounts")),
         Kind::Secret => return Some(resource("", "v1", "Secret", "secrets")),
         Kind::Service => return Some(resource("", "v1", "Service", "services")),

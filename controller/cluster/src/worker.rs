@@ -319,7 +319,15 @@ impl Work {
                 Step::Apply { object, is_known } => {
                     // In a namespace that was not there a moment ago nothing can be in the way.
                     let is_known = is_known || is_new;
-                    shared.writer.apply(name, &object, is_known).await.map_err(|error| self.problem(&error))?;
+                    match shared.writer.apply(name, &object, is_known).await {
+                        // A class that gives no more to a volume must not keep its app from being deployed.
+                        Err(error @ WriteError::Refused { .. })
+                            if is_known && object.kind == Kind::PersistentVolumeClaim =>
+                        {
+                            tracing::warn!(app = name.as_str(), "a volume stays as it is: {error}");
+                        }
+                        other => other.map_err(|error| self.problem(&error))?,
+                    }
                     self.recent.note(&object, Instant::now());
                 }
                 Step::Delete { kind, name: object, uid } => {

@@ -33,6 +33,12 @@ fn cluster(var: &dyn Fn(&str) -> Option<String>) -> Result<ClusterSettings, Conf
             return Err(ConfigError::Malformed { name: policy, expected: "IfNotPresent, Always or Never" });
         }
     };
+    let mode = "SLIPWAY_VOLUME_ACCESS_MODE";
+    let volume_access_mode = match var(mode).as_deref().map(str::trim) {
+        None => usual.volume_access_mode,
+        Some(one @ ("ReadWriteMany" | "ReadWriteOnce")) => one.to_owned(),
+        Some(_) => return Err(ConfigError::Malformed { name: mode, expected: "ReadWriteMany or ReadWriteOnce" }),
+    };
     let json = |name: &'static str| -> Result<Option<serde_json::Value>, ConfigError> {
         let Some(text) = var(name) else { return Ok(None) };
         let value: serde_json::Value = serde_json::from_str(&text).ok().unwrap_or_default();
@@ -48,6 +54,12 @@ fn cluster(var: &dyn Fn(&str) -> Option<String>) -> Result<ClusterSettings, Conf
         revision_history: parsed(var, "SLIPWAY_REVISION_HISTORY", "a number")?.unwrap_or(usual.revision_history),
         quota: json("SLIPWAY_APP_QUOTA")?,
         limit_ranges: json("SLIPWAY_APP_LIMIT_RANGES")?,
+        volume_storage_class: ["SLIPWAY_VOLUME_STORAGE_CLASS", "DRYCC_APP_STORAGE_CLASS"]
+            .iter()
+            .find_map(|name| var(name))
+            .map(|class| class.trim().to_owned())
+            .filter(|class| !class.is_empty()),
+        volume_access_mode,
         fetch: fetch(var),
         holder: var("HOSTNAME").map_or(usual.holder, |name| name.trim().to_owned()),
         progress_deadline: usual.progress_deadline,
@@ -80,6 +92,8 @@ mod tests {
             ("SLIPWAY_REVISION_HISTORY", "7"),
             ("SLIPWAY_APP_QUOTA", r#"{"hard":{"pods":"10"}}"#),
             ("SLIPWAY_APP_LIMIT_RANGES", r#"{"limits":[]}"#),
+            ("SLIPWAY_VOLUME_STORAGE_CLASS", " nfs "),
+            ("SLIPWAY_VOLUME_ACCESS_MODE", "ReadWriteOnce"),
             ("SLIPWAY_INSECURE_REGISTRIES", "127.0.0.1:5000, registry:80,"),
             ("HOSTNAME", "controller-1"),
         ]);
@@ -87,6 +101,8 @@ mod tests {
         assert_eq!((settings.namespace.as_str(), settings.holder.as_str()), ("paas", "controller-1"));
         assert_eq!(settings.image_pull_policy, "Always");
         assert_eq!(settings.revision_history, 7);
+        assert_eq!(settings.volume_storage_class.as_deref(), Some("nfs"));
+        assert_eq!(settings.volume_access_mode, "ReadWriteOnce");
         assert_eq!(settings.quota.unwrap()["hard"]["pods"], "10");
         assert!(settings.limit_ranges.unwrap()["limits"].is_array());
         assert_eq!(settings.fetch.insecure, ["127.0.0.1:5000", "registry:80"]);
@@ -98,6 +114,7 @@ mod tests {
             ("SLIPWAY_ENGINE", "docker"),
             ("SLIPWAY_IMAGE_PULL_POLICY", "always"),
             ("SLIPWAY_REVISION_HISTORY", "-1"),
+            ("SLIPWAY_VOLUME_ACCESS_MODE", "ReadWriteOncePod"),
             ("SLIPWAY_APP_QUOTA", "[]"),
             ("SLIPWAY_APP_LIMIT_RANGES", "{"),
         ] {

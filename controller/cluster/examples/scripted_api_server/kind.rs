@@ -20,11 +20,12 @@ const fn cluster(plural: &'static str, name: &'static str) -> Kind {
     Kind { group: "", version: "v1", plural, name, is_namespaced: false }
 }
 
-pub(crate) const KINDS: [Kind; 17] = [
+pub(crate) const KINDS: [Kind; 18] = [
     cluster("namespaces", "Namespace"),
     cluster("nodes", "Node"),
     kind("", "v1", "resourcequotas", "ResourceQuota"),
     kind("", "v1", "limitranges", "LimitRange"),
+    kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
     kind("", "v1", "serviceaccounts", "ServiceAccount"),
     kind("", "v1", "secrets", "Secret"),
     kind("", "v1", "services", "Service"),

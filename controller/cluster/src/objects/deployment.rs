@@ -14,7 +14,7 @@ use slipway_engine::{ProcessSpec, ReleaseSpec};
 
 use super::command::{process_command, start_program};
 use super::probe::{port_probe, probe};
-use super::{Input, Object, RenderError, Running};
+use super::{Input, Object, RenderError, Running, volume};
 use crate::index::Kind;
 use crate::labels::{
     ANNOTATION_CHANGE_CAUSE, ANNOTATION_RESTART, PULL_SECRET, container_name, env_secret_name, pod_labels,
@@ -44,6 +44,8 @@ pub(super) fn deployment(
     metadata.labels = Some(process_labels(app, &process.process_type));
     metadata.annotations = Some([(ANNOTATION_CHANGE_CAUSE.to_owned(), release.summary.clone())].into());
     let has_check = input.spec.takes_requests(process) && running.port.is_some() || process.readiness.is_some();
+    let mut labels = pod_labels(app, &process.process_type, release.version);
+    labels.extend(process.mounts.iter().map(volume::label));
     let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let deployment = Deployment {
         metadata,
@@ -58,16 +60,10 @@ pub(super) fn deployment(
                 match_labels: Some(process_selector(app, &process.process_type)),
                 ..LabelSelector::default()
             },
-            strategy: Some(DeploymentStrategy {
-                type_: Some("RollingUpdate".to_owned()),
-                rolling_update: Some(RollingUpdateDeployment {
-                    max_unavailable: Some(IntOrString::Int(0)),
-                    max_surge: Some(surge(release, process)),
-                }),
-            }),
+            strategy: Some(strategy(input, release, process)),
             template: core::PodTemplateSpec {
                 metadata: Some(ObjectMeta {
-                    labels: Some(pod_labels(app, &process.process_type, release.version)),
+                    labels: Some(labels),
                     annotations: Some([(ANNOTATION_RESTART.to_owned(), process.restart_token.to_string())].into()),
                     ..ObjectMeta::default()
                 }),
@@ -89,6 +85,21 @@ pub(super) fn deployment(
     Ok(object)
 }
 
+/// New processes beside the old ones; but where one node at a time has a volume the old ones go first: on that node there
+/// may be no room for both, and elsewhere the new ones would wait for a volume that the old ones do not give up.
+fn strategy(input: &Input<'_>, release: &ReleaseSpec, process: &ProcessSpec) -> DeploymentStrategy {
+    if !process.mounts.is_empty() && volume::is_on_one_node(input.settings) {
+        return DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None };
+    }
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".to_owned()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_unavailable: Some(IntOrString::Int(0)),
+            max_surge: Some(surge(release, process)),
+        }),
+    }
+}
+
 /// How many pods may be there beyond the wanted ones during a rollout: the app's batch size, else a quarter, rounded up.
 ///
 /// Source: `drycc-v2.md` §4.2, where the default is the number of nodes; that would rewrite every Deployment when a node
@@ -107,7 +118,7 @@ fn surge(release: &ReleaseSpec, process: &ProcessSpec) -> IntOrString {
 fn pod(input: &Input<'_>, running: &Running<'_>, process: &ProcessSpec) -> core::PodSpec {
     let (app, release) = (&input.spec.name, running.release);
     let pull = release.registry.iter().map(|_| core::LocalObjectReference { name: PULL_SECRET.to_owned() }).collect();
-    core::PodSpec {
+    let mut pod = core::PodSpec {
         containers: vec![container(input, running, process)],
         restart_policy: Some("Always".to_owned()),
         node_selector: (!release.placement.is_empty()).then(|| release.placement.clone()),
@@ -118,7 +129,9 @@ fn pod(input: &Input<'_>, running: &Running<'_>, process: &ProcessSpec) -> core:
         image_pull_secrets: Some(pull).filter(|pull: &Vec<_>| !pull.is_empty()),
         security_context: Some(pod_security(running.image.is_non_root)),
         ..core::PodSpec::default()
-    }
+    };
+    volume::mount(&mut pod, app, &process.mounts, input.settings);
+    pod
 }
 
 /// What a pod of an app may do: nothing of the kernel beyond the runtime's usual calls, and no root where the image has a

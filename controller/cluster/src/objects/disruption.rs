@@ -6,14 +6,16 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
 use slipway_engine::ProcessSpec;
 
-use super::{Input, Object, RenderError, replicas_min};
+use super::{Input, Object, RenderError, replicas_min, volume};
 use crate::index::Kind;
 use crate::labels::{process_labels, process_name, process_selector};
 
 /// One at a time, for types with more than one process. A single process must not keep a node from being emptied.
 pub(super) fn disruption(input: &Input<'_>, process: &ProcessSpec) -> Result<Option<Object>, RenderError> {
     let Some(api_version) = input.capabilities.disruption_api_version() else { return Ok(None) };
-    if replicas_min(process) < 2 {
+    // Processes that one node must have all of can only leave it together.
+    let is_on_one_node = !process.mounts.is_empty() && volume::is_on_one_node(input.settings);
+    if replicas_min(process) < 2 || is_on_one_node {
         return Ok(None);
     }
     let app = &input.spec.name;

@@ -6,6 +6,7 @@ use slipway_engine::RunSpec;
 
 use super::command::{line_command, start_program};
 use super::deployment::{container_security, limits, pod_security};
+use super::volume;
 use crate::image::ImageFacts;
 use crate::labels::{PULL_SECRET, container_name};
 use crate::settings::ClusterSettings;
@@ -15,7 +16,7 @@ use crate::settings::ClusterSettings;
 pub fn oneoff_pod(spec: &RunSpec, image: &ImageFacts, settings: &ClusterSettings) -> core::PodSpec {
     let command = line_command(spec.kind, start_program(image), &spec.command);
     let pull = core::LocalObjectReference { name: PULL_SECRET.to_owned() };
-    core::PodSpec {
+    let mut pod = core::PodSpec {
         containers: vec![core::Container {
             name: container_name(&spec.name, &ProcessType::run()),
             image: Some(image.reference.clone()),
@@ -33,5 +34,7 @@ pub fn oneoff_pod(spec: &RunSpec, image: &ImageFacts, settings: &ClusterSettings
         image_pull_secrets: spec.registry.is_some().then(|| vec![pull]),
         security_context: Some(pod_security(image.is_non_root)),
         ..core::PodSpec::default()
-    }
+    };
+    volume::mount(&mut pod, &spec.name, &spec.mounts, settings);
+    pod
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
-use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
+use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion, VolumeId, VolumeName};
 use slipway_engine::path::PathPattern;
 use slipway_engine::route::Certificate;
-use slipway_engine::spec::{Autoscale, Check, Limit, PathRule, Probe, RouteSpec};
-use slipway_engine::{AppSpec, Artifact, ProcessSpec, RegistryLogin, ReleaseSpec};
+use slipway_engine::spec::{Autoscale, Check, Limit, MountPath, PathRule, Probe, RouteSpec};
+use slipway_engine::{AppSpec, Artifact, MountSpec, ProcessSpec, RegistryLogin, ReleaseSpec, VolumeSpec};
 
 use crate::capability::Capabilities;
 use crate::image::ImageFacts;
@@ -57,6 +57,18 @@ pub(crate) fn app(processes: Vec<ProcessSpec>) -> AppSpec {
     }
 }
 
+/// A volume.
+pub(crate) fn volume() -> VolumeSpec {
+    let id = VolumeId::from_uuid("0198f2a1-0000-7000-8000-000000000002".parse().unwrap());
+    VolumeSpec { id, name: VolumeName::new("data").unwrap(), bytes: 10 << 30 }
+}
+
+/// [`volume`] in a process.
+pub(crate) fn mount(path: &str) -> MountSpec {
+    let VolumeSpec { id, name, .. } = volume();
+    MountSpec { volume: id, name, path: MountPath::new(path).unwrap() }
+}
+
 /// What is known of the image of [`app`].
 pub(crate) fn image(port: Option<u16>) -> ImageFacts {
     let reference = format!("registry.example.com/blog@sha256:{}", "0a".repeat(32));
@@ -86,6 +98,7 @@ pub(crate) fn app_with_everything() -> AppSpec {
     }));
     web.liveness = Some(probe(Check::Exec { command: vec!["./alive".to_owned(), "now".to_owned()] }));
     web.grace = Duration::from_secs(4);
+    web.mounts = vec![mount("/app/data")];
     let mut worker = process("worker", 1);
     worker.autoscale = Some(Autoscale { min: 2, max: 5, cpu_percent: 60 });
     let mut clock = process("clock", 0);
@@ -97,6 +110,7 @@ pub(crate) fn app_with_everything() -> AppSpec {
     release.env.insert("DEIS_DEPLOY_BATCHES".to_owned(), SecretText::new("2"));
     release.registry =
         Some(RegistryLogin { hostname: None, username: "bob".to_owned(), password: SecretText::new("pass") });
+    spec.volumes = vec![volume()];
     spec.route = RouteSpec {
         hosts: vec!["blog.example.com".to_owned(), "www.example.org".to_owned()],
         is_routable: true,

@@ -9,7 +9,7 @@ use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
 use slipway_engine::AppSpec;
 
-use super::sample::{app, app_with_everything, image, process, render, settings_with_quotas};
+use super::sample::{app, app_with_everything, image, mount, process, render, settings_with_quotas, volume};
 use super::*;
 
 fn rendered(
@@ -68,6 +68,36 @@ fn an_app_without_release() {
     let input =
         Input { spec: &spec, image: None, settings: &settings, capabilities: &capabilities, replicas: &|_| None };
     insta::assert_json_snapshot!(readable(&objects(&input).unwrap()));
+}
+
+#[test]
+fn volumes_of_one_node_at_a_time() {
+    let mut spec = app(vec![process("web", 3), process("worker", 1)]);
+    spec.volumes = vec![volume()];
+    spec.release.as_mut().unwrap().processes[0].mounts = vec![mount("/data")];
+    let once = ClusterSettings {
+        volume_access_mode: "ReadWriteOnce".to_owned(),
+        volume_storage_class: Some("fast".to_owned()),
+        ..ClusterSettings::default()
+    };
+    let objects = rendered(&spec, &image(Some(80)), &once, &Capabilities::newest());
+    let of = |kind: Kind, name: &str| objects.iter().find(|object| object.kind == kind && object.name == name);
+    let claim = &of(Kind::PersistentVolumeClaim, "data").unwrap().body["spec"];
+    assert_eq!((&claim["accessModes"], &claim["storageClassName"]), (&json!(["ReadWriteOnce"]), &json!("fast")));
+    let web = &of(Kind::Deployment, "blog-web").unwrap().body["spec"];
+    assert_eq!(web["strategy"], json!({"type": "Recreate"}));
+    let labels = json!({"app": "blog", "mounts.slipway.io/data": volume().id.to_string()});
+    let term = json!([{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}]);
+    let affinity =
+        &web["template"]["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    assert_eq!(*affinity, term);
+    assert_eq!(web["template"]["metadata"]["labels"]["mounts.slipway.io/data"], labels["mounts.slipway.io/data"]);
+    assert!(of(Kind::PodDisruptionBudget, "blog-web").is_none(), "they can only leave a node together");
+    let worker = &of(Kind::Deployment, "blog-worker").unwrap().body["spec"];
+    assert_eq!(worker["strategy"]["type"], "RollingUpdate");
+    assert!(
+        worker["template"]["spec"].get("affinity").is_none() && worker["template"]["spec"].get("volumes").is_none()
+    );
 }
 
 #[test]

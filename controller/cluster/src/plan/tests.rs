@@ -11,7 +11,7 @@ use slipway_engine::spec::PathRule;
 
 use super::*;
 use crate::index::{Deployment, ReplicaSet};
-use crate::objects::sample::{app, app_with_everything, image, process, render};
+use crate::objects::sample::{app, app_with_everything, image, process, render, volume};
 
 /// The cluster after `objects` were written; `is_complete`: with all pods there, and no others.
 fn seen(objects: &[Object], is_complete: bool) -> AppObjects {
@@ -236,4 +236,42 @@ fn other_secrets_and_what_is_being_removed_are_left_alone() {
         Arc::make_mut(kept).is_deleting = true;
     }
     assert_eq!(plan(&desired, &all, &Recent::default()), []);
+}
+
+#[test]
+fn a_claim_stays_as_long_as_its_volume_and_no_longer() {
+    let with = |volumes: &[slipway_engine::VolumeSpec]| {
+        objects_of(&AppSpec { volumes: volumes.to_vec(), ..app(vec![process("web", 1)]) })
+    };
+    let (none, one) = (with(&[]), with(&[volume()]));
+    assert_eq!(names(&plan(&one, &seen(&none, true), &Recent::default())), ["make PersistentVolumeClaim data"]);
+    // Also while a release is on its way, and while nothing runs.
+    let nothing = AppSpec { release: None, volumes: vec![volume()], ..app(Vec::new()) };
+    let input_of = |spec: &AppSpec| crate::objects::sample::render(spec, &image(None));
+    for desired in [with(&[volume()]), input_of(&nothing)] {
+        let steps = plan(&desired, &seen(&one, false), &Recent::default());
+        assert!(names(&steps).iter().all(|step| !step.contains("PersistentVolumeClaim")), "{steps:?}");
+    }
+    assert_eq!(names(&plan(&none, &seen(&one, false), &Recent::default())), ["delete PersistentVolumeClaim data"]);
+    let larger = slipway_engine::VolumeSpec { bytes: volume().bytes * 2, ..volume() };
+    let smaller = slipway_engine::VolumeSpec { bytes: volume().bytes / 2, ..volume() };
+    assert_eq!(
+        names(&plan(&with(&[larger]), &seen(&one, true), &Recent::default())),
+        ["apply PersistentVolumeClaim data"]
+    );
+    assert_eq!(plan(&with(&[smaller]), &seen(&one, true), &Recent::default()), []);
+    // Another volume of the name begins empty: the claim of the old one goes, and only then comes its own.
+    let again = with(&[slipway_engine::VolumeSpec { id: slipway_core::VolumeId::generate(), ..volume() }]);
+    let mut before = seen(&one, true);
+    assert_eq!(names(&plan(&again, &before, &Recent::default())), ["delete PersistentVolumeClaim data"]);
+    let claim = before.objects.iter_mut().find(|kept| kept.kind == Kind::PersistentVolumeClaim).unwrap();
+    Arc::make_mut(claim).is_deleting = true;
+    assert_eq!(plan(&again, &before, &Recent::default()), []);
+    // A claim that is no volume's is not ours to remove.
+    let mut body = one.iter().find(|object| object.kind == Kind::PersistentVolumeClaim).unwrap().body.clone();
+    body["metadata"]["labels"].as_object_mut().unwrap().remove(LABEL_VOLUME);
+    let metadata: ObjectMeta = serde_json::from_value(body["metadata"].clone()).unwrap();
+    let mut beside = seen(&none, true);
+    beside.objects.push(Arc::new(Kept::new(Kind::PersistentVolumeClaim, &metadata, &body).unwrap()));
+    assert_eq!(plan(&none, &beside, &Recent::default()), []);
 }

@@ -76,15 +76,21 @@ where
 impl Bed {
     /// Starts an engine on the cluster of `SLIPWAY_TEST_KUBECONFIG`.
     pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings.
+    pub async fn with(change: impl FnOnce(&mut ClusterSettings)) -> Self {
         let config = config().await;
         let client = Client::try_from(config.clone()).unwrap();
         let writes = Writes::default();
         let counted = ClientBuilder::try_from(config).unwrap().with_layer(&writes).build();
         let shutdown = CancellationToken::new();
-        let settings = ClusterSettings {
+        let mut settings = ClusterSettings {
             fetch: FetchSettings { insecure: vec!["127.0.0.1:5000".to_owned()], ..FetchSettings::default() },
             ..ClusterSettings::default()
         };
+        change(&mut settings);
         let keep = Arc::new(MemoryKeep::default());
         let engine = ClusterEngine::start(counted, settings, keep, shutdown.clone()).await.unwrap();
         engine.index().synced().await;

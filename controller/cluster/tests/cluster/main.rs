@@ -9,4 +9,5 @@
 mod bed;
 mod deploy;
 mod foreign;
+mod volume;
 mod workload;
