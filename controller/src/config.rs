@@ -2,6 +2,7 @@
 
 mod engine;
 mod registry;
+mod teams;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use slipway_local::FetchSettings;
 use slipway_service::{DeployHooks, IMAGES_KEPT, Registration, RouterEndpoint};
 
 pub use engine::EngineChoice;
+pub use teams::{MailRoute, TeamsConfig};
 
 use crate::secrets::{Secrets, SecretsError};
 use crate::telemetry::Telemetry;
@@ -75,6 +77,8 @@ pub struct Config {
     /// `SLIPWAY_REGISTRY_USERNAME` and `SLIPWAY_REGISTRY_PASSWORD`, as the builder has them: the registry of built
     /// images, from which those that no release needs are removed. Default: none is looked at.
     pub images: Option<BuiltImages>,
+    /// What concerns teams; see [`TeamsConfig`].
+    pub teams: TeamsConfig,
     /// `SLIPWAY_DRAIN_TIMEOUT`: seconds that requests in flight may still take when the controller stops. Default 10.
     pub drain_timeout: Duration,
     /// `SLIPWAY_SERVER_KEY`, `SLIPWAY_SEALING_KEY`, `SLIPWAY_BUILDER_KEY`: 64 hexadecimal digits each. Without any of
@@ -185,6 +189,7 @@ impl Config {
             autoscale_down_window: secs("SLIPWAY_AUTOSCALE_DOWN_WINDOW", 300)?,
             images_kept: parsed::<u32>(var, "SLIPWAY_IMAGES_KEPT", "a number")?.unwrap_or(IMAGES_KEPT).max(1),
             images: registry::built_images(var)?,
+            teams: teams::teams(var, &up.data_dir, up.listen)?,
             drain_timeout: secs("SLIPWAY_DRAIN_TIMEOUT", 10)?,
             secrets: match secrets(var)? {
                 Some(secrets) => secrets,

@@ -9,6 +9,8 @@ pub mod config;
 mod hook_sender;
 pub mod images;
 pub mod import;
+mod mail;
+mod outbound;
 pub mod run;
 pub mod secrets;
 pub mod telemetry;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use slipway_api::{Metrics, Platform, State};
 use slipway_engine::Engine;
-use slipway_service::{Leadership, Reconciler, Service, ServiceConfig, SystemClock};
+use slipway_service::{Leadership, Mailer, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings};
 use slipway_store::{SealingKey, Store, StoreConfig, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, MailRoute};
 use crate::hook_sender::HttpSender;
+use crate::mail::{FolderMailer, MailError, SmtpMailer};
+use crate::outbound::OutboundClient;
 
 /// A controller that has its database and its address, and answers once [`Controller::run`] is called.
 pub struct Controller {
@@ -46,6 +48,9 @@ pub enum StartError {
     /// The client for deploy hooks.
     #[error("cannot prepare calls of deploy hooks")]
     Hooks(#[from] reqwest::Error),
+    /// The way that mail takes.
+    #[error("cannot prepare sending mail")]
+    Mail(#[from] MailError),
     /// The key under which secrets are sealed.
     #[error("the sealing key must be 64 hexadecimal digits")]
     SealingKey,
@@ -76,7 +81,9 @@ impl Controller {
     /// [`StartError`].
     pub async fn start_on(config: Config, store: Store, engine: Arc<dyn Engine>) -> Result<Self, StartError> {
         let hooks = Arc::new(HttpSender::new()?);
-        let service = Service::new(service_config(&config), store, engine, Arc::new(SystemClock));
+        let mut settings = service_config(&config);
+        settings.teams = teams_settings(&config)?;
+        let service = Service::new(settings, store, engine, Arc::new(SystemClock));
         service.router_set(config.router.clone());
         let fail = |source| StartError::Listen { addr: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
@@ -108,6 +115,22 @@ impl Controller {
         }
         tracing::info!("the controller has stopped");
     }
+}
+
+/// What use cases about teams need of the world.
+fn teams_settings(config: &Config) -> Result<TeamSettings, StartError> {
+    let teams = &config.teams;
+    let mailer: Arc<dyn Mailer> = match &teams.mail {
+        MailRoute::Smtp(url) => Arc::new(SmtpMailer::new(url, &teams.mail_from)?),
+        MailRoute::Folder(folder) => Arc::new(FolderMailer::new(folder.clone(), &teams.mail_from)?),
+    };
+    Ok(TeamSettings {
+        public_url: teams.public_url.clone(),
+        mailer: Some(mailer),
+        web: Arc::new(OutboundClient::new(config.fetch.allow_private, &config.fetch.trusted)?),
+        are_registries_probed: teams.are_registries_probed,
+        insecure_registries: config.fetch.insecure.clone(),
+    })
 }
 
 pub(crate) fn service_config(config: &Config) -> ServiceConfig {

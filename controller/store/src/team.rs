@@ -15,6 +15,7 @@ mod project;
 mod registry;
 mod session;
 mod storage;
+mod usage;
 mod user_token;
 mod version;
 
@@ -32,6 +33,7 @@ pub use project::*;
 pub use registry::*;
 pub use session::*;
 pub use storage::*;
+pub use usage::*;
 pub use user_token::*;
 pub use version::*;
 

@@ -1,7 +1,5 @@
 //! Registries of teams. Source: `team-api.md` §3.1.
 
-use std::collections::BTreeSet;
-
 use slipway_store as store;
 use slipway_store::{StoreError, UniqueOn};
 use slipway_team::name::{DESCRIPTION_MAX, name_check};
@@ -78,7 +76,7 @@ impl Service {
         let mut db = self.read().await?;
         let registry = store::registry_by_id(&mut db, member.team.id, id).await.stored()?;
         let registry = registry.ok_or_else(|| Error::not_found("registry"))?;
-        let is_in_use = registries_in_use(&mut db, &[id]).await?.contains(&id);
+        let is_in_use = store::registry_is_used(&mut db, id).await.stored()?;
         Ok(RegistryView { registry, is_in_use })
     }
 
@@ -145,7 +143,7 @@ impl Service {
             if store::registry_by_id(db, team, id).await?.is_none() {
                 return Err(Error::not_found("registry").into());
             }
-            if registries_in_use(db, &[id]).await?.contains(&id) {
+            if store::registry_is_used(db, id).await? {
                 let refusal = Error::precondition("id", "Images use the registry.");
                 return Err(refusal.value(id.to_string()).into());
             }
@@ -154,12 +152,4 @@ impl Service {
         })?;
         Ok(())
     }
-}
-
-/// Those of the registries that an image names.
-pub(crate) async fn registries_in_use(
-    _db: &mut store::Db,
-    _ids: &[RegistryId],
-) -> slipway_core::Result<BTreeSet<RegistryId>> {
-    Ok(BTreeSet::new())
 }

@@ -1,7 +1,5 @@
 //! Storages of teams. Source: `team-api.md` §3.14 and §4.11.
 
-use std::collections::BTreeSet;
-
 use secrecy::{ExposeSecret, SecretString};
 use slipway_store as store;
 use slipway_store::{StoreError, UniqueOn};
@@ -122,7 +120,7 @@ impl Service {
         let mut db = self.read().await?;
         let storage = store::storage_by_id(&mut db, member.team.id, id).await.stored()?;
         let storage = storage.ok_or_else(|| Error::not_found("storage"))?;
-        let is_in_use = storages_in_use(&mut db, &[id]).await?.contains(&id);
+        let is_in_use = store::storage_is_used(&mut db, member.team.id, id).await.stored()?;
         Ok(StorageView { storage, is_in_use })
     }
 
@@ -192,7 +190,7 @@ impl Service {
             if store::storage_by_id(db, team, id).await?.is_none() {
                 return Err(Error::not_found("storage").into());
             }
-            if storages_in_use(db, &[id]).await?.contains(&id) {
+            if store::storage_is_used(db, team, id).await? {
                 let refusal = Error::precondition("id", "Configurations of containers use the storage.");
                 return Err(refusal.value(id.to_string()).into());
             }
@@ -201,14 +199,6 @@ impl Service {
         })?;
         Ok(())
     }
-}
-
-/// Those of the storages that a configuration names.
-pub(crate) async fn storages_in_use(
-    _db: &mut store::Db,
-    _ids: &[StorageId],
-) -> slipway_core::Result<BTreeSet<StorageId>> {
-    Ok(BTreeSet::new())
 }
 
 #[cfg(test)]
