@@ -23,7 +23,7 @@ fn a_collaborator_cancels_a_build_and_the_pusher_sees_who() {
         let list = std::process::Command::new("pgrep").args(["-f", &format!("^{mark}")]).output().unwrap();
         !list.stdout.is_empty()
     };
-    eventually("the build runs", Duration::from_secs(60), || is_building().then_some(()));
+    eventually("the build runs", Duration::from_mins(1), || is_building().then_some(()));
     bob.cli(&["builds:cancel", "ffffffff", "-a", "slow"]).fails().says("No build of slow is under way");
     let started = Instant::now();
     let canceled = bob.cli(&["builds:cancel", "-a", "slow"]).ok();

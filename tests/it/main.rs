@@ -14,4 +14,5 @@ mod push;
 mod route;
 mod rule;
 mod scale;
+mod terminal;
 mod walking_path;

@@ -77,7 +77,7 @@ pub fn steps(markdown: &str) -> Vec<Step> {
             ("console", other) => panic!("line {}: what is `{other}`?", at + 1),
             (_, "") => {}
             (_, name) => {
-                let text = body.iter().map(|(_, line)| format!("{line}\n")).collect();
+                let text = body.iter().fold(String::new(), |text, (_, line)| text + line + "\n");
                 steps.push(Step::File { name: name.to_owned(), text });
             }
         }

@@ -15,6 +15,7 @@ pub mod guide;
 pub mod platform;
 pub mod repo;
 pub mod run;
+pub mod terminal;
 pub mod user;
 
 pub use platform::Platform;
