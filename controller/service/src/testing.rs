@@ -53,7 +53,6 @@ pub struct FakeEngine {
     log: Arc<FakeLog>,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a script of its own")]
 #[derive(Default)]
 struct State {
     apps: HashMap<AppId, FakeApp>,
