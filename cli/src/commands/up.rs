@@ -84,7 +84,7 @@ pub async fn up(args: UpArgs) -> Result {
     let builder_key = config.secrets.builder_key.clone();
     let mut controller = Controller::start(config, engine.clone()).await.map_err(|error| match &error {
         StartError::Listen { .. } => occupied("--api", &error),
-        StartError::Store(_) | StartError::SealingKey | StartError::Hooks(_) => {
+        StartError::Store(_) | StartError::SealingKey | StartError::Hooks(_) | StartError::Mail(_) => {
             failed("cannot start the controller", &error)
         }
     })?;
