@@ -436,6 +436,7 @@ diesel::table! {
         name -> Text,
         tag -> Nullable<Text>,
         place -> Integer,
+        storage -> Nullable<Text>,
         sealed_config -> Binary,
         created -> Timestamp,
     }
@@ -483,6 +484,7 @@ diesel::table! {
         id -> Text,
         deployment -> Text,
         image -> Text,
+        storage -> Nullable<Text>,
         sealed_config -> Nullable<Binary>,
         updated -> Timestamp,
     }

@@ -34,7 +34,7 @@ CREATE TABLE versions (
 -- One default a project.
 CREATE UNIQUE INDEX versions_default ON versions (project) WHERE is_default;
 
--- The configuration holds variables, hence sealed.
+-- The configuration holds variables, hence sealed. The storage that it names stands beside it, to be found by.
 CREATE TABLE version_images (
     id TEXT NOT NULL,
     version TEXT NOT NULL REFERENCES versions (id) ON DELETE CASCADE,
@@ -42,12 +42,14 @@ CREATE TABLE version_images (
     name TEXT COLLATE "C" NOT NULL,
     tag TEXT,
     place INTEGER NOT NULL,
+    storage TEXT,
     sealed_config BYTEA NOT NULL,
     created TIMESTAMP NOT NULL,
     CONSTRAINT version_images_pkey PRIMARY KEY (id)
 );
 CREATE INDEX version_images_version ON version_images (version, place);
 CREATE INDEX version_images_registry ON version_images (registry);
+CREATE INDEX version_images_storage ON version_images (storage) WHERE storage IS NOT NULL;
 
 CREATE TABLE nodes (
     id TEXT NOT NULL,
@@ -93,12 +95,14 @@ CREATE TABLE instances (
     id TEXT NOT NULL,
     deployment TEXT NOT NULL REFERENCES deployments (id) ON DELETE CASCADE,
     image TEXT NOT NULL REFERENCES version_images (id) ON DELETE CASCADE,
+    storage TEXT,
     sealed_config BYTEA,
     updated TIMESTAMP NOT NULL,
     CONSTRAINT instances_pkey PRIMARY KEY (id),
     CONSTRAINT instances_deployment_image_key UNIQUE (deployment, image)
 );
 CREATE INDEX instances_image ON instances (image);
+CREATE INDEX instances_storage ON instances (storage) WHERE storage IS NOT NULL;
 
 CREATE TABLE deployment_events (
     number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -76,7 +76,7 @@ impl Service {
         let mut db = self.read().await?;
         let registry = store::registry_by_id(&mut db, member.team.id, id).await.stored()?;
         let registry = registry.ok_or_else(|| Error::not_found("registry"))?;
-        let is_in_use = store::registry_is_used(&mut db, id).await.stored()?;
+        let is_in_use = store::registries_in_use(&mut db, &[id]).await.stored()?.contains(&id);
         Ok(RegistryView { registry, is_in_use })
     }
 
@@ -143,7 +143,7 @@ impl Service {
             if store::registry_by_id(db, team, id).await?.is_none() {
                 return Err(Error::not_found("registry").into());
             }
-            if store::registry_is_used(db, id).await? {
+            if store::registries_in_use(db, &[id]).await?.contains(&id) {
                 let refusal = Error::precondition("id", "Images use the registry.");
                 return Err(refusal.value(id.to_string()).into());
             }

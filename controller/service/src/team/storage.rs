@@ -120,7 +120,7 @@ impl Service {
         let mut db = self.read().await?;
         let storage = store::storage_by_id(&mut db, member.team.id, id).await.stored()?;
         let storage = storage.ok_or_else(|| Error::not_found("storage"))?;
-        let is_in_use = store::storage_is_used(&mut db, member.team.id, id).await.stored()?;
+        let is_in_use = store::storages_in_use(&mut db, &[id]).await.stored()?.contains(&id);
         Ok(StorageView { storage, is_in_use })
     }
 
@@ -190,7 +190,7 @@ impl Service {
             if store::storage_by_id(db, team, id).await?.is_none() {
                 return Err(Error::not_found("storage").into());
             }
-            if store::storage_is_used(db, team, id).await? {
+            if store::storages_in_use(db, &[id]).await?.contains(&id) {
                 let refusal = Error::precondition("id", "Configurations of containers use the storage.");
                 return Err(refusal.value(id.to_string()).into());
             }

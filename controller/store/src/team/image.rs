@@ -1,15 +1,16 @@
 //! Images of versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use slipway_team::container::ImageConfig;
+use slipway_team::container::part::Storage;
 use slipway_team::image::Image;
-use slipway_team::{ImageId, RegistryId, VersionId};
+use slipway_team::{ImageId, RegistryId, StorageId, VersionId};
 
 use crate::db::on;
-use crate::schema::version_images;
+use crate::schema::{instances, version_images};
 use crate::types::{Row, UtcMicros, text, to_json};
 use crate::{Db, StoreError};
 
@@ -25,6 +26,7 @@ struct ImageRow {
     name: String,
     tag: Option<String>,
     place: i32,
+    storage: Option<String>,
     sealed_config: Vec<u8>,
     created: UtcMicros,
 }
@@ -33,8 +35,10 @@ impl ImageRow {
     fn new(db: &Db, image: &Image) -> Result<Self, StoreError> {
         let Image { id, version, registry, name, tag, order, config, created } = image;
         let id = id.to_string();
+        let storage = config.storage.as_ref().and_then(storage_column);
         let config = to_json(config)?;
         Ok(Self {
+            storage,
             sealed_config: db.key.seal(Row { table: TABLE, id: &id }, COLUMN, config.as_bytes())?,
             id,
             version: version.to_string(),
@@ -62,6 +66,12 @@ impl ImageRow {
             created: self.created.utc(),
         })
     }
+}
+
+/// The storage that a configuration names, if that is an identity at all.
+pub(super) fn storage_column(storage: &Storage) -> Option<String> {
+    let id: StorageId = storage.storage_id.as_deref()?.parse().ok()?;
+    Some(id.to_string())
 }
 
 fn place(order: u32) -> Result<i32, StoreError> {
@@ -147,13 +157,34 @@ pub async fn images_by_versions(
     Ok(all)
 }
 
-/// Whether an image is in the registry. Index: `version_images_registry`.
-pub async fn registry_is_used(db: &mut Db, registry: RegistryId) -> Result<bool, StoreError> {
-    let found: Option<String> = on!(db, |conn| version_images::table
-        .filter(version_images::registry.eq(registry.to_string()))
-        .select(version_images::id)
-        .first(conn)
-        .await
-        .optional())?;
-    Ok(found.is_some())
+/// Those of the registries that images are in. Index: `version_images_registry`.
+pub async fn registries_in_use(db: &mut Db, registries: &[RegistryId]) -> Result<BTreeSet<RegistryId>, StoreError> {
+    let ids: Vec<String> = registries.iter().map(ToString::to_string).collect();
+    let found: Vec<String> = on!(db, |conn| version_images::table
+        .filter(version_images::registry.eq_any(&ids))
+        .select(version_images::registry)
+        .distinct()
+        .load(conn)
+        .await)?;
+    found.iter().map(|id| Row { table: TABLE, id }.parse("registry", id)).collect()
+}
+
+/// Those of the storages that the configurations of images and of instances name. Indexes: `version_images_storage`,
+/// `instances_storage`.
+pub async fn storages_in_use(db: &mut Db, storages: &[StorageId]) -> Result<BTreeSet<StorageId>, StoreError> {
+    let ids: Vec<String> = storages.iter().map(ToString::to_string).collect();
+    let of_images: Vec<Option<String>> = on!(db, |conn| version_images::table
+        .filter(version_images::storage.eq_any(&ids))
+        .select(version_images::storage)
+        .distinct()
+        .load(conn)
+        .await)?;
+    let of_instances: Vec<Option<String>> = on!(db, |conn| instances::table
+        .filter(instances::storage.eq_any(&ids))
+        .select(instances::storage)
+        .distinct()
+        .load(conn)
+        .await)?;
+    let named = of_images.iter().chain(&of_instances).flatten();
+    named.map(|id| Row { table: TABLE, id }.parse("storage", id)).collect()
 }

@@ -8,6 +8,7 @@ use slipway_team::container::InstanceConfig;
 use slipway_team::deployment::Instance;
 use slipway_team::{DeploymentId, InstanceId};
 
+use super::image::storage_column;
 use crate::db::on;
 use crate::schema::{instances, version_images};
 use crate::types::{Row, UtcMicros, to_json};
@@ -22,6 +23,7 @@ struct InstanceRow {
     id: String,
     deployment: String,
     image: String,
+    storage: Option<String>,
     sealed_config: Option<Vec<u8>>,
     updated: UtcMicros,
 }
@@ -32,7 +34,9 @@ impl InstanceRow {
         let id = id.to_string();
         let row = Row { table: TABLE, id: &id };
         let seal = |config: &InstanceConfig| db.key.seal(row, COLUMN, to_json(config)?.as_bytes());
+        let storage = config.as_ref().and_then(|config| config.storage.as_ref());
         Ok(Self {
+            storage: storage.and_then(storage_column),
             sealed_config: config.as_ref().map(seal).transpose()?,
             deployment: deployment.to_string(),
             image: image.to_string(),
@@ -70,7 +74,11 @@ pub async fn instance_update(db: &mut Db, instance: &Instance) -> Result<bool, S
     let n = on!(db, |conn| diesel::update(
         instances::table.filter(instances::id.eq(&row.id)).filter(instances::deployment.eq(&row.deployment))
     )
-    .set((instances::sealed_config.eq(&row.sealed_config), instances::updated.eq(row.updated)))
+    .set((
+        instances::storage.eq(&row.storage),
+        instances::sealed_config.eq(&row.sealed_config),
+        instances::updated.eq(row.updated),
+    ))
     .execute(conn)
     .await)?;
     Ok(n > 0)

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use slipway_team::registry::{Credentials, Registry, RegistryDetails};
 use slipway_team::{RegistryId, TeamId};
 
-use super::{registry_is_used, stamp};
+use super::{registries_in_use, stamp};
 use crate::db::on;
 use crate::schema::registries;
 use crate::types::{Row, UtcMicros, text, to_json};
@@ -120,7 +120,7 @@ pub async fn registry_delete(db: &mut Db, team: TeamId, id: RegistryId) -> Resul
     if registry_by_id(db, team, id).await?.is_none() {
         return Ok(false);
     }
-    if registry_is_used(db, id).await? {
+    if !registries_in_use(db, &[id]).await?.is_empty() {
         return Err(StoreError::Reference);
     }
     let n = on!(db, |conn| diesel::delete(

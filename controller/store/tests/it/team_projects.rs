@@ -13,7 +13,8 @@ use slipway_team::project::Project;
 use slipway_team::registry::{Registry, RegistryDetails};
 use slipway_team::version::{ProjectKind, Version, VersionKind};
 use slipway_team::{
-    DeploymentId, DeploymentTokenId, ImageId, InstanceId, NodeId, ProjectId, RegistryId, Stamp, TeamId, VersionId,
+    DeploymentId, DeploymentTokenId, ImageId, InstanceId, NodeId, ProjectId, RegistryId, Stamp, StorageId, TeamId,
+    VersionId,
 };
 use uuid::Uuid;
 
@@ -231,8 +232,7 @@ both! {
             let order: Vec<ImageId> =
                 images_by_versions(db, &[bed.version.id]).await?[&bed.version.id].iter().map(|image| image.id).collect();
             assert_eq!(order, [bed.images[1].id, bed.images[0].id]);
-            assert!(registry_is_used(db, registry).await?);
-            assert!(!registry_is_used(db, RegistryId::generate()).await?);
+            assert_eq!(registries_in_use(db, &[registry, RegistryId::generate()]).await?, [registry].into());
             Ok(())
         }).await.unwrap();
         let refused = test.store.write(async |db| registry_delete(db, bed.team, registry).await).await;
@@ -343,6 +343,16 @@ both! {
             assert!(instance_update(db, &changed).await?);
             assert_eq!(instance_by_id(db, deployment.id, web.id).await?, Some(changed));
             assert_eq!(instance_by_id(db, DeploymentId::generate(), web.id).await?, None);
+            let (ours, others) = (StorageId::generate(), StorageId::generate());
+            assert!(storages_in_use(db, &[ours, others]).await?.is_empty());
+            let import = patch(json!({"storage": {"storageId": ours.to_string(), "path": "data", "bucket": "b"}}));
+            let config = InstanceConfig::default().patch(&bed.images[0].config, &import).unwrap();
+            assert!(instance_update(db, &Instance { config: Some(config), ..web.clone() }).await?);
+            assert_eq!(storages_in_use(db, &[ours, others]).await?, [ours].into());
+            assert!(instance_update(db, &web).await?);
+            let config = bed.images[0].config.patch(&import).unwrap();
+            assert!(image_update(db, &Image { config, ..bed.images[0].clone() }).await?);
+            assert_eq!(storages_in_use(db, &[ours, others]).await?, [ours].into());
             assert!(image_delete(db, bed.version.id, bed.images[1].id).await?);
             assert_eq!(instances_by_deployments(db, &[deployment.id]).await?[&deployment.id].len(), 1);
             Ok(())
