@@ -3,6 +3,7 @@
 //! The push orchestration knows a [`SourceBuilder`] and nothing of buildpacks; a source builder knows nothing of SSH,
 //! git or the controller.
 
+mod build_command;
 pub mod buildpack;
 pub mod cache;
 pub mod clone;

@@ -50,6 +50,8 @@ pub struct Limits {
     pub sweep: Duration,
     /// How old something must be before a sweep removes it. Default 1 h.
     pub sweep_grace: Duration,
+    /// Whether repositories that users name may be at private addresses. Default false.
+    pub is_private_allowed: bool,
 }
 
 impl Default for Limits {
@@ -66,6 +68,7 @@ impl Default for Limits {
             quiet: Duration::from_secs(10),
             sweep: Duration::from_hours(1),
             sweep_grace: Duration::from_hours(1),
+            is_private_allowed: false,
         }
     }
 }

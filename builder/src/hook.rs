@@ -192,6 +192,32 @@ pub trait Controller: Send + Sync + 'static {
     /// [`ControllerError`].
     async fn log_keep(&self, log: BuildEnd) -> Result<(), ControllerError>;
 
+    /// Asks for a deployment to be fetched and built; waits for one for `wait`.
+    ///
+    /// # Errors
+    /// [`ControllerError`].
+    async fn order_claim(&self, wait: Duration) -> Result<Option<hook::Order>, ControllerError> {
+        // A controller that has no such thing never has anything to do.
+        tokio::time::sleep(wait).await;
+        Ok(None)
+    }
+
+    /// Says that the builder is still at it.
+    ///
+    /// # Errors
+    /// [`ControllerError::Refused`] when it is to stop.
+    async fn order_renew(&self, _app: &str, _claim: &str) -> Result<(), ControllerError> {
+        Ok(())
+    }
+
+    /// Tells how it ended; the number of the release that was made, if one was.
+    ///
+    /// # Errors
+    /// [`ControllerError::Refused`] when it was another's by then.
+    async fn order_finish(&self, _body: &hook::OrderFinish) -> Result<Option<u32>, ControllerError> {
+        Ok(None)
+    }
+
     /// Every app there is.
     ///
     /// # Errors
@@ -296,6 +322,19 @@ impl Controller for HttpController {
             build: build.unwrap_or_default(),
         };
         Ok(self.client.build_log(&body).await?)
+    }
+
+    async fn order_claim(&self, wait: Duration) -> Result<Option<hook::Order>, ControllerError> {
+        Ok(self.client.order_claim(wait).await?)
+    }
+
+    async fn order_renew(&self, app: &str, claim: &str) -> Result<(), ControllerError> {
+        let body = hook::OrderRenew { app: app.to_owned(), claim: claim.to_owned() };
+        Ok(self.client.order_renew(&body).await?)
+    }
+
+    async fn order_finish(&self, body: &hook::OrderFinish) -> Result<Option<u32>, ControllerError> {
+        Ok(self.client.order_finish(body).await?.release)
     }
 
     async fn apps_list(&self) -> Result<Vec<AppId>, ControllerError> {

@@ -18,6 +18,7 @@ pub mod step;
 mod authorities;
 mod fetch;
 mod lock;
+mod remote;
 mod sweep;
 
 use std::fs;
@@ -135,7 +136,14 @@ impl Builder {
     /// Serves until `shutdown`; then ends the connections, which cancels their builds.
     pub async fn run(self, shutdown: CancellationToken) {
         let sweeping = sweep::run(self.pushes.clone(), shutdown.clone());
+        let remotes = remote::Remotes {
+            controller: Arc::clone(&self.pushes.controller),
+            builder: Arc::clone(&self.pushes.builder),
+            limits: self.pushes.limits.clone(),
+            work: self.pushes.work.clone(),
+        };
+        let fetching = remote::run(remotes, shutdown.clone());
         let serving = ssh::listener::serve(self.listener, self.session, self.pushes, shutdown);
-        tokio::join!(sweeping, serving);
+        tokio::join!(sweeping, fetching, serving);
     }
 }

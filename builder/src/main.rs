@@ -50,6 +50,7 @@ async fn serve(settings: Serve) -> anyhow::Result<()> {
         limits: Limits {
             pack_max_bytes: settings.pack_max_bytes,
             source_max_bytes: settings.source_max_bytes,
+            is_private_allowed: std::env::var("SLIPWAY_ALLOW_PRIVATE_ADDRESSES").is_ok_and(|value| value.trim() == "1"),
             ..Limits::default()
         },
     };

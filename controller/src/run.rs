@@ -80,7 +80,7 @@ impl Controller {
     /// # Errors
     /// [`StartError`].
     pub async fn start_on(config: Config, store: Store, engine: Arc<dyn Engine>) -> Result<Self, StartError> {
-        let hooks = Arc::new(HttpSender::new()?);
+        let hooks = Arc::new(HttpSender::new(config.fetch.allow_private)?);
         let mut settings = service_config(&config);
         settings.teams = teams_settings(&config)?;
         let service = Service::new(settings, store, engine, Arc::new(SystemClock));
@@ -142,6 +142,7 @@ pub(crate) fn service_config(config: &Config) -> ServiceConfig {
         deploy_timeout: config.deploy_timeout,
         run_timeout: config.run_timeout,
         deploy_hooks: config.deploy_hooks.clone(),
+        is_private_allowed: config.fetch.allow_private,
         default_tags: config.default_tags.clone(),
         is_missing_procfile_rejected: config.is_missing_procfile_rejected,
         is_missing_procfile_type_removed: config.is_missing_procfile_type_removed,

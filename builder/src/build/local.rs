@@ -32,7 +32,8 @@ use super::sink::{FinishedSlug, SlugSink, StoreSink};
 use super::source::Source;
 use super::tools::ToolEnv;
 use super::{
-    BuildError, BuildOutput, BuildRequest, Built, SourceBuilder, clone, dockerfile, ignore, read_procfile, tree,
+    BuildError, BuildOutput, BuildRequest, Built, SourceBuilder, build_command, clone, dockerfile, ignore,
+    read_procfile, tree,
 };
 
 /// What one build may use.
@@ -289,6 +290,7 @@ impl LocalBuilder {
             compiled.processes = part.processes;
             compiled.procfile_hint = part.procfile_hint;
         }
+        build_command::run(cx).await?;
         // A buildpack may have written one.
         let procfile = match procfile {
             Some(procfile) => procfile,

@@ -97,7 +97,10 @@ pub async fn up(args: UpArgs) -> Result {
             host_key: None,
             controller: ready::http_url(api_addr)?,
             builder_key,
-            limits: slipway_builder::Limits::default(),
+            limits: slipway_builder::Limits {
+                is_private_allowed: settings::private_addresses_allowed(),
+                ..slipway_builder::Limits::default()
+            },
         },
         Arc::new(local_builder(&dir, slugs, engine.images())?),
     )

@@ -73,6 +73,9 @@ impl Api {
         );
         let (operation, generation, mut response) =
             Box::pin(self.route(&head, body, websocket, &span)).instrument(span.clone()).await;
+        if operation != "cors_preflight" {
+            self.rate_tell(&head, generation, &mut response).instrument(span.clone()).await;
+        }
         decorate(&head, generation, &mut response);
         if head.method == Method::HEAD {
             response = without_body(response).await;
@@ -111,11 +114,58 @@ impl Api {
         };
         let operation = route.map_or("unknown_method", |route| route.operation);
         span.record("operation", operation);
+        if generation == Generation::DployrV1 && group.pattern.text() != v1::LOGIN {
+            let answer = Box::pin(self.handle_limited(head, (body, websocket), group, route, params)).await;
+            return (operation, generation, answer);
+        }
         let answer = match version_check(generation, &head.headers) {
-            Ok(()) => self.handle(head, (body, websocket), group, route, params).await,
+            Ok(()) => {
+                let actor = self.authenticate(head, access(group, route), generation).await;
+                self.handle(head, (body, websocket), group, route, (params, actor)).await
+            }
             Err(failure) => Err(failure),
         };
-        (operation, generation, answer.unwrap_or_else(|failure| render(generation, &failure)))
+        let response = answer.unwrap_or_else(|failure| render(generation, &failure));
+        // Only the log-in's handler knows whose it was.
+        let generation = response.extensions().get::<Generation>().copied().unwrap_or(generation);
+        (operation, generation, response)
+    }
+
+    /// A request of the API whose callers are counted. Source: `dployr-v1.md` §1.2.
+    async fn handle_limited(
+        &self,
+        head: &Head,
+        body: (poem::Body, Option<Box<WebSocket>>),
+        group: &Group,
+        route: Option<&Route>,
+        params: crate::path::Params,
+    ) -> Response {
+        let generation = Generation::DployrV1;
+        let access = access(group, route);
+        // Who has a good token is counted by it, also where nobody asks for one.
+        let asked = if access == Access::Public { Access::Optional } else { access };
+        let actor = self.authenticate(head, asked, generation).await;
+        let rate = self.state.service.rate_take(actor.as_ref().ok(), head.remote()).await;
+        let mut response = if rate.retry_after_secs.is_some() {
+            dployr_v1::rate::refusal(&rate)
+        } else {
+            let answer = self.handle(head, body, group, route, (params, actor)).await;
+            answer.unwrap_or_else(|failure| render(generation, &failure))
+        };
+        dployr_v1::rate::tell(&rate, &mut response);
+        response
+    }
+
+    /// Tells what is left to a caller whose answer does not yet.
+    async fn rate_tell(&self, head: &Head, generation: Generation, response: &mut Response) {
+        if generation == Generation::DployrV1 && !dployr_v1::rate::is_told(response) {
+            let actor = v1::user(&self.state.service, &head.headers).await.ok();
+            let rate = self.state.service.rate_take(actor.as_ref(), head.remote()).await;
+            if rate.retry_after_secs.is_some() {
+                *response = dployr_v1::rate::refusal(&rate);
+            }
+            dployr_v1::rate::tell(&rate, response);
+        }
     }
 
     async fn handle(
@@ -124,9 +174,9 @@ impl Api {
         (body, websocket): (poem::Body, Option<Box<WebSocket>>),
         group: &Group,
         route: Option<&Route>,
-        params: crate::path::Params,
+        (params, actor): (crate::path::Params, Result<Actor, Failure>),
     ) -> Answer {
-        let actor = self.authenticate(head, access(group, route), generation(group, route)).await?;
+        let actor = actor?;
         let Some(route) = route else {
             let allowed = group.allowed();
             if head.method == Method::OPTIONS {
@@ -140,12 +190,7 @@ impl Api {
         };
         let call = Call {
             state: Arc::clone(&self.state),
-            cx: Cx {
-                actor,
-                request_id: head.request_id.clone(),
-                now: self.state.service.now(),
-                remote: call::remote(head.peer.map(|peer| peer.ip()), &head.headers),
-            },
+            cx: Cx { actor, request_id: head.request_id.clone(), now: self.state.service.now(), remote: head.remote() },
             method: head.method.clone(),
             path: head.path.clone(),
             headers: head.headers.clone(),
@@ -178,15 +223,21 @@ impl Api {
     }
 
     async fn authenticate(&self, head: &Head, access: Access, generation: Generation) -> Result<Actor, Failure> {
+        let user = async {
+            match generation {
+                Generation::Platform | Generation::DryccV2 | Generation::Team => {
+                    drycc_v2::auth::user(&self.state.service, &head.headers).await
+                }
+                Generation::DeisV1 | Generation::DployrV1 => v1::user(&self.state.service, &head.headers).await,
+            }
+        };
         match access {
             Access::User if generation == Generation::Team => {
                 Ok(team::auth::user(&self.state.service, &head.headers).await?)
             }
             Access::Public => Ok(Actor::Anonymous),
-            Access::Optional => {
-                Ok(drycc_v2::auth::user(&self.state.service, &head.headers).await.unwrap_or(Actor::Anonymous))
-            }
-            Access::User => Ok(drycc_v2::auth::user(&self.state.service, &head.headers).await?),
+            Access::Optional => Ok(user.await.unwrap_or(Actor::Anonymous)),
+            Access::User => Ok(user.await?),
             Access::Builder => Ok(drycc_v2::auth::builder(&self.state.service, &head.headers).await?),
         }
     }
@@ -349,6 +400,11 @@ impl Head {
             is_tls,
         };
         (head, body)
+    }
+
+    /// The address of the client.
+    fn remote(&self) -> Option<std::net::IpAddr> {
+        call::remote(self.peer.map(|peer| peer.ip()), &self.headers)
     }
 
     /// `Content-Type`, if sent.

@@ -59,5 +59,6 @@ pub fn routes() -> Vec<route::Route> {
     routes.extend(drycc_v2::routes());
     routes.extend(deis_v1::routes());
     routes.extend(team::routes());
+    routes.extend(dployr_v1::routes());
     routes
 }

@@ -15,6 +15,7 @@ use crate::route::{Access, Generation, Route, RouteTable};
 use operation::{Answers, Operation};
 
 mod deis_v1;
+mod dployr_v1;
 pub mod operation;
 mod schema;
 mod team;
@@ -94,7 +95,8 @@ pub fn document(table: &RouteTable) -> Value {
                 },
                 "bearer": {
                     "type": "http", "scheme": "bearer",
-                    "description": "A token made at `/api/tokens`, or the answer of the log-in.",
+                    "description": "`/api`: a token made at `/api/tokens`, or the answer of the log-in. `/v1`: the `access_token` of the \
+                                    log-in by e-mail address.",
                 },
                 "cookie": {
                     "type": "apiKey", "in": "cookie", "name": crate::team::auth::COOKIE,
@@ -130,10 +132,13 @@ fn entry(route: &Route) -> Value {
     match route.access {
         Access::Public => entry["security"] = json!([]),
         Access::Optional => entry["security"] = json!([{}, {"token": []}]),
-        Access::User if route.generation == Generation::Team => {
-            entry["security"] = json!([{"bearer": []}, {"cookie": []}, {"token": []}]);
+        Access::User => {
+            entry["security"] = match route.generation {
+                Generation::Team => json!([{"bearer": []}, {"cookie": []}, {"token": []}]),
+                Generation::DeisV1 | Generation::DployrV1 => json!([{"token": []}, {"bearer": []}]),
+                Generation::Platform | Generation::DryccV2 => json!([{"token": []}]),
+            };
         }
-        Access::User => entry["security"] = json!([{"token": []}]),
         Access::Builder => entry["security"] = json!([{"builder": []}]),
     }
     if let Some(operation) = found {
@@ -233,10 +238,22 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
             statuses.push(404);
         }
     }
+    if route.generation == Generation::DployrV1 {
+        statuses.push(429);
+    }
     let bare = operation.map_or(&[][..], |operation| operation.bare);
-    let is_team = route.generation == Generation::Team;
-    let own = operation.and_then(|operation| operation.refusal).or(is_team.then_some("TeamRefusal"));
+    let usual = match route.generation {
+        Generation::Team => Some("TeamRefusal"),
+        Generation::DployrV1 => Some("Envelope"),
+        Generation::Platform | Generation::DryccV2 | Generation::DeisV1 => None,
+    };
+    let own = operation.and_then(|operation| operation.refusal).or(usual);
     for status in statuses {
+        if let (200 | 201, Some(Answers::Json(_, name))) = (status, operation.map(|operation| operation.answers)) {
+            // Made, or there already.
+            add(status, "Done.", Some(("application/json", schema::reference(name))));
+            continue;
+        }
         let (description, name) = refusal(status);
         match name.map(|name| own.unwrap_or(name)).filter(|_| !bare.contains(&status)) {
             Some(name) => add(status, description, Some(("application/json", schema::reference(name)))),

@@ -128,6 +128,8 @@ fn is_in_grammar(name: &str, text: &str) -> bool {
         "app" => !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
         "type" => all("-."),
         "cert" => all("-.*"),
+        // Names of services and processes, and domains.
+        "service" | "instance" | "route" => all("-."),
         "domain" => {
             let rest = text.trim_start_matches('*');
             // Beyond ASCII it may be written in any form that adding a domain takes, combining marks included.

@@ -2,6 +2,9 @@
 //! Source: `deis-v1.md` §13.
 
 use http::{HeaderMap, header};
+use slipway_core::authz::Actor;
+use slipway_core::{Error, Result};
+use slipway_service::Service;
 
 use crate::call::Call;
 use crate::fields::Fields;
@@ -14,6 +17,29 @@ pub const LOGIN: &str = "/v1/auth/login";
 const DPLOYR: [&str; 6] = ["deployments", "services", "instances", "proxy", "projects", "webhooks"];
 /// First segments of paths that are Deis'.
 const DEIS: [&str; 7] = ["", "admin", "apps", "auth", "hooks", "keys", "users"];
+
+/// The user whose token the request carries: the scheme tells of which kind it is, whatever the path.
+///
+/// # Errors
+/// `Unauthenticated`, with the reason.
+pub async fn user(service: &Service, headers: &HeaderMap) -> Result<Actor> {
+    match bearer(headers) {
+        Some(Ok(token)) => service.access_authenticate(token).await,
+        Some(Err(error)) => Err(error),
+        None => crate::drycc_v2::auth::user(service, headers).await,
+    }
+}
+
+/// The token of the scheme `Bearer`, if that is what the request carries.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<Result<&str>> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(7)?;
+    if !scheme.eq_ignore_ascii_case(b"bearer ") {
+        return None;
+    }
+    let token = std::str::from_utf8(token).map(str::trim).ok().filter(|token| !token.is_empty());
+    Some(token.ok_or_else(|| Error::Unauthenticated("The bearer token is malformed.".to_owned())))
+}
 
 /// Whose log-in a request is. The keys of the body decide, whatever they hold, because a Deis user's name may look
 /// like an address; the form of body and path break ties.
@@ -49,9 +75,7 @@ pub fn unknown_generation(path: &str, headers: &HeaderMap) -> Option<Generation>
         return None;
     }
     let (first, second) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
-    let is_bearer = headers
-        .get(header::AUTHORIZATION)
-        .is_some_and(|value| value.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer ")));
+    let is_bearer = bearer(headers).is_some();
     let is_dployr = match first {
         "auth" => matches!(second, "refresh" | "logout"),
         first if DEIS.contains(&first) => false,

@@ -171,6 +171,42 @@ impl HookClient {
         answer("hooks/apps", self.request(Method::GET, self.url(&["apps"], true), CALL_TIMEOUT)).await
     }
 
+    /// Asks for a deployment to be fetched and built; waits for one for `wait` (at most 25 s).
+    /// `POST hooks/orders/claim/` (Slipway's own).
+    ///
+    /// # Errors
+    /// [`HookError`].
+    pub async fn order_claim(&self, wait: Duration) -> Result<Option<hook::Order>, HookError> {
+        let url = self.url(&["orders", "claim"], true);
+        let request = self.request(Method::POST, url, wait + CALL_TIMEOUT);
+        let body = send(request.json(&hook::OrderClaim { wait: wait.as_secs() })).await?;
+        if body.is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_slice(&body).map(Some).map_err(|error| HookError::BadAnswer {
+            call: "hooks/orders/claim",
+            reason: format!("{:?} error at column {}", error.classify(), error.column()),
+        })
+    }
+
+    /// Says that the builder is still at it. `POST hooks/orders/renew/` (Slipway's own).
+    ///
+    /// # Errors
+    /// Status 409 when it is to stop; else [`HookError`].
+    pub async fn order_renew(&self, body: &hook::OrderRenew) -> Result<(), HookError> {
+        let request = self.request(Method::POST, self.url(&["orders", "renew"], true), CALL_TIMEOUT).json(body);
+        send(request).await.map(drop)
+    }
+
+    /// Tells how an order ended. `POST hooks/orders/finish/` (Slipway's own).
+    ///
+    /// # Errors
+    /// Status 409 when it was another's by then; else [`HookError`].
+    pub async fn order_finish(&self, body: &hook::OrderFinish) -> Result<hook::OrderFinished, HookError> {
+        let request = self.request(Method::POST, self.url(&["orders", "finish"], true), PUBLISH_TIMEOUT).json(body);
+        answer("hooks/orders/finish", request).await
+    }
+
     fn url(&self, path: &[&str], has_slash: bool) -> Url {
         let mut url = self.base.clone();
         // A base URL that cannot have a path (`mailto:`) is refused when the request is sent.

@@ -35,6 +35,14 @@ pub enum Kind {
     Volume,
     /// An instance of something that a catalogue offers.
     Resource,
+    /// A deployment of the dployr API.
+    Deployment,
+    /// A project.
+    Project,
+    /// A route of the dployr API.
+    Route,
+    /// A webhook.
+    Webhook,
 }
 
 impl fmt::Display for Kind {
@@ -52,6 +60,10 @@ impl fmt::Display for Kind {
             Self::Service => "Service",
             Self::Volume => "Volume",
             Self::Resource => "Resource",
+            Self::Deployment => "Deployment",
+            Self::Project => "Project",
+            Self::Route => "Route",
+            Self::Webhook => "Webhook",
         })
     }
 }

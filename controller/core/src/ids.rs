@@ -93,3 +93,19 @@ id!(
     /// Names a certificate.
     CertificateId
 );
+id!(
+    /// Names a log-in by e-mail address: a family of refresh tokens.
+    LoginId
+);
+id!(
+    /// Names a project.
+    ProjectId
+);
+id!(
+    /// Names a webhook.
+    WebhookId
+);
+id!(
+    /// Names something that is told to an address outside, over all its attempts.
+    DeliveryId
+);

@@ -8,7 +8,9 @@ pub mod authz;
 pub mod autoscale;
 pub mod build;
 pub mod certificate;
+pub mod command_words;
 pub mod config;
+pub mod deployment;
 pub mod domain;
 pub mod error;
 pub mod event;
@@ -23,14 +25,20 @@ pub mod page;
 pub mod path_service;
 pub mod probe;
 pub mod procfile;
+pub mod project;
 pub mod release;
 pub mod settings;
 pub mod structure;
+pub mod ulid;
 pub mod user;
 pub mod volume;
+pub mod webhook;
 
 pub use error::{Error, Result};
-pub use ids::{AppId, BuildId, BuildLogId, CertificateId, ConfigId, EventId, KeyId, ReleaseId, UserId, VolumeId};
+pub use ids::{
+    AppId, BuildId, BuildLogId, CertificateId, ConfigId, DeliveryId, EventId, KeyId, LoginId, ProjectId, ReleaseId,
+    UserId, VolumeId, WebhookId,
+};
 pub use name::{AppName, ProcessType, Username, VolumeName};
 pub use page::{Page, Paged};
 pub use release::ReleaseVersion;

@@ -32,7 +32,7 @@ use tokio::sync::broadcast;
 pub use keep::LogKeep;
 pub use session::{Attach, ExecSpec, Session};
 pub use spec::{AppSpec, Artifact, MountSpec, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec, VolumeSpec};
-pub use status::{AppStatus, PodState, PodStatus, RolloutState};
+pub use status::{AppStatus, PodState, PodStatus, PodUsage, ProcessCounts, RolloutState};
 
 /// Why an engine could not do or tell something.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +111,11 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Announces apps whose status changed. A receiver that lags has lost nothing: it reads the status anew.
     fn changes(&self) -> broadcast::Receiver<AppId>;
+
+    /// What one process (pod) uses now. `Rejected` or `Unavailable`, with the reason, when nobody measures it.
+    async fn pod_usage(&self, _app: AppId, _pod: &str) -> Result<PodUsage, EngineError> {
+        Err(EngineError::Rejected("this engine does not measure what processes use".to_owned()))
+    }
 
     /// Ends one process (pod) by name; a replacement is started as after a crash, without back-off.
     async fn pod_restart(&self, app: AppId, pod: &str) -> Result<(), EngineError>;

@@ -63,6 +63,50 @@ pub struct PodStatus {
     pub pid: Option<u32>,
 }
 
+/// What one process uses. What is not known is `None`, never 0.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PodUsage {
+    /// Who measured: `cgroup`, `process` or `metrics-server`.
+    pub source: &'static str,
+    /// Processor use, in thousandths of a core.
+    pub cpu_millis: Option<u32>,
+    /// Most that it may use, in thousandths of a core.
+    pub cpu_limit_millis: Option<u32>,
+    /// Share of the processor time in which it ran its own code, in percent of one core.
+    pub cpu_user_percent: Option<f64>,
+    /// As `cpu_user_percent`, for the system's.
+    pub cpu_system_percent: Option<f64>,
+    /// Cores of the machine.
+    pub cpu_count: Option<u32>,
+    /// Load of the machine over one, five and fifteen minutes.
+    pub load_average: Option<[f64; 3]>,
+    /// Memory that it uses, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Most that it may use, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// Memory of the machine, in bytes.
+    pub memory_total_bytes: Option<u64>,
+    /// Memory of the machine that could be had, in bytes.
+    pub memory_available_bytes: Option<u64>,
+    /// How many system processes it is: all, running, sleeping, stopped, ended but not yet waited for.
+    pub processes: Option<ProcessCounts>,
+}
+
+/// System processes by what they do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProcessCounts {
+    /// All.
+    pub total: u32,
+    /// On a processor, or ready for one.
+    pub running: u32,
+    /// Waiting.
+    pub sleeping: u32,
+    /// Stopped.
+    pub stopped: u32,
+    /// Ended, and nobody took note.
+    pub zombie: u32,
+}
+
 /// State of a process. Source: `drycc-v2.md` §4.9.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PodState {

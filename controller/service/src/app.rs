@@ -8,6 +8,8 @@ use slipway_core::generated_name::name_generate;
 use slipway_core::name::APP_NAME_RULE;
 use slipway_core::release::ReleaseState;
 use slipway_core::release::summary::summary_initial;
+use slipway_core::ulid::ulid;
+use slipway_core::webhook::WebhookEvent;
 use slipway_core::{AppName, Error, Result};
 use slipway_engine::EngineError;
 use slipway_store as store;
@@ -17,6 +19,7 @@ use tokio::time::Instant;
 use crate::audit::{app_subject, event};
 use crate::deploy_hook::release_record;
 use crate::stored::{Fail, Stored, write};
+use crate::webhook::event_tell;
 use crate::{Cx, Page, PageQuery, Service};
 
 /// The message for an app name outside its grammar, in the text of 2.0 that old clients look for.
@@ -158,14 +161,7 @@ impl Service {
     /// `NotFound`, `Forbidden`; `Unavailable` when it is not gone in time (it will go nevertheless).
     pub async fn app_destroy(&self, cx: &Cx, app: &str) -> Result<()> {
         let app = self.app_for(cx, app, AppAction::Manage).await?;
-        write!(self, |db| {
-            if store::app_mark_deleting(db, app.id, cx.now).await? {
-                let before = json!({"owner": app.owner_name.as_str()});
-                store::event_insert(db, &event(cx, "destroy", app_subject(&app), before, Value::Null)).await?;
-            }
-            Ok::<_, Fail>(())
-        })?;
-        self.signals().desired(app.id);
+        self.app_destroy_record(cx, &app).await?;
         let timeout = self.config().destroy_timeout;
         let mut watch = self.signals().watch(app.id, Instant::now() + timeout);
         while self.app_by_id(app.id).await?.is_some() {
@@ -176,6 +172,22 @@ impl Service {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// Records that an app is to go.
+    pub(crate) async fn app_destroy_record(&self, cx: &Cx, app: &App) -> Result<()> {
+        write!(self, |db| {
+            if store::app_mark_deleting(db, app.id, cx.now).await? {
+                let before = json!({"owner": app.owner_name.as_str()});
+                store::event_insert(db, &event(cx, "destroy", app_subject(app), before, Value::Null)).await?;
+                let data = json!({"id": ulid(app.id.uuid()), "name": app.name.as_str()});
+                event_tell(db, cx, app.id, WebhookEvent::ServiceDeleted, data.clone()).await?;
+                event_tell(db, cx, app.id, WebhookEvent::DeploymentDeleted, data).await?;
+            }
+            Ok::<_, Fail>(())
+        })?;
+        self.signals().desired(app.id);
         Ok(())
     }
 

@@ -22,6 +22,7 @@ use slipway_store as store;
 
 use crate::audit::event;
 use crate::deploy_hook::release_record;
+use crate::dployr::OrderDone;
 use crate::engine_error::engine_error;
 use crate::reconcile::spec::registry_login;
 use crate::state::release_subject;
@@ -155,7 +156,7 @@ impl Service {
                 return Err(Error::invalid("image", "This slug is not of a build of this app"));
             }
         }
-        let deployed = self.build_release(cx, &app, new).await?;
+        let deployed = self.build_release(cx, &app, new, None).await?;
         let release = self.release_wait(&app, deployed.release).await?;
         Ok(Deployed { build: deployed.build, release })
     }
@@ -183,8 +184,14 @@ impl Service {
         }
     }
 
-    /// Records a build and a release of it.
-    pub(crate) async fn build_release(&self, cx: &Cx, app: &App, new: NewBuild) -> Result<Deployed> {
+    /// Records a build and a release of it; and, if it is for one, that a deployment has it.
+    pub(crate) async fn build_release(
+        &self,
+        cx: &Cx,
+        app: &App,
+        new: NewBuild,
+        order: Option<&OrderDone>,
+    ) -> Result<Deployed> {
         let (owner, _, _) = cx.user()?;
         let first = new.first;
         let (mut row, artifact) = build_check(app, owner, new, cx.now)?;
@@ -234,6 +241,9 @@ impl Service {
             store::app_bump_desired(db, app.id, cx.now).await?;
             let after = json!({"build": build.id.to_string(), "image": build.image, "sha": build.sha});
             store::event_insert(db, &event(cx, "build", release_subject(&release), Value::Null, after)).await?;
+            if let Some(order) = order {
+                order.record(db, app.id, &build, &release, cx.now).await?;
+            }
             Ok::<_, Fail>(Deployed { build, release })
         })?;
         let id: String = deployed.build.id.to_string().chars().take(7).collect();

@@ -11,6 +11,7 @@ use slipway_core::error::Kind;
 use slipway_core::release::summary::{summary, summary_unchanged};
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::structure::routed_type;
+use slipway_core::webhook::WebhookEvent;
 use slipway_core::{BuildId, Error, ProcessType, Result};
 use slipway_store as store;
 
@@ -19,6 +20,7 @@ use crate::deploy_hook::release_record;
 use crate::engine_error::engine_error;
 use crate::state::release_subject;
 use crate::stored::{Fail, Stored, write};
+use crate::webhook::event_tell;
 use crate::{Cx, Service};
 
 /// A configuration and the release that was made with it.
@@ -37,6 +39,15 @@ pub enum EmptyChange {
     Refuse,
     /// It makes a release like any other; unsetting what is not set does nothing.
     Release,
+}
+
+/// What becomes of a change while a deploy is in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Busy {
+    /// It is refused.
+    Refuse,
+    /// It replaces that deploy, with the same build.
+    Replace,
 }
 
 impl Service {
@@ -70,11 +81,24 @@ impl Service {
     /// with `EmptyChange::Refuse` also `Unprocessable` for an unset of nothing, and `Conflict` when nothing changed.
     pub async fn config_set(&self, cx: &Cx, app: &str, change: ConfigChange, empty: EmptyChange) -> Result<Configured> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
+        let configured = self.config_record(cx, &app, change, (empty, Busy::Refuse)).await?;
+        let release = self.release_wait(&app, configured.release).await?;
+        Ok(Configured { config: configured.config, release })
+    }
+
+    /// As `config_set`, without waiting for the rollout.
+    pub(crate) async fn config_record(
+        &self,
+        cx: &Cx,
+        app: &App,
+        change: ConfigChange,
+        (empty, busy): (EmptyChange, Busy),
+    ) -> Result<Configured> {
         let (_, owner_name, _) = cx.user()?;
         let nodes =
             if change.tags.is_empty() { None } else { Some(self.engine().node_labels().await.map_err(engine_error)?) };
         let configured = write!(self, |db| {
-            let (base, previous) = config_base(db, &app, cx.now).await?;
+            let (base, previous) = config_base(db, app, cx.now, busy).await?;
             let change = match empty {
                 EmptyChange::Refuse => change.clone(),
                 EmptyChange::Release => change.clone().without_idle_unsets(&previous),
@@ -92,17 +116,18 @@ impl Service {
                     return Err(Error::Conflict(text).into());
                 }
             };
-            let (config, release) = self.config_release(db, cx, &app, base.build, next, text).await?;
+            let (config, release) = self.config_release(db, cx, app, base.build, next, text).await?;
             let entry = event(cx, "config", release_subject(&release), shape(&previous), shape(&config));
             store::event_insert(db, &entry).await?;
+            let data = json!({"name": app.name.as_str(), "release": release.version.0});
+            event_tell(db, cx, app.id, WebhookEvent::ServiceUpdated, data).await?;
             Ok::<_, Fail>(Configured { config, release })
         })?;
         let id: String = configured.config.id.to_string().chars().take(7).collect();
         self.app_log(app.id, format!("INFO config {}-{id} updated", app.name));
         self.app_log(app.id, format!("INFO {}", configured.release.summary));
         self.signals().desired(app.id);
-        let release = self.release_wait(&app, configured.release).await?;
-        Ok(Configured { config: configured.config, release })
+        Ok(configured)
     }
 
     /// Records a configuration made from that of a current release with this build, and a release with it.
@@ -146,10 +171,15 @@ impl Service {
 ///
 /// # Errors
 /// `Conflict` while a deploy is in progress.
-pub(crate) async fn config_base(db: &mut store::Db, app: &App, now: DateTime<Utc>) -> Result<(Release, Config), Fail> {
+pub(crate) async fn config_base(
+    db: &mut store::Db,
+    app: &App,
+    now: DateTime<Utc>,
+    busy: Busy,
+) -> Result<(Release, Config), Fail> {
     let no_release = || Error::internal(format!("app {} has no release", app.id));
     let mut base = store::release_latest_good(db, app.id).await?.ok_or_else(no_release)?;
-    if !base.state.is_final() {
+    if !base.state.is_final() && busy == Busy::Refuse {
         if base.deadline.is_none_or(|deadline| deadline >= now) {
             let routed = routed_type(app.structure.keys()).unwrap_or_else(ProcessType::web);
             let text = format!("Deployment for {}-{routed} is already in progress", app.name);

@@ -4,6 +4,7 @@
 //! dies in between, every address hears of every release, in rare cases twice.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use openssl::hash::MessageDigest;
@@ -11,17 +12,34 @@ use openssl::pkey::PKey;
 use openssl::sha::sha256;
 use openssl::sign::Signer;
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use slipway_core::app::App;
 use slipway_core::release::Release;
-use slipway_core::{Error, Result};
+use slipway_core::webhook::{Delivery, DeliveryKind};
+use slipway_core::{DeliveryId, Error, Result};
 use slipway_store as store;
-use slipway_store::{Db, DeployHook};
+use slipway_store::Db;
 use url::Url;
 
 use crate::stored::Fail;
 
+/// What such a delivery is called.
+const EVENT: &str = "release";
+/// Pause before the first call is tried again; doubled by each further one.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+
 /// How often a call is tried again before it is given up.
-pub(crate) const RETRIES_MAX: u32 = 10;
+const RETRIES_MAX: u32 = 10;
+
+/// What is told of a release.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Content {
+    app_name: String,
+    version: u32,
+    summary: String,
+    sha: String,
+    username: String,
+}
 
 /// The addresses that hear of each new release, and the key their calls are signed with. Default none.
 #[derive(Clone, Default)]
@@ -36,13 +54,33 @@ struct Target {
     digest: String,
 }
 
-/// One call of a deploy hook: `POST url`, without a body.
+/// Which addresses may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookReach {
+    /// The operator's own: any.
+    Anywhere,
+    /// Users': public ones, unless the operator allows others.
+    Public,
+}
+
+/// One call: `POST url`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HookCall {
-    /// The whole address with its query. It may hold a secret of the operator's.
+    /// The whole address with its query. It may hold a secret.
     pub url: Url,
     /// The value of the header `Authorization`, when there is a key.
     pub authorization: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, JSON; `None` for none.
+    pub body: Option<String>,
+    /// Whose address it is.
+    pub reach: HookReach,
+}
+
+/// The pause before another try, when so many were made; `None` when there is none. Source: `drycc-v2.md` §3.7.
+pub(crate) fn retry_pause(tries: u32) -> Option<Duration> {
+    (tries <= RETRIES_MAX).then(|| PAUSE_FIRST * (1 << tries.saturating_sub(1)))
 }
 
 /// Makes the calls.
@@ -107,17 +145,20 @@ impl DeployHooks {
 
     /// The call that tells what is to be told, and the address for the log; `None` when the address is no longer one of
     /// the operator's.
-    pub(crate) fn call(&self, hook: &DeployHook) -> Result<Option<(HookCall, String)>> {
-        let Some(target) = self.targets.iter().find(|target| target.digest == hook.target) else { return Ok(None) };
+    pub(crate) fn call(&self, delivery: &Delivery) -> Result<Option<(HookCall, String)>> {
+        let Some(target) = self.targets.iter().find(|target| target.digest == delivery.target) else { return Ok(None) };
+        let content: Content = serde_json::from_str(&delivery.content)
+            .map_err(|error| Error::internal(format!("delivery {}: {error}", delivery.id)))?;
         let mut url = target.url.clone();
         url.query_pairs_mut()
-            .append_pair("app", hook.app_name.as_str())
-            .append_pair("release", &hook.version.to_string())
-            .append_pair("release_summary", &hook.summary)
-            .append_pair("sha", &hook.sha)
-            .append_pair("user", hook.username.as_str());
+            .append_pair("app", &content.app_name)
+            .append_pair("release", &format!("v{}", content.version))
+            .append_pair("release_summary", &content.summary)
+            .append_pair("sha", &content.sha)
+            .append_pair("user", &content.username);
         let authorization = self.secret.as_ref().map(|secret| signature(secret, url.as_str())).transpose()?;
-        Ok(Some((HookCall { url, authorization }, shown(&target.url))))
+        let call = HookCall { url, authorization, headers: Vec::new(), body: None, reach: HookReach::Anywhere };
+        Ok(Some((call, shown(&target.url))))
     }
 }
 
@@ -145,22 +186,25 @@ pub(crate) async fn release_record(
         Some(build) => store::build_by_id(db, build).await?,
         None => None,
     };
-    let sha = build.map(|build| build.sha).unwrap_or_default();
+    let content = Content {
+        app_name: app.name.to_string(),
+        version: release.version.0,
+        summary: release.summary.clone(),
+        sha: build.map(|build| build.sha).unwrap_or_default(),
+        username: release.owner_name.to_string(),
+    };
+    let content = serde_json::to_string(&content).map_err(Error::internal)?;
     for target in &hooks.targets {
-        let hook = DeployHook {
-            release: release.id,
+        let delivery = store::NewDelivery {
+            id: DeliveryId::generate(),
+            kind: DeliveryKind::DeployHook,
             target: target.digest.clone(),
             app: app.id,
-            app_name: app.name.clone(),
-            version: release.version,
-            summary: release.summary.clone(),
-            sha: sha.clone(),
-            username: release.owner_name.clone(),
-            attempts: 0,
-            due: new.created,
+            event: EVENT.to_owned(),
+            content: content.clone(),
             created: new.created,
         };
-        store::deploy_hook_insert(db, &hook).await?;
+        store::delivery_insert(db, &delivery).await?;
     }
     Ok(release)
 }
@@ -168,24 +212,37 @@ pub(crate) async fn release_record(
 #[cfg(test)]
 mod tests {
     use chrono::Utc;
-    use slipway_core::{AppId, ReleaseId, ReleaseVersion};
+    use slipway_core::AppId;
+    use slipway_core::webhook::DeliveryState;
 
     use super::*;
 
-    fn hook(hooks: &DeployHooks) -> DeployHook {
-        DeployHook {
-            release: ReleaseId::generate(),
+    fn hook(hooks: &DeployHooks) -> Delivery {
+        Delivery {
+            number: 1,
+            id: DeliveryId::generate(),
+            kind: DeliveryKind::DeployHook,
             target: hooks.targets[0].digest.clone(),
             app: AppId::generate(),
-            app_name: "blog".parse().unwrap(),
-            version: ReleaseVersion(7),
-            summary: "bob added A & b, ü".to_owned(),
-            sha: String::new(),
-            username: "bob".parse().unwrap(),
+            event: EVENT.to_owned(),
+            content: serde_json::json!({
+                "app_name": "blog", "version": 7, "summary": "bob added A & b, ü", "sha": "", "username": "bob",
+            })
+            .to_string(),
+            state: DeliveryState::Pending,
             attempts: 0,
+            tries: 0,
             due: Utc::now(),
+            log: Vec::new(),
             created: Utc::now(),
+            finished: None,
         }
+    }
+
+    #[test]
+    fn pauses_double_and_end() {
+        let secs = |tries| retry_pause(tries).map(|pause| pause.as_secs());
+        assert_eq!([1, 2, 10, 11].map(secs), [Some(1), Some(2), Some(512), None]);
     }
 
     #[test]

@@ -5,12 +5,14 @@ use slipway_core::app::App;
 use slipway_core::authz::AppAction;
 use slipway_core::domain::{Domain, RESERVED, TAKEN, domain_parse, is_of_platform};
 use slipway_core::error::{FieldError, Kind};
+use slipway_core::webhook::WebhookEvent;
 use slipway_core::{AppName, Error, Result};
 use slipway_store as store;
 use slipway_store::{StoreError, UniqueOn};
 
 use crate::audit::{Subject, event};
 use crate::stored::{Fail, Stored, write};
+use crate::webhook::event_tell;
 use crate::{Cx, Page, PageQuery, Service};
 
 impl Service {
@@ -29,9 +31,16 @@ impl Service {
     /// `NotFound` (app), `Forbidden`, `Invalid` under `domain`; `Unavailable` when the engine does not follow in time.
     pub async fn domain_create(&self, cx: &Cx, app: &str, text: &str) -> Result<Domain> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
+        let (domain, generation) = self.domain_record(cx, &app, text).await?;
+        self.routes_wait(&app, generation).await?;
+        Ok(domain)
+    }
+
+    /// As `domain_create`, without waiting for it; with the generation to be waited for.
+    pub(crate) async fn domain_record(&self, cx: &Cx, app: &App, text: &str) -> Result<(Domain, Option<i64>)> {
         let (owner, _, _) = cx.user()?;
         let name = domain_parse(text).map_err(|message| Error::invalid("domain", message))?;
-        if self.is_reserved(&app, &name) {
+        if self.is_reserved(app, &name) {
             return Err(Error::invalid("domain", RESERVED));
         }
         let new = store::NewDomain { app: app.id, owner, domain: name.clone(), created: cx.now };
@@ -52,12 +61,14 @@ impl Service {
             };
             let generation = store::app_bump_desired(db, app.id, cx.now).await?;
             let after = json!({"domain": name});
-            store::event_insert(db, &event(cx, "create", domain_subject(&app, &name), Value::Null, after)).await?;
+            store::event_insert(db, &event(cx, "create", domain_subject(app, &name), Value::Null, after)).await?;
+            let data = json!({"domain": name, "name": app.name.as_str()});
+            event_tell(db, cx, app.id, WebhookEvent::DomainCreated, data).await?;
             Ok::<_, Fail>((domain, generation))
         })?;
         self.app_log(app.id, format!("INFO domain {name} added"));
-        self.routes_wait(&app, generation).await?;
-        Ok(domain)
+        self.signals().desired(app.id);
+        Ok((domain, generation))
     }
 
     /// Takes a host name from an app, and waits until it no longer answers there.
@@ -66,19 +77,28 @@ impl Service {
     /// `NotFound` (app, then domain), `Forbidden`; `Unavailable` when the engine does not follow in time.
     pub async fn domain_delete(&self, cx: &Cx, app: &str, text: &str) -> Result<()> {
         let app = self.app_for(cx, app, AppAction::Remove).await?;
+        let name = domain_parse(text).map_err(|_| Error::not_found(Kind::Domain))?;
+        let generation = self.domain_delete_record(cx, &app, &name).await?;
+        self.routes_wait(&app, generation).await
+    }
+
+    /// As `domain_delete`, without waiting for it; with the generation to be waited for.
+    pub(crate) async fn domain_delete_record(&self, cx: &Cx, app: &App, name: &str) -> Result<Option<i64>> {
         let missing = || Error::not_found(Kind::Domain);
-        let name = domain_parse(text).map_err(|_| missing())?;
         let generation = write!(self, |db| {
-            if !store::domain_delete(db, app.id, &name).await? {
+            if !store::domain_delete(db, app.id, name).await? {
                 return Err(missing().into());
             }
             let generation = store::app_bump_desired(db, app.id, cx.now).await?;
             let before = json!({"domain": name});
-            store::event_insert(db, &event(cx, "delete", domain_subject(&app, &name), before, Value::Null)).await?;
+            store::event_insert(db, &event(cx, "delete", domain_subject(app, name), before, Value::Null)).await?;
+            let data = json!({"domain": name, "name": app.name.as_str()});
+            event_tell(db, cx, app.id, WebhookEvent::DomainDeleted, data).await?;
             Ok::<_, Fail>(generation)
         })?;
         self.app_log(app.id, format!("INFO domain {name} removed"));
-        self.routes_wait(&app, generation).await
+        self.signals().desired(app.id);
+        Ok(generation)
     }
 
     /// Whether nobody but the platform, or an app by its own name, may answer there.

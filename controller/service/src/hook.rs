@@ -167,7 +167,7 @@ impl Service {
         is_waiting: bool,
     ) -> Result<Deployed> {
         let (user, app) = self.hook_user(cx, username, app).await?;
-        let deployed = self.build_release(&user, &app, new).await?;
+        let deployed = self.build_release(&user, &app, new, None).await?;
         if !is_waiting {
             return Ok(deployed);
         }
@@ -242,7 +242,7 @@ impl Service {
     }
 
     /// Where a domain answers; `None` for wildcards, and while nobody knows how the router is reached.
-    fn domain_url(&self, domain: &str) -> Option<String> {
+    pub(crate) fn domain_url(&self, domain: &str) -> Option<String> {
         let router = self.router().filter(|_| !domain.contains('*'))?;
         let host =
             if domain.contains('.') { domain.to_owned() } else { format!("{domain}.{}", self.platform_domain()) };

@@ -18,17 +18,21 @@ mod cx;
 mod deploy;
 mod deploy_hook;
 mod domain;
+mod dployr;
 mod engine_error;
 mod hook;
+mod jwt;
 mod key;
 mod leadership;
 mod log;
 mod log_keep;
+mod login;
 mod password;
 mod path_service;
 mod perm;
 mod pod;
 mod public_key;
+mod rate;
 mod readiness;
 mod reconcile;
 mod release;
@@ -49,6 +53,7 @@ mod throttle;
 mod token;
 mod user;
 mod volume;
+mod webhook;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -57,7 +62,9 @@ use slipway_core::Result;
 use slipway_engine::Engine;
 use slipway_store::{Db, Store};
 
+use jwt::Jwts;
 use password::Passwords;
+use rate::Spent;
 use signal::Signals;
 use stored::Stored;
 use throttle::Throttle;
@@ -70,14 +77,20 @@ pub use certificate_pem::{FieldMessage, ParsedCertificate, certificate_parse};
 pub use clock::{Clock, SystemClock};
 pub use config::{Configured, EmptyChange};
 pub use cx::{Cx, Page, PageQuery};
-pub use deploy_hook::{DeployHooks, HookCall, HookSender};
+pub use deploy_hook::{DeployHooks, HookCall, HookReach, HookSender};
+pub use dployr::{
+    DeploymentInput, DeploymentView, EnvSet, Health, Instance, InstanceFilter, InstanceMetrics, Order, OrderOutcome,
+    OrderResult, Patch, Route, ServiceStatus, ServiceView, request_of, service_id,
+};
 pub use hook::{HookAppRef, HookBuildLog, HookKey, HookKeyUser, ReleaseProgress};
 pub use leadership::Leadership;
 pub use log::log_text;
 pub use log_keep::StoredLog;
+pub use login::{ACCESS_SECS, TokenPair};
 pub use password::DjangoHash;
 pub use pod::PodTarget;
 pub use public_key::{PublicKey, public_key_parse};
+pub use rate::{Rate, RateLimits};
 pub use reconcile::Reconciler;
 pub use run::NewRun;
 pub use settings::{IMAGES_KEPT, Registration, RouterEndpoint, ServiceConfig};
@@ -91,6 +104,7 @@ pub use team::{
 pub use token::TokenScope;
 pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister, UserSwitched};
 pub use volume::{MountChange, MountedVolume, NewVolume};
+pub use webhook::{WebhookCreate, WebhookStatus};
 
 /// The use cases. Cheap to clone.
 #[derive(Clone)]
@@ -106,6 +120,8 @@ struct Inner {
     passwords: Passwords,
     throttle: Throttle,
     tokens: Tokens,
+    jwts: Jwts,
+    rates_spent: Spent,
     signals: Signals,
     router: RwLock<Option<RouterEndpoint>>,
 }
@@ -116,6 +132,7 @@ impl Service {
     pub fn new(config: ServiceConfig, store: Store, engine: Arc<dyn Engine>, clock: Arc<dyn Clock>) -> Self {
         let passwords = Passwords::new(config.password_hashes_max, config.password_queue_max);
         let tokens = Tokens::new(config.server_key.clone());
+        let jwts = Jwts::new(&config.server_key);
         Self {
             inner: Arc::new(Inner {
                 config,
@@ -125,6 +142,8 @@ impl Service {
                 passwords,
                 throttle: Throttle::default(),
                 tokens,
+                jwts,
+                rates_spent: Spent::default(),
                 signals: Signals::default(),
                 router: RwLock::new(None),
             }),
@@ -188,6 +207,14 @@ impl Service {
 
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.inner.tokens
+    }
+
+    pub(crate) fn jwts(&self) -> &Jwts {
+        &self.inner.jwts
+    }
+
+    pub(crate) fn rates_spent(&self) -> &Spent {
+        &self.inner.rates_spent
     }
 
     pub(crate) fn signals(&self) -> &Signals {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use slipway_core::app::App;
 use slipway_core::authz::AppAction;
+use slipway_core::webhook::WebhookEvent;
 use slipway_core::{Error, ProcessType, Result};
 use slipway_engine::{EngineError, PodState, PodStatus};
 use slipway_store as store;
@@ -12,8 +13,10 @@ use tokio::time::Instant;
 
 use crate::audit::{app_subject, event};
 use crate::deploy::Settled;
+use crate::dployr::service_data;
 use crate::engine_error::engine_error;
 use crate::stored::{Fail, Stored, write};
+use crate::webhook::event_tell;
 use crate::{Cx, Service};
 
 /// What is restarted.
@@ -102,19 +105,7 @@ impl Service {
         if !pods.iter().any(is_wanted) {
             return Ok(Vec::new());
         }
-        let key = process_type.map(ToString::to_string).unwrap_or_default();
-        let generation = write!(self, |db| {
-            let Some(current) = store::app_by_id(db, app.id).await? else { return Ok(None) };
-            let mut restarts: BTreeMap<String, i64> = current.restarts;
-            *restarts.entry(key.clone()).or_insert(0) += 1;
-            store::app_set_restarts(db, app.id, &restarts, cx.now).await?;
-            let generation = store::app_bump_desired(db, app.id, cx.now).await?;
-            let after = json!({"type": key});
-            store::event_insert(db, &event(cx, "restart", app_subject(app), Value::Null, after)).await?;
-            Ok::<_, Fail>(generation)
-        })?;
-        let Some(generation) = generation else { return Ok(Vec::new()) };
-        self.signals().desired(app.id);
+        let Some(generation) = self.types_restart_record(cx, app, process_type).await? else { return Ok(Vec::new()) };
         match self.settled_wait(app, generation).await? {
             Settled::Done => {}
             // As upstream: trouble is told in the log, and the answer is what there is.
@@ -128,6 +119,35 @@ impl Service {
         let mut pods = self.pods_current(app).await?;
         pods.retain(is_wanted);
         Ok(pods)
+    }
+
+    /// Records that all processes of one type, or of all, are to be replaced; the generation in which they are.
+    pub(crate) async fn types_restart_record(
+        &self,
+        cx: &Cx,
+        app: &App,
+        process_type: Option<&ProcessType>,
+    ) -> Result<Option<i64>> {
+        let key = process_type.map(ToString::to_string).unwrap_or_default();
+        let generation = write!(self, |db| {
+            let Some(current) = store::app_by_id(db, app.id).await? else { return Ok(None) };
+            let mut restarts: BTreeMap<String, i64> = current.restarts;
+            *restarts.entry(key.clone()).or_insert(0) += 1;
+            store::app_set_restarts(db, app.id, &restarts, cx.now).await?;
+            let generation = store::app_bump_desired(db, app.id, cx.now).await?;
+            let after = json!({"type": key});
+            store::event_insert(db, &event(cx, "restart", app_subject(app), Value::Null, after)).await?;
+            let types: Vec<&ProcessType> = match process_type {
+                Some(process_type) => vec![process_type],
+                None => app.structure.keys().collect(),
+            };
+            for process_type in types {
+                event_tell(db, cx, app.id, WebhookEvent::ServiceRestarted, service_data(app, process_type)).await?;
+            }
+            Ok::<_, Fail>(generation)
+        })?;
+        self.signals().desired(app.id);
+        Ok(generation)
     }
 
     /// Replaces one process.
@@ -172,7 +192,7 @@ impl Service {
     }
 
     /// The processes of the current release, newest first.
-    async fn pods_current(&self, app: &App) -> Result<Vec<PodStatus>> {
+    pub(crate) async fn pods_current(&self, app: &App) -> Result<Vec<PodStatus>> {
         let current = store::release_latest_good(&mut self.read().await?, app.id).await.stored()?;
         let Some(current) = current else { return Ok(Vec::new()) };
         let status = match self.engine().app_status(app.id).await {

@@ -7,8 +7,8 @@
 mod app;
 pub(crate) mod autoscale;
 mod collect;
-mod deploy_hook;
 mod expiry;
+mod outbox;
 pub(crate) mod spec;
 mod wait;
 
@@ -160,7 +160,7 @@ impl Reconciler {
         Self { service, hooks: None, leadership: Leadership::always(), waits: Arc::default() }
     }
 
-    /// With somebody who makes the calls of deploy hooks; without, they wait in the database.
+    /// With somebody who makes the calls of hooks; without, they wait in the database.
     #[must_use]
     pub fn with_hooks(self, hooks: Arc<dyn HookSender>) -> Self {
         Self { hooks: Some(hooks), ..self }
@@ -170,6 +170,14 @@ impl Reconciler {
     #[must_use]
     pub fn led_by(self, leadership: Leadership) -> Self {
         Self { leadership, ..self }
+    }
+
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.leadership.is_shared()
     }
 
     /// Runs until `shutdown`, whenever this process leads. Passes that are under way when it ends, or when another takes
@@ -280,7 +288,9 @@ impl Reconciler {
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("scaling by use", move || Arc::clone(&this).autoscale_run(token.clone())));
         let (this, token) = (Arc::clone(self), shutdown.clone());
-        beside.spawn(kept("telling deploy hooks", move || Arc::clone(&this).hooks_run(token.clone())));
+        beside.spawn(kept("telling hooks", move || Arc::clone(&this).hooks_run(token.clone())));
+        let (this, token) = (Arc::clone(self), shutdown.clone());
+        beside.spawn(kept("looking after deployments", move || Arc::clone(&this).deployments_run(token.clone())));
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("looking for certificates that expire", move || Arc::clone(&this).expiry_run(token.clone())));
         beside

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::deploy_hook::DeployHooks;
+use crate::rate::RateLimits;
 use crate::team::TeamSettings;
 
 /// Who may register.
@@ -51,6 +52,8 @@ pub struct ServiceConfig {
     pub run_timeout: Duration,
     /// Time that destroying an app is waited for. Default 30 s.
     pub destroy_timeout: Duration,
+    /// How many requests of the dployr API a caller has in an hour.
+    pub rate_limits: RateLimits,
     /// Most password hashes computed at once. Default 2.
     pub password_hashes_max: usize,
     /// Most log-ins that wait for a hash; more are turned away. Default 256.
@@ -65,6 +68,8 @@ pub struct ServiceConfig {
     pub autoscale_down_window: Duration,
     /// Who hears of each new release. Default nobody.
     pub deploy_hooks: DeployHooks,
+    /// Whether addresses that users name may be private ones. Default false.
+    pub is_private_allowed: bool,
     /// Labels of the machines that an app may run on when it names none itself. Default none.
     pub default_tags: BTreeMap<String, String>,
     /// Whether a build without a Procfile is refused when the one before had one. Default false.
@@ -92,6 +97,7 @@ impl ServiceConfig {
             deploy_timeout: Duration::from_mins(2),
             run_timeout: Duration::from_mins(20),
             destroy_timeout: Duration::from_secs(30),
+            rate_limits: RateLimits::default(),
             password_hashes_max: 2,
             password_queue_max: 256,
             reconcile_concurrency: 16,
@@ -99,6 +105,7 @@ impl ServiceConfig {
             autoscale_interval: Duration::from_secs(15),
             autoscale_down_window: Duration::from_mins(5),
             deploy_hooks: DeployHooks::default(),
+            is_private_allowed: false,
             default_tags: BTreeMap::new(),
             is_missing_procfile_rejected: false,
             is_missing_procfile_type_removed: true,

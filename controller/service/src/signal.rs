@@ -20,6 +20,8 @@ pub(crate) struct Signals {
     dirty: Mutex<HashSet<AppId>>,
     wake: Notify,
     released: Notify,
+    deployed: Notify,
+    ordered: Notify,
     recorded: broadcast::Sender<AppId>,
     is_led_elsewhere: AtomicBool,
 }
@@ -30,6 +32,8 @@ impl Default for Signals {
             dirty: Mutex::default(),
             wake: Notify::new(),
             released: Notify::new(),
+            deployed: Notify::new(),
+            ordered: Notify::new(),
             recorded: broadcast::channel(256).0,
             is_led_elsewhere: AtomicBool::new(false),
         }
@@ -42,6 +46,7 @@ impl Signals {
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(app);
         self.wake.notify_one();
         self.released.notify_one();
+        self.deployed.notify_one();
         self.recorded(app);
     }
 
@@ -60,9 +65,30 @@ impl Signals {
         self.wake.notified().await;
     }
 
-    /// Waits until there may be a new release.
+    /// Something is to be told outside.
+    pub(crate) fn told(&self) {
+        self.released.notify_one();
+        self.deployed.notify_one();
+    }
+
+    /// Waits until there may be a new release, or something else to be told.
     pub(crate) async fn released(&self) {
         self.released.notified().await;
+    }
+
+    /// Waits until there may be something to do for a deployment.
+    pub(crate) async fn deployed(&self) {
+        self.deployed.notified().await;
+    }
+
+    /// A builder is wanted.
+    pub(crate) fn builder_wanted(&self) {
+        self.ordered.notify_waiters();
+    }
+
+    /// For waiting until a builder is wanted; made before one looks whether one is.
+    pub(crate) fn ordered(&self) -> tokio::sync::futures::Notified<'_> {
+        self.ordered.notified()
     }
 
     /// Takes the apps of which something new is desired.

@@ -12,6 +12,7 @@ use slipway_core::{AppId, Error, ProcessType, Result};
 use slipway_store as store;
 
 use crate::audit::{Subject, app_subject, event};
+use crate::dployr::deployment_ended;
 use crate::reconcile::spec::{Deployable, PORT_DEFAULT, Routing, deploy_timeout};
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
@@ -194,10 +195,12 @@ impl Service {
             let after = json!({"state": ReleaseState::Succeeded.as_str()});
             let before = json!({"state": ReleaseState::Deploying.as_str()});
             store::event_insert(db, &event(&cx, "deploy", release_subject(&done.release), before, after)).await?;
+            deployment_ended(db, &cx, &state.app, &done.release, "").await?;
             Ok::<_, Fail>(true)
         })?;
         if is_done {
             self.app_log(app, format!("INFO release {} is running", done.release.version));
+            self.signals().told();
         }
         self.signals().recorded(app);
         Ok(())
@@ -225,12 +228,14 @@ impl Service {
             let before = json!({"state": failed.release.state.as_str()});
             let after = json!({"state": ReleaseState::Failed.as_str(), "reason": exception});
             store::event_insert(db, &event(&cx, "deploy", release_subject(&failed.release), before, after)).await?;
+            deployment_ended(db, &cx, &state.app, &failed.release, exception).await?;
             Ok::<_, Fail>(true)
         })?;
         if is_done {
             for line in exception.lines() {
                 self.app_log(app, format!("ERROR {line}"));
             }
+            self.signals().told();
         }
         self.signals().recorded(app);
         Ok(())

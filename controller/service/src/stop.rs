@@ -6,16 +6,19 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use slipway_core::app::Structure;
+use slipway_core::app::{App, Structure};
 use slipway_core::authz::AppAction;
 use slipway_core::release::rollback::NO_BUILD;
 use slipway_core::structure::is_known;
+use slipway_core::webhook::WebhookEvent;
 use slipway_core::{Error, ProcessType, Result};
 use slipway_store as store;
 
 use crate::audit::{app_subject, event};
 use crate::deploy::Settled;
+use crate::dployr::service_data;
 use crate::stored::{Fail, Stored, write};
+use crate::webhook::event_tell;
 use crate::{Cx, Service};
 
 impl Service {
@@ -38,7 +41,6 @@ impl Service {
 
     async fn types_switch(&self, cx: &Cx, app: &str, types: &[String], is_stopping: bool) -> Result<()> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
-        let (_, user, _) = cx.user()?;
         if types.is_empty() {
             return Err(Error::Rejected("types is a required field".to_owned()));
         }
@@ -59,36 +61,82 @@ impl Service {
                 if is_known(&build, &process_type) { Ok(process_type) } else { Err(missing()) }
             })
             .collect::<Result<_>>()?;
+        let switch = if is_stopping { Switch::Stop } else { Switch::Start };
+        let Some(generation) = self.types_switch_record(cx, &app, &types, switch).await? else { return Ok(()) };
+        let reason = match self.settled_wait(&app, generation).await? {
+            Settled::Done => return Ok(()),
+            Settled::Failed(reason) => reason,
+            Settled::TimedOut => "it is recorded, but not in effect in time".to_owned(),
+        };
+        let action = if is_stopping { "stop" } else { "start" };
+        Err(Error::Unavailable { public: format!("({action}): {reason}"), context: reason })
+    }
+
+    /// Records that types are to stop or to run; the generation in which that is so, if it was not so before.
+    pub(crate) async fn types_switch_record(
+        &self,
+        cx: &Cx,
+        app: &App,
+        types: &BTreeSet<ProcessType>,
+        switch: Switch,
+    ) -> Result<Option<i64>> {
+        let (_, user, _) = cx.user()?;
+        let is_stopping = switch == Switch::Stop;
         let (action, verb) = if is_stopping { ("stop", "stopped") } else { ("start", "started") };
+        let told = if is_stopping { WebhookEvent::ServiceStopped } else { WebhookEvent::ServiceStarted };
         let generation = write!(self, |db| {
             let before = store::stops_by_app(db, app.id).await?;
             let mut after = before.clone();
-            for process_type in &types {
+            for process_type in types {
                 if is_stopping && after.insert(process_type.clone()) {
                     store::stop_insert(db, app.id, process_type, cx.now).await?;
                 } else if !is_stopping && after.remove(process_type) {
                     store::stop_delete(db, app.id, process_type).await?;
                 }
             }
-            if before == after {
+            let mut is_raised = false;
+            if switch == Switch::StartAny
+                && let Some(current) = store::app_by_id(db, app.id).await?
+            {
+                let mut structure = current.structure.clone();
+                for process_type in types {
+                    let replicas = structure.entry(process_type.clone()).or_insert(0);
+                    *replicas = (*replicas).max(1);
+                }
+                is_raised = structure != current.structure;
+                if is_raised {
+                    store::app_update_structure(db, app.id, &structure, cx.now).await?;
+                }
+            }
+            if before == after && !is_raised {
                 return Ok(None);
             }
             let generation = store::app_bump_desired(db, app.id, cx.now).await?;
             let shape = |stopped: &BTreeSet<ProcessType>| json!({"stopped": stopped.iter().map(ProcessType::as_str).collect::<Vec<_>>()});
-            store::event_insert(db, &event(cx, action, app_subject(&app), shape(&before), shape(&after))).await?;
+            store::event_insert(db, &event(cx, action, app_subject(app), shape(&before), shape(&after))).await?;
+            for process_type in types {
+                event_tell(db, cx, app.id, told, service_data(app, process_type)).await?;
+            }
             Ok::<_, Fail>(generation)
         })?;
-        let Some(generation) = generation else { return Ok(()) };
-        let names: Vec<&str> = types.iter().map(ProcessType::as_str).collect();
-        self.app_log(app.id, format!("INFO {user} {verb} pods {}", names.join(" ")));
-        self.signals().desired(app.id);
-        let reason = match self.settled_wait(&app, generation).await? {
-            Settled::Done => return Ok(()),
-            Settled::Failed(reason) => reason,
-            Settled::TimedOut => "it is recorded, but not in effect in time".to_owned(),
-        };
-        Err(Error::Unavailable { public: format!("({action}): {reason}"), context: reason })
+        if generation.is_some() {
+            let names: Vec<&str> = types.iter().map(ProcessType::as_str).collect();
+            self.app_log(app.id, format!("INFO {user} {verb} pods {}", names.join(" ")));
+            self.signals().desired(app.id);
+        }
+        Ok(generation)
     }
+}
+
+/// What is to become of types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// None runs.
+    Stop,
+    /// As many run as before they were stopped.
+    Start,
+    /// As `Start`, and one at least.
+    StartAny,
 }
 
 /// What runs of a structure when some types are stopped.

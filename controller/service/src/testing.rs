@@ -19,8 +19,8 @@ use slipway_core::volume::MountPath;
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 use slipway_engine::status::Rollout;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, PodState, PodStatus, RolloutState,
-    RunOutcome, RunSpec, Session,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, PodState, PodStatus, PodUsage,
+    RolloutState, RunOutcome, RunSpec, Session,
 };
 use tokio::sync::broadcast;
 
@@ -408,6 +408,23 @@ impl Engine for FakeEngine {
 
     fn changes(&self) -> broadcast::Receiver<AppId> {
         self.changes.subscribe()
+    }
+
+    async fn pod_usage(&self, id: AppId, name: &str) -> Result<PodUsage, EngineError> {
+        let state = self.state();
+        let pods = state.apps.get(&id).into_iter().flat_map(|app| &app.pods);
+        let (pod, _) = pods
+            .into_iter()
+            .find(|(pod, _)| pod.name == name)
+            .ok_or_else(|| EngineError::Missing(format!("pod {name}")))?;
+        let cpu_millis = state.cpu_millis.get(&pod.process_type).copied();
+        let cpu_millis = cpu_millis.ok_or_else(|| EngineError::Rejected("nothing is scripted".to_owned()))?;
+        Ok(PodUsage {
+            source: "process",
+            cpu_millis: Some(cpu_millis),
+            memory_bytes: Some(4096),
+            ..PodUsage::default()
+        })
     }
 
     async fn pod_restart(&self, id: AppId, name: &str) -> Result<(), EngineError> {

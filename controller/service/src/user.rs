@@ -150,7 +150,7 @@ impl Service {
     }
 
     /// Replaces the hash of a password that was just found right, and is kept in an old form.
-    async fn password_upgrade(&self, user: &User, password: SecretString, old: &str) -> Result<()> {
+    pub(crate) async fn password_upgrade(&self, user: &User, password: SecretString, old: &str) -> Result<()> {
         let hash = SecretString::from(self.passwords().hash(password).await?);
         write!(self, |db| {
             let stored = store::user_password_hash(db, user.id).await?;
@@ -194,7 +194,7 @@ impl Service {
         Ok(())
     }
 
-    /// Changes a password. Tokens survive.
+    /// Changes a password. Tokens survive, log-ins by e-mail address do not.
     ///
     /// # Errors
     /// `Rejected` when a field is missing, `Forbidden`, `NotFound`, `Unauthenticated` for a wrong password.
@@ -224,6 +224,7 @@ impl Service {
             if !store::user_update_password(db, user.id, &hash).await? {
                 return Err(Error::not_found(Kind::User).into());
             }
+            store::logins_delete_by_owner(db, user.id).await?;
             let entry = event(cx, "password", user_subject(&user), Value::Null, Value::Null);
             store::event_insert(db, &entry).await?;
             Ok::<_, Fail>(())

@@ -21,7 +21,7 @@ use slipway_store as store;
 use slipway_store::{Db, StoreError, UniqueOn};
 
 use crate::audit::{Subject, event};
-use crate::config::config_base;
+use crate::config::{Busy, config_base};
 use crate::state::release_subject;
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Page, PageQuery, Service};
@@ -203,7 +203,7 @@ impl Service {
         volume: Volume,
         change: &BTreeMap<ProcessType, Option<MountPath>>,
     ) -> Result<(MountedVolume, Release), Fail> {
-        let (release, config) = config_base(db, app, cx.now).await?;
+        let (release, config) = config_base(db, app, cx.now, Busy::Refuse).await?;
         let build = match release.build {
             Some(id) => store::build_by_id(db, id).await?,
             None => None,

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use slipway_core::app::{App, Structure};
-use slipway_core::{AppId, AppName, UserId};
+use slipway_core::deployment::DeploymentStatus;
+use slipway_core::{AppId, AppName, ProjectId, UserId};
 
 use crate::db::{on, paged};
-use crate::schema::{apps, builds, configs, domains, perms, releases, settings, tls, users};
+use crate::schema::{
+    apps, builds, configs, domains, dployr_deployments as deployments, perms, releases, settings, tls, users,
+};
 use crate::types::{Row, UtcMicros, count, to_json, to_json_map};
 use crate::{Db, Page, Paged, StoreError};
 use diesel::dsl::not;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 
 type AppRow = (String, String, String, String, String, i64, i64, String, bool, UtcMicros, UtcMicros);
@@ -144,6 +148,78 @@ pub async fn apps_list_visible(db: &mut Db, user: UserId, page: Page) -> Result<
                 .or(apps::id.eq_any(perms::table.filter(perms::user_id.eq(user.to_string())).select(perms::app)))
         ),
         apps::name,
+        columns!(),
+        AppRow,
+        app
+    )
+}
+
+/// Which apps are wanted. What is `None` says nothing.
+#[derive(Debug, Clone, Default)]
+pub struct AppFilter {
+    /// Those that this user owns or was granted.
+    pub visible_to: Option<UserId>,
+    /// Only this one.
+    pub app: Option<AppId>,
+    /// Those whose deployment is that far; an app for which none was asked has completed one when a release with a build
+    /// succeeded, and else a pending one.
+    pub status: Option<DeploymentStatus>,
+    /// Those whose deployment is in this project.
+    pub project: Option<ProjectId>,
+}
+
+/// The apps that fit, newest first, but for those that are being removed.
+pub async fn apps_filter(db: &mut Db, filter: &AppFilter, page: Page) -> Result<Paged<App>, StoreError> {
+    let user = filter.visible_to.map(|user| user.to_string());
+    let is_everybody = user.is_none();
+    let user = user.unwrap_or_default();
+    let app_id = filter.app.map(|app| app.to_string());
+    let (is_any_app, app_id) = (app_id.is_none(), app_id.unwrap_or_default());
+    let project = filter.project.map(|project| project.to_string());
+    let (is_any_project, project) = (project.is_none(), project.unwrap_or_default());
+    let is_any_status = filter.status.is_none();
+    let status = filter.status.map_or("", DeploymentStatus::as_str);
+    let is_completed = filter.status == Some(DeploymentStatus::Completed);
+    let is_pending = filter.status == Some(DeploymentStatus::Pending);
+    let is_deployed = || {
+        diesel::dsl::exists(
+            releases::table
+                .filter(releases::app.eq(apps::id))
+                .filter(releases::build.is_not_null())
+                .filter(releases::state.eq("succeeded")),
+        )
+    };
+    let fits = || {
+        apps::is_deleting
+            .eq(false)
+            .and(
+                is_everybody
+                    .into_sql::<Bool>()
+                    .or(apps::owner.eq(&user))
+                    .or(apps::id.eq_any(perms::table.filter(perms::user_id.eq(&user)).select(perms::app))),
+            )
+            .and(is_any_app.into_sql::<Bool>().or(apps::id.eq(&app_id)))
+            .and(is_any_project.into_sql::<Bool>().or(apps::id.eq_any(
+                deployments::table.filter(deployments::project.assume_not_null().eq(&project)).select(deployments::app),
+            )))
+            .and(
+                is_any_status
+                    .into_sql::<Bool>()
+                    .or(apps::id
+                        .eq_any(deployments::table.filter(deployments::status.eq(status)).select(deployments::app)))
+                    .or(not(apps::id.eq_any(deployments::table.select(deployments::app))).and(
+                        is_completed
+                            .into_sql::<Bool>()
+                            .and(is_deployed())
+                            .or(is_pending.into_sql::<Bool>().and(not(is_deployed()))),
+                    )),
+            )
+    };
+    paged!(
+        db,
+        page,
+        apps::table.filter(fits()) => apps::table.inner_join(users::table).filter(fits()),
+        (apps::created.desc(), apps::id.desc()),
         columns!(),
         AppRow,
         app

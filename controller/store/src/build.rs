@@ -87,6 +87,13 @@ pub async fn build_by_id(db: &mut Db, id: BuildId) -> Result<Option<Build>, Stor
     row.map(BuildRow::build).transpose()
 }
 
+/// The builds of these identities.
+pub async fn builds_by_ids(db: &mut Db, ids: &[BuildId]) -> Result<Vec<Build>, StoreError> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let rows: Vec<BuildRow> = on!(db, |conn| builds::table.filter(builds::id.eq_any(&ids)).load(conn).await)?;
+    rows.into_iter().map(BuildRow::build).collect()
+}
+
 /// The builds of an app, newest first. Index: `builds_app_created`.
 pub async fn builds_list(db: &mut Db, app: AppId, page: Page) -> Result<Paged<Build>, StoreError> {
     paged!(

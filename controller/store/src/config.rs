@@ -160,6 +160,13 @@ pub async fn config_by_id(db: &mut Db, id: ConfigId) -> Result<Option<Config>, S
     row.map(|row| row.config(&db.key)).transpose()
 }
 
+/// The configurations of these identities.
+pub async fn configs_by_ids(db: &mut Db, ids: &[ConfigId]) -> Result<Vec<Config>, StoreError> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let rows: Vec<ConfigRow> = on!(db, |conn| configs::table.filter(configs::id.eq_any(&ids)).load(conn).await)?;
+    rows.into_iter().map(|row| row.config(&db.key)).collect()
+}
+
 /// The newest configuration of an app, whatever became of its release.
 pub async fn config_latest(db: &mut Db, app: AppId) -> Result<Option<Config>, StoreError> {
     let row: Option<ConfigRow> = on!(db, |conn| configs::table

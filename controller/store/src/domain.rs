@@ -93,6 +93,20 @@ pub async fn domains_all(db: &mut Db) -> Result<Vec<Domain>, StoreError> {
     rows.into_iter().map(DomainRow::domain).collect()
 }
 
+/// The domains of these apps, newest first.
+pub async fn domains_by_apps(db: &mut Db, apps: &[AppId], page: Page) -> Result<Paged<Domain>, StoreError> {
+    let ids: Vec<String> = apps.iter().map(ToString::to_string).collect();
+    paged!(
+        db,
+        page,
+        domains::table.filter(domains::app.eq_any(&ids)),
+        (domains::created.desc(), domains::domain),
+        domains::all_columns,
+        DomainRow,
+        DomainRow::domain
+    )
+}
+
 /// The domain of this name.
 pub async fn domain_by_name(db: &mut Db, domain: &str) -> Result<Option<Domain>, StoreError> {
     if !can_be_stored(domain) {

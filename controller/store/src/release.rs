@@ -1,5 +1,7 @@
 //! Releases.
 
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::{DateTime, Utc};
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::{AppId, BuildId, ConfigId, ReleaseId, ReleaseVersion, UserId};
@@ -183,6 +185,40 @@ pub async fn release_latest_good(db: &mut Db, app: AppId) -> Result<Option<Relea
     let row: Option<ReleaseRow> = on!(db, |conn| releases::table
         .filter(releases::app.eq(app.to_string()))
         .filter(releases::state.ne_all(bad))
+        .order(releases::version.desc())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(ReleaseRow::release).transpose()
+}
+
+/// The newest release of each of these apps that is not `Failed`, `Canceled` or `Superseded`.
+pub async fn releases_latest_good(db: &mut Db, apps: &[AppId]) -> Result<Vec<Release>, StoreError> {
+    let bad = [ReleaseState::Failed, ReleaseState::Canceled, ReleaseState::Superseded].map(ReleaseState::as_str);
+    let apps: Vec<String> = apps.iter().map(ToString::to_string).collect();
+    let newest: Vec<(String, Option<i64>)> = on!(db, |conn| releases::table
+        .filter(releases::app.eq_any(&apps))
+        .filter(releases::state.ne_all(bad))
+        .group_by(releases::app)
+        .select((releases::app, diesel::dsl::max(releases::version)))
+        .load(conn)
+        .await)?;
+    let newest: HashMap<String, i64> = newest.into_iter().filter_map(|(app, version)| Some((app, version?))).collect();
+    let versions: BTreeSet<i64> = newest.values().copied().collect();
+    let rows: Vec<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::app.eq_any(&apps))
+        .filter(releases::version.eq_any(&versions))
+        .load(conn)
+        .await)?;
+    let is_newest = |row: &ReleaseRow| newest.get(&row.app) == Some(&row.version);
+    rows.into_iter().filter(is_newest).map(ReleaseRow::release).collect()
+}
+
+/// The newest release of an app with this build, whatever its state.
+pub async fn release_latest_of_build(db: &mut Db, app: AppId, build: BuildId) -> Result<Option<Release>, StoreError> {
+    let row: Option<ReleaseRow> = on!(db, |conn| releases::table
+        .filter(releases::app.eq(app.to_string()))
+        .filter(releases::build.eq(build.to_string()))
         .order(releases::version.desc())
         .first(conn)
         .await

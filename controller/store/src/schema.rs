@@ -206,18 +206,92 @@ diesel::table! {
 }
 
 diesel::table! {
-    deploy_hooks (release, target) {
-        release -> Text,
+    logins (id) {
+        id -> Text,
+        owner -> Text,
+        token_hash -> Binary,
+        created -> Timestamp,
+        expires -> Timestamp,
+    }
+}
+
+diesel::table! {
+    request_counts (caller, hour) {
+        caller -> Text,
+        hour -> BigInt,
+        count -> BigInt,
+    }
+}
+
+diesel::table! {
+    dployr_projects (id) {
+        id -> Text,
+        owner -> Text,
+        name -> Text,
+        description -> Text,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    dployr_deployments (app) {
+        app -> Text,
+        owner -> Text,
+        project -> Nullable<Text>,
+        request -> Text,
+        credentials -> Nullable<Binary>,
+        status -> Text,
+        error -> Text,
+        work -> Text,
+        attempt -> BigInt,
+        last_build -> Text,
+        build -> Nullable<Text>,
+        release -> Nullable<Text>,
+        created -> Timestamp,
+        updated -> Timestamp,
+        finished -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    dployr_claims (app) {
+        app -> Text,
+        claim -> Text,
+        due -> Timestamp,
+        claims -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> Text,
+        owner -> Text,
+        url -> Text,
+        events -> Text,
+        secret -> Nullable<Binary>,
+        is_active -> Bool,
+        created -> Timestamp,
+        updated -> Timestamp,
+    }
+}
+
+diesel::table! {
+    deliveries (number) {
+        number -> BigInt,
+        id -> Text,
+        kind -> Text,
         target -> Text,
         app -> Text,
-        app_name -> Text,
-        version -> BigInt,
-        summary -> Text,
-        sha -> Text,
-        username -> Text,
+        event -> Text,
+        content -> Text,
+        state -> Text,
         attempts -> BigInt,
+        tries -> BigInt,
         due -> Timestamp,
+        log -> Text,
         created -> Timestamp,
+        finished -> Nullable<Timestamp>,
     }
 }
 
@@ -529,7 +603,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     tls,
     build_logs,
     events,
-    deploy_hooks,
+    logins,
+    request_counts,
+    dployr_projects,
+    dployr_deployments,
+    dployr_claims,
+    webhooks,
+    deliveries,
     log_lines,
     services,
     stops,
@@ -572,3 +652,5 @@ diesel::joinable!(deployments -> versions (version));
 diesel::joinable!(deployments -> nodes (node));
 diesel::joinable!(instances -> deployments (deployment));
 diesel::joinable!(instances -> version_images (image));
+diesel::joinable!(dployr_projects -> users (owner));
+diesel::joinable!(dployr_deployments -> apps (app));

@@ -46,3 +46,19 @@ pub async fn stop_delete(db: &mut Db, app: AppId, process_type: &ProcessType) ->
         .await)?;
     Ok(n > 0)
 }
+
+/// The stopped process types of these apps.
+pub async fn stops_by_apps(db: &mut Db, apps: &[AppId]) -> Result<BTreeSet<(AppId, ProcessType)>, StoreError> {
+    let ids: Vec<String> = apps.iter().map(ToString::to_string).collect();
+    let rows: Vec<(String, String)> = on!(db, |conn| stops::table
+        .filter(stops::app.eq_any(&ids))
+        .select((stops::app, stops::process_type))
+        .load(conn)
+        .await)?;
+    rows.into_iter()
+        .map(|(app, process_type)| {
+            let row = Row { table: "stops", id: &app };
+            Ok((row.parse("app", &app)?, row.parse("process_type", &process_type)?))
+        })
+        .collect()
+}

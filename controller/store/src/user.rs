@@ -7,11 +7,17 @@ use slipway_core::{UserId, Username};
 
 use crate::db::{on, paged};
 use crate::schema::users;
-use crate::types::{Row, UtcMicros, count, text};
+use crate::types::{Row, UtcMicros, can_be_stored, count, text};
 use crate::{Db, Page, Paged, StoreError};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use secrecy::ExposeSecret;
+
+diesel::define_sql_function! {
+    /// A text in lower-case letters; those beyond ASCII as the database likes.
+    #[sql_name = "lower"]
+    fn lower_case(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
 
 /// A row of `users` but for the hashes.
 #[derive(Queryable, Selectable)]
@@ -120,6 +126,27 @@ pub async fn user_credentials(db: &mut Db, name: &Username) -> Result<Option<(Us
         .await
         .optional())?;
     row.map(|(row, hash)| Ok((row.user()?, SecretString::from(hash)))).transpose()
+}
+
+/// The active users with this e-mail address, letters compared without their case, and the hashes of their passwords;
+/// the oldest first, at most `limit`. Index: `users_email`.
+pub async fn users_credentials_by_email(
+    db: &mut Db,
+    email: &str,
+    limit: u32,
+) -> Result<Vec<(User, SecretString)>, StoreError> {
+    if !can_be_stored(email) {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(UserRow, String)> = on!(db, |conn| users::table
+        .filter(lower_case(users::email).eq(email.to_ascii_lowercase()))
+        .filter(users::is_active)
+        .order(users::number)
+        .limit(i64::from(limit))
+        .select((UserRow::as_select(), users::password_hash))
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(|(row, hash)| Ok((row.user()?, SecretString::from(hash)))).collect()
 }
 
 /// The hash of the password of this user.

@@ -7,7 +7,7 @@ use slipway_core::Error;
 use slipway_wire::deis_v1 as wire;
 
 use super::{error, from_wire, to_wire};
-use crate::call::{Answer, Call, Failure, created, empty, ok};
+use crate::call::{Answer, Call, created, empty, ok};
 use crate::route::Generation;
 use crate::{dployr_v1, v1};
 
@@ -25,13 +25,15 @@ pub(super) async fn user_register(call: Call) -> Answer {
 /// The log-in of both APIs that live under `/v1`. Refusals have the shape of the one that was meant, which only this
 /// knows, so none is left to the dispatcher.
 pub(super) async fn user_login(call: Call) -> Answer {
-    match v1::login_generation(&call) {
-        // That API is not offered yet.
-        Generation::DployrV1 => Ok(dployr_v1::error::render(&Failure::UnknownUrl)),
+    let generation = v1::login_generation(&call);
+    let mut response = match generation {
+        Generation::DployrV1 => dployr_v1::login(&call).await,
         Generation::DeisV1 | Generation::DryccV2 | Generation::Team | Generation::Platform => {
-            Ok(login(&call).await.unwrap_or_else(|failure| error::render(&failure)))
+            login(&call).await.unwrap_or_else(|failure| error::render(&failure))
         }
-    }
+    };
+    response.extensions_mut().insert(generation);
+    Ok(response)
 }
 
 async fn login(call: &Call) -> Answer {

@@ -322,7 +322,7 @@ pub fn build(call: &Call) -> Result<NewBuild, Failure> {
     finish(fields, new)
 }
 
-fn build_fields(fields: &mut Fields) -> NewBuild {
+pub(super) fn build_fields(fields: &mut Fields) -> NewBuild {
     let new = NewBuild {
         image: fields.text("image"),
         sha: fields.text_or_empty("sha"),

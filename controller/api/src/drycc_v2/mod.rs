@@ -21,6 +21,7 @@ pub(crate) mod from_wire;
 mod hook;
 mod key;
 mod log;
+mod order;
 mod perm;
 mod pod;
 mod release;
@@ -320,5 +321,8 @@ fn hook_routes() -> Vec<Route> {
         .drop_when_abandoned(),
         route(POST, "/v2/hooks/buildlog", "drycc_v2_hook_build_log", Builder, handler!(hook::hook_build_log))
             .body_max(BUILD_LOG_BODY_MAX),
+        route(POST, "/v2/hooks/orders/claim", "drycc_v2_hook_order_claim", Builder, handler!(order::order_claim)),
+        route(POST, "/v2/hooks/orders/renew", "drycc_v2_hook_order_renew", Builder, handler!(order::order_renew)),
+        route(POST, "/v2/hooks/orders/finish", "drycc_v2_hook_order_finish", Builder, handler!(order::order_finish)),
     ]
 }

@@ -21,10 +21,10 @@ fn account(operation: &str) -> Option<Operation> {
         }
         "deis_v1_user_login" => {
             new("deis v1", "Tells the user's token; a body with `email` instead of `username` is dployr's", {
-                Json(200, "Token")
+                Json(200, "LoginAnswer")
             })
             .body("Login")
-            .also(&[404, 429])
+            .also(&[401, 404, 429])
             .refusal("LoginRefusal")
         }
         "deis_v1_user_cancel" => {

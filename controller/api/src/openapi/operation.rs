@@ -94,6 +94,7 @@ pub fn find(operation: &str) -> Option<Operation> {
         .or_else(|| hook(operation))
         .or_else(|| super::deis_v1::find(operation))
         .or_else(|| super::team::find(operation))
+        .or_else(|| super::dployr_v1::find(operation))
 }
 
 fn platform(operation: &str) -> Option<Operation> {
@@ -344,6 +345,17 @@ fn hook(operation: &str) -> Option<Operation> {
             new("hooks", "Whether a build is to be ended; waits for that", Json(200, "HookBuildWatched"))
                 .query(&["wait"])
         }
+        "drycc_v2_hook_order_claim" => {
+            new("builder", "Hands the builder a deployment to fetch and build", Json(200, "Order"))
+                .optional_body("NewOrderClaim")
+                .also(&[204])
+        }
+        "drycc_v2_hook_order_renew" => {
+            new("builder", "The builder is still at it", Empty(204)).body("OrderRenew").also(&[409])
+        }
+        "drycc_v2_hook_order_finish" => new("builder", "The builder tells how it ended", Json(200, "OrderFinished"))
+            .body("OrderFinish")
+            .also(&[409]),
         "drycc_v2_hook_build_log" => {
             new("hooks", "Keeps the log of a build", Empty(201)).body("HookBuildLog").also(&[404])
         }

@@ -24,7 +24,7 @@ pub fn page(name: &str) -> Value {
 pub fn variable(name: &str) -> Value {
     let pattern = match name {
         "app" => "^[a-z0-9-]+$",
-        "type" => "^[A-Za-z0-9_.-]+$",
+        "type" | "service" | "instance" | "route" => "^[A-Za-z0-9_.-]+$",
         "user" => "^[A-Za-z0-9_.@+-]+$",
         "version" => "^v[0-9]+$",
         "cert" | "domain" => "^[A-Za-z0-9_.*-]+$",
@@ -47,6 +47,9 @@ pub fn query(name: &str) -> Value {
         "skip" | "take" | "try" => json!({"type": "integer", "minimum": 0}),
         "from" | "to" => json!({"type": "string", "format": "date-time"}),
         "since" => json!({"type": "string", "format": "date-time"}),
+        "tail" => json!({"type": "integer", "minimum": 0, "maximum": 5000, "default": 100}),
+        "follow" => boolean(),
+        "status" => json!({"enum": ["pending", "in_progress", "completed", "failed"]}),
         _ => text(),
     }
 }
@@ -115,6 +118,7 @@ pub fn schemas() -> Value {
         .chain(hooks())
         .chain(super::deis_v1::schemas())
         .chain(super::team::schemas())
+        .chain(super::dployr_v1::schemas())
     {
         schemas.insert(name.to_owned(), schema);
     }

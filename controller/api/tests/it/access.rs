@@ -50,6 +50,8 @@ enum Rule {
     OwnCert,
     /// As `OwnCert`, and the user must have access to the app whose domain it is about.
     OwnCertAppUse,
+    /// The user whose project or webhook it is; others do not learn that it exists.
+    OwnThing,
     /// The builder.
     Builder,
     /// The builder, in the name of a user (`owner`) who must have access to the app.
@@ -146,6 +148,13 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         "drycc_v2_hook_key" | "drycc_v2_hook_keys" | "drycc_v2_hook_apps" | "drycc_v2_hook_release_progress" => {
             (Builder, json!(null))
         }
+        "drycc_v2_hook_order_claim" => (Builder, json!({"wait": 0})),
+        "drycc_v2_hook_order_renew" => {
+            (Builder, json!({"app": "00000000-0000-0000-0000-000000000000", "claim": "none"}))
+        }
+        "drycc_v2_hook_order_finish" => {
+            (Builder, json!({"app": "00000000-0000-0000-0000-000000000000", "claim": "none", "outcome": "failed"}))
+        }
         "drycc_v2_hook_keys_user" => (BuilderFor, json!(null)),
         "drycc_v2_hook_config" | "drycc_v2_hook_access" => (BuilderFor, receive),
         "drycc_v2_hook_build" => (
@@ -213,6 +222,48 @@ fn rule_v1(operation: &str) -> Option<(Rule, Value)> {
             BuilderFor,
             json!({"receive_user": "owner", "receive_repo": "APP", "image": "example/app:2", "sha": "0a1b2c3d"}),
         ),
+        other => return rule_dployr(other),
+    };
+    Some(found)
+}
+
+/// The same for the dployr API. `APP` in a path's variable stands for the app of the check.
+fn rule_dployr(operation: &str) -> Option<(Rule, Value)> {
+    use Rule::{Everybody, HiddenManage, HiddenUse, OwnThing, Users};
+    let found = match operation {
+        "dployr_v1_login_refresh" => (Everybody, json!({"refresh_token": ""})),
+        "dployr_v1_login_end"
+        | "dployr_v1_deployments_list"
+        | "dployr_v1_services_list"
+        | "dployr_v1_instances_list"
+        | "dployr_v1_routes_list"
+        | "dployr_v1_projects_list"
+        | "dployr_v1_webhooks_list" => (Users, json!(null)),
+        "dployr_v1_deployment_create" => (Users, json!({"name": "NEW", "source": "image", "image": "example/app:1"})),
+        "dployr_v1_project_create" => (Users, json!({"name": "NEW"})),
+        "dployr_v1_webhook_create" => (Users, json!({"url": "https://1.1.1.1/", "events": ["*"]})),
+        "dployr_v1_deployment_read"
+        | "dployr_v1_service_read"
+        | "dployr_v1_service_status"
+        | "dployr_v1_service_start"
+        | "dployr_v1_service_stop"
+        | "dployr_v1_service_restart"
+        | "dployr_v1_service_logs"
+        | "dployr_v1_env_list"
+        | "dployr_v1_env_unset"
+        | "dployr_v1_instance_read"
+        | "dployr_v1_instance_metrics" => (HiddenUse, json!(null)),
+        "dployr_v1_deployment_update" => (HiddenUse, json!({"description": "NEW"})),
+        "dployr_v1_env_set" => (HiddenUse, json!({"key": "A", "value": "NEW"})),
+        "dployr_v1_route_create" => (HiddenUse, json!({"domain": "NEW.example.org", "service_id": "APP"})),
+        "dployr_v1_deployment_delete" | "dployr_v1_route_delete" => (HiddenManage, json!(null)),
+        "dployr_v1_project_read"
+        | "dployr_v1_project_delete"
+        | "dployr_v1_webhook_read"
+        | "dployr_v1_webhook_delete"
+        | "dployr_v1_webhook_test"
+        | "dployr_v1_deliveries_list"
+        | "dployr_v1_delivery_replay" => (OwnThing, json!(null)),
         _ => return None,
     };
     Some(found)
@@ -234,7 +285,7 @@ fn expect(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
         }
         (_, Role::Anonymous | Role::Builder) => Err(401),
         (Rule::Builder | Rule::BuilderFor, _) => Err(403),
-        (Rule::OwnKey | Rule::OwnCert, Role::Owner) => Ok(()),
+        (Rule::OwnKey | Rule::OwnCert | Rule::OwnThing, Role::Owner) => Ok(()),
         (Rule::OwnCertAppUse, Role::Owner) => {
             if own {
                 Ok(())
@@ -242,7 +293,7 @@ fn expect(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
                 Err(403)
             }
         }
-        (Rule::OwnKey | Rule::OwnCert | Rule::OwnCertAppUse, _) => Err(404),
+        (Rule::OwnKey | Rule::OwnCert | Rule::OwnThing | Rule::OwnCertAppUse, _) => Err(404),
         (_, Role::Admin) | (Rule::Users, _) => Ok(()),
         (Rule::Admins, _) => Err(403),
         (Rule::AppUse | Rule::AppManage | Rule::AppLeave | Rule::HiddenUse | Rule::HiddenManage, Role::Owner)
@@ -258,7 +309,9 @@ fn expect(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
 }
 
 /// Operations after which an app is no longer what the next check expects.
-const SPOILING: [&str; 9] = [
+const SPOILING: [&str; 11] = [
+    "dployr_v1_deployment_delete",
+    "dployr_v1_route_delete",
     "drycc_v2_app_transfer",
     "drycc_v2_app_destroy",
     "drycc_v2_perm_grant",
@@ -271,7 +324,7 @@ const SPOILING: [&str; 9] = [
 ];
 
 /// Operations about something that the app in the test does not have.
-const MISSING: [&str; 2] = ["deis_v1_build_read", "deis_v1_domain_delete"];
+const MISSING: [&str; 3] = ["deis_v1_build_read", "deis_v1_domain_delete", "dployr_v1_env_unset"];
 
 /// An app for one check, or one that many checks share.
 async fn app(world: &World, route: &Route, whose: Whose, shared: &[String; 2]) -> String {
@@ -281,6 +334,21 @@ async fn app(world: &World, route: &Route, whose: Whose, shared: &[String; 2]) -
         Whose::Foreign if SPOILING.contains(&route.operation) => world.app("other", &[]).await,
         Whose::Foreign => shared[1].clone(),
     }
+}
+
+/// A project or webhook of the owner's, and a delivery of the latter.
+async fn thing(world: &World, route: &Route, number: usize) -> (String, String) {
+    let post = async |path: &str, body: Value| {
+        let reply = world.request("POST", path).user("owner").json_body(&body).send().await;
+        assert!(reply.status < 300, "{reply:?}");
+        reply.json()["id"].as_str().unwrap().to_owned()
+    };
+    if route.pattern.contains("{project}") {
+        return (post("/v1/projects", json!({"name": format!("project-{number}")})).await, String::new());
+    }
+    let webhook = post("/v1/webhooks", json!({"url": "https://1.1.1.1/", "events": ["domain.verified"]})).await;
+    let delivery = post(&format!("/v1/webhooks/{webhook}/test"), json!({})).await;
+    (webhook, delivery)
 }
 
 async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: usize, shared: &[String; 2]) {
@@ -311,6 +379,23 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         "drycc_v2_perm_revoke" | "deis_v1_perm_revoke" | "deis_v1_perm_revoke_post" => "admin".to_owned(),
         _ => "owner".to_owned(),
     };
+    let (thing, delivery) =
+        if rule == Rule::OwnThing { thing(world, route, number).await } else { (String::new(), String::new()) };
+    let instance = if route.pattern.contains("{instance}") {
+        let owner = if whose == Whose::Own { "owner" } else { "other" };
+        // Others may have stopped it.
+        world.request("POST", &format!("/v1/services/{app}/start")).user(owner).send().await;
+        world.engine.script_cpu(slipway_core::ProcessType::web(), 1);
+        loop {
+            let list = world.request("GET", &format!("/v1/instances?service_id={app}")).user(owner).send().await;
+            if let Some(id) = list.json()["instances"][0]["id"].as_str() {
+                break id.to_owned();
+            }
+            tokio::task::yield_now().await;
+        }
+    } else {
+        String::new()
+    };
     let path = route
         .pattern
         .replace("{app}", &app)
@@ -326,7 +411,15 @@ async fn check(world: &World, route: &Route, role: Role, whose: Whose, number: u
         .replace("{num}", "1")
         .replace("{pod}", "none")
         .replace("{volume}", "files")
-        .replace("{resource}", "db");
+        .replace("{resource}", "db")
+        .replace("{deployment}", &app)
+        .replace("{service}", &app)
+        .replace("{instance}", &instance)
+        .replace("{route}", &format!("{app}.example.com"))
+        .replace("{key}", "NONE")
+        .replace("{project}", &thing)
+        .replace("{webhook}", &thing)
+        .replace("{delivery}", &delivery);
     assert!(!path.contains('{'), "{path} has a variable that this test does not know");
     let body = match body {
         Value::Null => None,

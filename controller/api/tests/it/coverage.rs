@@ -201,19 +201,25 @@ async fn provoke_unusual(database: Database) {
 async fn every_status_that_is_foreseen_comes_about() {
     let database = Database::Sqlite;
     tokio::join!(
-        crate::golden::walk(database),
-        crate::golden_2020::walk(database),
-        crate::golden_routing::walk(database),
-        crate::golden_volume::walk(database),
-        crate::golden_v1::walk(database),
-        crate::certs::walk(database),
-        crate::access::every_route(database),
-        crate::deis_v1::an_app(database),
-        crate::deis_v1::refusals(database),
-        crate::deis_v1::accounts(database),
-        crate::conformance::c16_logs(database),
-        crate::examples::replay(database),
-        crate::examples_v1::replay(database),
+        Box::pin(crate::golden::walk(database)),
+        Box::pin(crate::golden_2020::walk(database)),
+        Box::pin(crate::golden_routing::walk(database)),
+        Box::pin(crate::golden_volume::walk(database)),
+        Box::pin(crate::golden_v1::walk(database)),
+        Box::pin(crate::certs::walk(database)),
+        Box::pin(crate::access::every_route(database)),
+        Box::pin(crate::deis_v1::an_app(database)),
+        Box::pin(crate::deis_v1::refusals(database)),
+        Box::pin(crate::deis_v1::accounts(database)),
+        Box::pin(crate::conformance::c16_logs(database)),
+        Box::pin(crate::examples::replay(database)),
+        Box::pin(crate::examples_v1::replay(database)),
+        Box::pin(crate::dployr_login::tokens(database)),
+        Box::pin(crate::dployr_login::refusals(database)),
+        Box::pin(crate::dployr_v1::seed(database)),
+        Box::pin(crate::dployr_v1::walk(database)),
+        Box::pin(crate::dployr_v1::builds(database)),
+        Box::pin(crate::dployr_v1::others(database)),
     );
 
     let world = World::new(database).await;
@@ -225,12 +231,21 @@ async fn every_status_that_is_foreseen_comes_about() {
     provoke_particular(&world).await;
     provoke_unusual(database).await;
 
+    // Where nobody may ask at all.
+    let clock = std::sync::Arc::new(slipway_service::SystemClock);
+    let none = slipway_service::RateLimits { user: 0, anonymous: 0 };
+    let spent = World::at_clock(database, "example.com", clock, |config| config.rate_limits = none).await;
+    for route in routes.iter().filter(|route| route.generation == Generation::DployrV1) {
+        spent.request(route.method.as_str(), &path(route, "blog")).send().await;
+    }
+
     // Without its database. Who asks is looked up there first, so that one request a route is enough.
     let world = World::new(Database::Postgres).await;
     world.database_drop().await;
     for route in &routes {
         let body = match route.operation {
             "drycc_v2_user_login" | "deis_v1_user_login" => json!({"username": "admin", "password": "pw"}),
+            "dployr_v1_login_refresh" => continue,
             "drycc_v2_user_register" | "deis_v1_user_register" => {
                 json!({"username": "someone", "password": "pw", "email": "a@b.cc"})
             }

@@ -100,17 +100,21 @@ async fn the_two_logins_of_v1_are_told_apart() {
         assert_eq!(reply.status, status, "{path} {media_type:?} {body}: {reply:?}");
         assert!(!is_dployr(&reply), "{path} {media_type:?} {body}: {reply:?}");
     }
-    for (path, media_type, body) in [
-        (with_slash, json_type, r#"{"email": "owner@example.com", "password": "pw"}"#),
-        (without, json_type, r#"{"email": "owner", "username": null}"#),
-        (without, json_type, r#"{"email": "x", "username": "owner", "password": "pw"}"#),
-        (without, json_type, "{}"),
-        (without, json_type, "{"),
-        (without, None, ""),
+    for (path, media_type, body, status) in [
+        (with_slash, json_type, r#"{"email": "owner@example.com", "password": "pw"}"#, 200),
+        (without, json_type, r#"{"email": "owner@example.com", "password": "pw", "more": 1}"#, 200),
+        (without, Some(FORM), "email=owner%40example.com&password=pw", 200),
+        (without, json_type, r#"{"email": "owner", "username": null}"#, 400),
+        (without, json_type, r#"{"email": "x", "username": "owner", "password": "pw"}"#, 400),
+        (without, json_type, "{}", 400),
+        (without, json_type, "{", 400),
+        (without, None, "", 400),
     ] {
         let reply = send(path, media_type, body).await;
-        assert_eq!(reply.json()["error"]["code"], json!("not_found"), "{path} {body}: {reply:?}");
-        assert_eq!(reply.status, 404);
+        assert_eq!(reply.status, status, "{path} {body}: {reply:?}");
+        assert_eq!(is_dployr(&reply), status == 400, "{path} {body}: {reply:?}");
+        assert_eq!(reply.json()["access_token"].is_string(), status == 200, "{path} {body}: {reply:?}");
+        assert!(reply.header("x-ratelimit-limit").is_some() && reply.header("DEIS_API_VERSION").is_none());
     }
     let wrong = send(without, json_type, r#"{"username": "owner", "password": "wrong"}"#).await;
     let text = "Unable to log in with provided credentials.";
@@ -136,8 +140,8 @@ async fn paths_that_nobody_has_are_refused_in_the_shape_of_their_family() {
         ("/v1/apps/blog/nothing", bearer, false),
         ("/v1/nothing", none, false),
         ("/v1/nothing", bearer, true),
-        ("/v1/deployments", none, true),
-        ("/v1/auth/refresh", none, true),
+        ("/v1/deployments/a/b/c", none, true),
+        ("/v1/auth/logout/now", none, true),
     ] {
         let reply = with(world.request("GET", path), header).send().await;
         assert_eq!(reply.status, 404, "{path}");

@@ -10,6 +10,8 @@ mod conformance;
 mod convention;
 mod coverage;
 mod deis_v1;
+mod dployr_login;
+mod dployr_v1;
 mod examples;
 mod examples_v1;
 mod golden;

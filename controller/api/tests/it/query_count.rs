@@ -9,7 +9,7 @@ use slipway_api::route::{Access, Route};
 use crate::world::{Database, World, both};
 
 /// Most statements that reading anything may take.
-const STATEMENTS_MAX: u64 = 8;
+const STATEMENTS_MAX: u64 = 16;
 /// The reconciler works now and then beside a request; of so many tries one is alone.
 const TRIES: usize = 6;
 

@@ -15,7 +15,9 @@ use slipway_core::Username;
 use slipway_core::log::LogLine;
 use slipway_engine::Engine;
 use slipway_service::testing::{FakeEngine, FakeMailer, FakeWeb, TestCertificate};
-use slipway_service::{Mailer, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient};
+use slipway_service::{
+    Clock, Mailer, RateLimits, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient,
+};
 use slipway_store::testing::{Backend, TestStore};
 use tokio_util::sync::CancellationToken;
 
@@ -114,6 +116,21 @@ impl World {
 
     /// The same, with other settings.
     pub async fn bare_with(database: Database, domain: &str, change: impl FnOnce(&mut ServiceConfig)) -> Self {
+        // Tests ask more often than anybody may without a name.
+        let change = |config: &mut ServiceConfig| {
+            config.rate_limits = RateLimits { user: 1_000_000, anonymous: 1_000_000 };
+            change(config);
+        };
+        Self::at_clock(database, domain, Arc::new(SystemClock), change).await
+    }
+
+    /// With no users, another clock and other settings.
+    pub async fn at_clock(
+        database: Database,
+        domain: &str,
+        clock: Arc<dyn Clock>,
+        change: impl FnOnce(&mut ServiceConfig),
+    ) -> Self {
         let store = TestStore::open(database).await;
         let mut config = ServiceConfig::new(
             domain,
@@ -129,8 +146,7 @@ impl World {
         };
         change(&mut config);
         let engine = FakeEngine::new();
-        let service =
-            Service::new(config, store.store.clone(), Arc::clone(&engine) as Arc<dyn Engine>, Arc::new(SystemClock));
+        let service = Service::new(config, store.store.clone(), Arc::clone(&engine) as Arc<dyn Engine>, clock);
         let shutdown = CancellationToken::new();
         tokio::spawn(Reconciler::new(service.clone()).run(shutdown.clone()));
 
@@ -291,6 +307,8 @@ impl World {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[milliseconds]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dUTC", "[time in UTC]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
+            (r"[0-7][0-9A-HJKMNP-TV-Z]{25}", "[ulid]"),
+            (r#"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"#, "[jwt]"),
             (r#""token": "[0-9a-f]{40}""#, r#""token": "[token]""#),
             (r#""seen": "[^"]*""#, r#""seen": "[seen]""#),
             (r"blog-[0-9a-f]{7}\b", "blog-[short uuid]"),

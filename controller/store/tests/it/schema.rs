@@ -86,7 +86,7 @@ async fn every_reference_leads_an_index_and_cascades_as_meant() {
     let leading: BTreeSet<String> = sqlite_lines(
         &lite,
         "SELECT t.name || '.' || c.name AS line FROM sqlite_master t, pragma_index_list(t.name) i, pragma_index_info(i.name) c
-         WHERE t.type = 'table' AND c.seqno = 0 AND NOT i.partial",
+         WHERE t.type = 'table' AND c.seqno = 0 AND NOT i.partial AND c.name IS NOT NULL",
     )
     .into_iter()
     .collect();

@@ -141,3 +141,97 @@ pub struct BuildWatched {
     /// What is said of it when it is to be ended.
     pub log: String,
 }
+
+/// Body of `POST hooks/orders/claim/` (Slipway's own): the builder asks for a deployment to be fetched and built.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderClaim {
+    /// Seconds that the answer may be waited for (at most 25).
+    pub wait: u64,
+}
+
+/// Answer of `POST hooks/orders/claim/`; 204 when there is nothing to do.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Order {
+    /// The app's identity.
+    pub app: String,
+    /// The app's name.
+    pub name: String,
+    /// In whose name it is built.
+    pub user: String,
+    /// What the builder is known by until it is done.
+    pub claim: String,
+    /// The repository, without credentials.
+    pub remote: String,
+    /// `user:password` for the repository, if it wants one.
+    pub credentials: Option<String>,
+    /// The branch; empty for the repository's own.
+    pub branch: String,
+    /// The commit that is wanted; empty for the branch's newest.
+    pub commit_hash: String,
+    /// The runtime.
+    pub runtime: String,
+    /// Its version, possibly empty.
+    pub version: String,
+    /// Command of the build, possibly empty.
+    pub build_cmd: String,
+    /// Command of the process, possibly empty.
+    pub run_cmd: String,
+    /// The process type that it is of.
+    pub process_type: String,
+    /// Directory that is built, possibly empty.
+    pub working_dir: String,
+    /// Directory of files that are served, possibly empty.
+    pub static_dir: String,
+    /// The environment of the build.
+    pub env: BTreeMap<String, String>,
+    /// Stands for what the last good build was made of; empty when it is not to be used again.
+    pub fingerprint: String,
+}
+
+/// Body of `POST hooks/orders/renew/` (Slipway's own): the builder is still at it. 409 when it is to stop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderRenew {
+    /// The app's identity.
+    pub app: String,
+    /// The builder's claim.
+    pub claim: String,
+}
+
+/// Body of `POST hooks/orders/finish/` (Slipway's own).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderFinish {
+    /// The app's identity.
+    pub app: String,
+    /// The builder's claim.
+    pub claim: String,
+    /// `built`, `same` (the last good build is of the same) or `failed`.
+    pub outcome: String,
+    /// Why it failed.
+    #[serde(default)]
+    pub error: String,
+    /// The whole hash of the commit.
+    #[serde(default)]
+    pub commit_hash: String,
+    /// Stands for what it was made of.
+    #[serde(default)]
+    pub fingerprint: String,
+    /// What runs.
+    #[serde(default)]
+    pub image: String,
+    /// Commands by process type.
+    #[serde(default)]
+    pub procfile: BTreeMap<String, String>,
+    /// `true` for builds from a Dockerfile, else empty.
+    #[serde(default)]
+    pub dockerfile: String,
+    /// The stack.
+    #[serde(default)]
+    pub stack: String,
+}
+
+/// Answer of `POST hooks/orders/finish/`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderFinished {
+    /// The number of the release that was made, if one was.
+    pub release: Option<u32>,
+}

@@ -1,0 +1,143 @@
+//! Instances: the processes of apps. Source: `dployr-v1.md` §6.
+
+use std::collections::HashMap;
+
+use openssl::sha::sha256;
+use slipway_core::authz::AppAction;
+use slipway_core::ulid::ulid;
+use slipway_core::{AppId, Error, ProcessType, Result};
+use slipway_engine::{EngineError, PodStatus, PodUsage};
+
+use super::DeploymentView;
+use super::deployment::Wanted;
+use crate::{Cx, Page, PageQuery, Service};
+
+/// What is said of an instance that is not there.
+const MISSING: &str = "There is no such instance.";
+
+/// Which instances are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct InstanceFilter {
+    /// `pod` (default) or `node`; nodes are for administrators.
+    pub kind: Option<String>,
+    /// `instance` or `build`.
+    pub role: Option<String>,
+    /// Of this service only.
+    pub service: Option<String>,
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// The app that it is of.
+    pub view: DeploymentView,
+    /// What the engine knows of it.
+    pub pod: PodStatus,
+}
+
+impl Instance {
+    /// The identity that it is shown with: the engine's, else one made of its name.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.pod.uid.clone().unwrap_or_else(|| id_made(self.view.app.id, &self.pod.name))
+    }
+}
+
+/// What an instance uses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstanceMetrics {
+    /// The instance.
+    pub instance: Instance,
+    /// What it uses.
+    pub usage: PodUsage,
+}
+
+fn id_made(app: AppId, name: &str) -> String {
+    let digest = sha256(format!("{app}\0{name}").as_bytes());
+    let bits = digest.iter().take(16).fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    ulid(uuid::Uuid::from_u128(bits))
+}
+
+impl Service {
+    /// The instances that the caller may see.
+    ///
+    /// # Errors
+    /// `Invalid` for a filter that is none; `Forbidden` for nodes.
+    pub async fn instances_list(&self, cx: &Cx, filter: &InstanceFilter, page: PageQuery) -> Result<Page<Instance>> {
+        match filter.kind.as_deref() {
+            None | Some("pod") => {}
+            Some("node") => {
+                cx.admin()?;
+                return Ok(Page { count: 0, items: Vec::new() });
+            }
+            Some(_) => return Err(Error::invalid("kind", "It is either pod or node.")),
+        }
+        match filter.role.as_deref() {
+            None | Some("instance") => {}
+            // Builds have no processes of apps.
+            Some("build") => return Ok(Page { count: 0, items: Vec::new() }),
+            Some(_) => return Err(Error::invalid("role", "It is either instance or build.")),
+        }
+        let all = self.instances_of(cx, filter.service.as_deref()).await?;
+        let count = all.len() as u64;
+        Ok(Page { count, items: all.into_iter().skip(page.offset as usize).take(page.limit as usize).collect() })
+    }
+
+    /// One instance, by identity or name.
+    ///
+    /// # Errors
+    /// `Missing`, also for those that the caller may not see.
+    pub async fn instance_get(&self, cx: &Cx, text: &str) -> Result<Instance> {
+        let all = self.instances_of(cx, None).await?;
+        let is_it = |instance: &Instance| instance.pod.name == text || instance.id().eq_ignore_ascii_case(text);
+        all.into_iter().find(is_it).ok_or_else(|| Error::Missing(MISSING.to_owned()))
+    }
+
+    /// What an instance uses.
+    ///
+    /// # Errors
+    /// `Missing`; `Unavailable`, with the reason, when nobody measures it.
+    pub async fn instance_metrics(&self, cx: &Cx, text: &str) -> Result<InstanceMetrics> {
+        let instance = self.instance_get(cx, text).await?;
+        match self.engine().pod_usage(instance.view.app.id, &instance.pod.name).await {
+            Ok(usage) => Ok(InstanceMetrics { instance, usage }),
+            Err(EngineError::Missing(_)) => Err(Error::Missing(MISSING.to_owned())),
+            Err(EngineError::Rejected(reason)) => Err(Error::Unavailable { context: reason.clone(), public: reason }),
+            Err(EngineError::Unavailable { public, context }) => Err(Error::Unavailable { public, context }),
+            Err(error @ EngineError::TimedOut(_)) => {
+                Err(Error::Unavailable { public: "Metrics took too long.".to_owned(), context: error.to_string() })
+            }
+        }
+    }
+
+    /// The instances of every app that the caller may see, or of one service: newest first.
+    async fn instances_of(&self, cx: &Cx, service: Option<&str>) -> Result<Vec<Instance>> {
+        let (views, only): (Vec<DeploymentView>, Option<ProcessType>) = match service {
+            Some(service) => match self.service_for(cx, service, AppAction::Use).await {
+                Ok((view, process_type)) => (vec![view], Some(process_type)),
+                Err(Error::NotFound { .. }) => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            },
+            None => {
+                (self.views_list(cx, Wanted::default(), PageQuery { limit: u32::MAX, offset: 0 }).await?.items, None)
+            }
+        };
+        let mut instances = Vec::new();
+        for view in views {
+            let status = match self.engine().app_status(view.app.id).await {
+                Ok(status) => status,
+                Err(EngineError::Missing(_)) => continue,
+                Err(error) => return Err(crate::engine_error::engine_error(error)),
+            };
+            let pods = status.pods.into_iter().filter(|pod| {
+                pod.process_type.as_str() != "run" && only.as_ref().is_none_or(|only| pod.process_type == *only)
+            });
+            instances.extend(pods.map(|pod| Instance { view: view.clone(), pod }));
+        }
+        // One process may be told of twice while it is replaced.
+        let mut seen: HashMap<String, ()> = HashMap::new();
+        instances.retain(|instance| seen.insert(instance.id(), ()).is_none());
+        instances.sort_by(|a, b| b.pod.started.cmp(&a.pod.started).then_with(|| a.pod.name.cmp(&b.pod.name)));
+        Ok(instances)
+    }
+}
