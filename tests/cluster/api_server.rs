@@ -1,5 +1,6 @@
 //! The API server dies. This needs the lab of `KUBE_LAB` and hurts everybody who uses it, so that it runs last.
 
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -37,6 +38,13 @@ impl ApiServer {
         eventually("the API server is dead", Duration::from_secs(10), || {
             (!slipway_tests::process_is_alive(self.pid)).then_some(())
         });
+        // A process of many threads is told dead before the last of them has let go of its sockets.
+        let address = (self.argument("--bind-address="), self.argument("--secure-port=").parse().unwrap());
+        eventually("its address is free", Duration::from_secs(30), || TcpListener::bind(address).ok());
+    }
+
+    fn argument(&self, name: &str) -> &str {
+        self.arguments.iter().find_map(|argument| argument.strip_prefix(name)).unwrap()
     }
 
     /// Starts it as it was, and tells the lab its new pid.
