@@ -139,9 +139,8 @@ fn is_in_grammar(name: &str, text: &str) -> bool {
         "version" => {
             text.strip_prefix('v').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
         }
-        "key" | "fingerprint" => !text.is_empty(),
         // Whether a slug names a team, and whether an identity is one, is told to callers who are known.
-        "teamSlug" => !text.is_empty(),
+        "key" | "fingerprint" | "teamSlug" => !text.is_empty(),
         name if name.ends_with("Id") => !text.is_empty(),
         _ => all("-"),
     }

@@ -4,6 +4,7 @@
 //! place of an actor. Their errors are those of `slipway-team`. Source: `team-api.md`.
 
 mod audit;
+mod dashboard;
 mod group;
 mod invitation;
 mod jwt;
@@ -21,6 +22,7 @@ mod storage;
 mod user_token;
 
 pub use audit::{AuditQuery, Deed};
+pub use dashboard::Dashboard;
 pub use group::{TeamDetails, TeamView};
 pub use invitation::Invite;
 pub use me::Me;

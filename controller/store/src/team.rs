@@ -2,6 +2,7 @@
 //! not found.
 
 mod audit;
+mod dashboard;
 mod deployment;
 mod deployment_event;
 mod deployment_token;
@@ -20,6 +21,7 @@ mod user_token;
 mod version;
 
 pub use audit::*;
+pub use dashboard::*;
 pub use deployment::*;
 pub use deployment_event::*;
 pub use deployment_token::*;

@@ -411,3 +411,76 @@ pub struct NotificationDetails {
     /// What is told.
     pub enabled_events: Vec<String>,
 }
+
+/// A step of a team's progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// Whether it is taken.
+    pub done: bool,
+    /// What shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<String>,
+}
+
+/// The steps of a team's progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Onboarding {
+    /// Always taken.
+    pub sign_up: Step,
+    /// Always taken.
+    pub create_team: Step,
+    /// There is a node.
+    pub create_node: Step,
+    /// There is a project.
+    pub create_project: Step,
+    /// There is a version with something in it.
+    pub create_version: Step,
+    /// The version has an image.
+    pub add_images: Step,
+    /// There is a deployment.
+    pub add_deployment: Step,
+    /// The deployment was started.
+    pub deploy: Step,
+}
+
+/// How far a team has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dashboard {
+    /// Members.
+    pub users: u64,
+    /// Entries of the record.
+    pub audit_log: u64,
+    /// Projects.
+    pub projects: u64,
+    /// Versions.
+    pub versions: u64,
+    /// Deployments.
+    pub deployments: u64,
+    /// Deployments that failed.
+    pub failed_deployments: u64,
+    /// The steps.
+    pub onboarding: Onboarding,
+}
+
+/// The same in the older generation, without its lists of nodes and deployments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OldDashboard {
+    /// Members.
+    pub users: u64,
+    /// Entries of the record.
+    pub audit_log_entries: u64,
+    /// Projects.
+    pub products: u64,
+    /// Versions.
+    pub versions: u64,
+    /// Deployments.
+    pub deployments: u64,
+    /// Deployments that failed.
+    pub failed_deployments: u64,
+    /// The newest entries of the record.
+    pub audit_log: Vec<ServiceCall>,
+}

@@ -23,13 +23,12 @@ pub fn page(name: &str) -> Value {
 #[must_use]
 pub fn variable(name: &str) -> Value {
     let pattern = match name {
-        "app" => "^[a-z0-9-]+$",
+        "app" | "teamSlug" => "^[a-z0-9-]+$",
         "type" | "service" | "instance" | "route" => "^[A-Za-z0-9_.-]+$",
         "user" => "^[A-Za-z0-9_.@+-]+$",
         "version" => "^v[0-9]+$",
         "cert" | "domain" => "^[A-Za-z0-9_.*-]+$",
         "key" | "fingerprint" => "^[A-Za-z0-9_.:@-]+$",
-        "teamSlug" => "^[a-z0-9-]+$",
         "templateId" => "^[A-Za-z0-9._-]+$",
         name if name.ends_with("Id") => return uuid(),
         _ => "^[A-Za-z0-9_-]+$",
@@ -43,10 +42,8 @@ pub fn query(name: &str) -> Value {
     match name {
         "page" => json!({"type": "integer", "minimum": 1, "default": 1}),
         "limit" | "page_size" => json!({"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}),
-        "offset" | "log_lines" => json!({"type": "integer", "minimum": 0}),
-        "skip" | "take" | "try" => json!({"type": "integer", "minimum": 0}),
-        "from" | "to" => json!({"type": "string", "format": "date-time"}),
-        "since" => json!({"type": "string", "format": "date-time"}),
+        "offset" | "log_lines" | "skip" | "take" | "try" => json!({"type": "integer", "minimum": 0}),
+        "since" | "from" | "to" => json!({"type": "string", "format": "date-time"}),
         "tail" => json!({"type": "integer", "minimum": 0, "maximum": 5000, "default": 100}),
         "follow" => boolean(),
         "status" => json!({"enum": ["pending", "in_progress", "completed", "failed"]}),

@@ -12,11 +12,12 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             let newer = find(&format!("team_{rest}"))?;
             let answers = match newer.answers {
                 Answers::Json(status, "TeamAudit") => Answers::Json(status, "ServiceCalls"),
+                Answers::Json(status, "Dashboard") => Answers::Json(status, "OldDashboard"),
                 answers => answers,
             };
             // Without an active team there is nothing of the sort.
             let also: &'static [u16] = if rest.ends_with("_list") { newer.also } else { with_not_found(newer.also) };
-            Some(Operation { also, answers, ..newer })
+            Some(Operation { answers, also, ..newer })
         }
         None => platform(operation)
             .or_else(|| group(operation))
@@ -146,6 +147,7 @@ fn record(operation: &str) -> Option<Operation> {
         "team_audit_read" => new("teams", "What was done in the team, newest first", Json(200, "TeamAudit"))
             .query(&["skip", "take", "from", "to", "filter"])
             .also(&[400]),
+        "team_dashboard_read" => new("teams", "How far the team has come", Json(200, "Dashboard")),
         _ => return None,
     };
     Some(found)
@@ -229,7 +231,43 @@ fn records() -> Vec<(&'static str, Value)> {
         ("serviceCall", text()),
         ("data", json!({})),
     ]);
-    vec![("TeamAudit", paged(&entry)), ("ServiceCalls", paged(&call))]
+    let count = || json!({"type": "integer", "minimum": 0});
+    let step = json!({
+        "type": "object",
+        "required": ["done"],
+        "properties": {"done": boolean(), "resourceId": uuid()},
+        "additionalProperties": false,
+    });
+    let steps = [
+        "signUp",
+        "createTeam",
+        "createNode",
+        "createProject",
+        "createVersion",
+        "addImages",
+        "addDeployment",
+        "deploy",
+    ];
+    let steps: Vec<(&str, Value)> = steps.into_iter().map(|name| (name, step.clone())).collect();
+    let dashboard = object(&[
+        ("users", count()),
+        ("auditLog", count()),
+        ("projects", count()),
+        ("versions", count()),
+        ("deployments", count()),
+        ("failedDeployments", count()),
+        ("onboarding", object(&steps)),
+    ]);
+    let old = object(&[
+        ("users", count()),
+        ("auditLogEntries", count()),
+        ("products", count()),
+        ("versions", count()),
+        ("deployments", count()),
+        ("failedDeployments", count()),
+        ("auditLog", list(&call)),
+    ]);
+    vec![("TeamAudit", paged(&entry)), ("ServiceCalls", paged(&call)), ("Dashboard", dashboard), ("OldDashboard", old)]
 }
 
 /// One of these words.

@@ -22,6 +22,7 @@ macro_rules! rows {
 /// Path of the older generation, and which operation of the newer one it is, without `team_`.
 const ROWS: &[Row] = rows! {
     "/api/audit-log" "audit_read";
+    "/api/dashboard" "dashboard_read";
     "/api/registries" "registries_list";
     "/api/registries" "registry_create";
     "/api/registries/{registryId}" "registry_read";

@@ -12,6 +12,7 @@ mod active;
 mod audit;
 pub mod auth;
 mod body;
+mod dashboard;
 pub mod error;
 mod group;
 mod me;
@@ -33,6 +34,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(member::routes());
     routes.extend(me::routes());
     let mut own = audit::routes();
+    own.extend(dashboard::routes());
     own.extend(registry::routes());
     own.extend(storage::routes());
     own.extend(notification::routes());

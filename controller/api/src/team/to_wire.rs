@@ -2,30 +2,19 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use slipway_service::{Me, RegistryView, StorageView, TeamDetails, TeamView};
+use slipway_service::{Dashboard, Me, RegistryView, StorageView, TeamDetails, TeamView};
 use slipway_team::audit::{AuditActor, AuditEntry, MASK};
 use slipway_team::notification::Notification;
 use slipway_team::registry::{Registry, RegistryDetails, RegistryKind};
 use slipway_team::storage::Storage;
 use slipway_team::team::{Statistics, TeamUser, person_name};
 use slipway_team::user_token::UserToken;
-use slipway_team::{Stamp, Team};
+use slipway_team::{Member, Team};
 use slipway_wire::team as wire;
 
 /// A time. Source: `team-api.md` §1.9.
 pub(super) fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// When and by whom something was made and changed.
-pub(super) fn audit(stamp: &Stamp) -> wire::Audit {
-    let Stamp { created, created_by, updated, updated_by } = stamp;
-    wire::Audit {
-        created_at: time(*created),
-        created_by: created_by.to_string(),
-        updated_at: time(*updated),
-        updated_by: updated_by.to_string(),
-    }
 }
 
 fn statistics(statistics: &Statistics) -> wire::Statistics {
@@ -202,4 +191,30 @@ pub(super) fn notification_details(own: &Notification) -> wire::NotificationDeta
     let wire::Notification { id, name, r#type, url, active, creator_name } = notification(own);
     let enabled_events = own.events.iter().map(|event| event.as_str().to_owned()).collect();
     wire::NotificationDetails { id, name, r#type, url, active, creator_name, enabled_events }
+}
+
+pub(super) fn dashboard(member: &Member, dashboard: &Dashboard) -> wire::Dashboard {
+    let Dashboard { users, audit_entries, counts, failed_deployments, progress } = dashboard;
+    let step = |id: Option<String>| wire::Step { done: id.is_some(), resource_id: id };
+    wire::Dashboard {
+        users: *users,
+        audit_log: *audit_entries,
+        projects: counts.projects,
+        versions: counts.versions,
+        deployments: counts.deployments,
+        failed_deployments: *failed_deployments,
+        onboarding: wire::Onboarding {
+            sign_up: wire::Step { done: true, resource_id: None },
+            create_team: step(Some(member.team.id.to_string())),
+            create_node: step(progress.node.map(|id| id.to_string())),
+            create_project: step(progress.project.map(|id| id.to_string())),
+            create_version: step(progress.version.map(|id| id.to_string())),
+            add_images: step(progress.image.map(|id| id.to_string())),
+            add_deployment: step(progress.deployment.map(|(id, _)| id.to_string())),
+            deploy: wire::Step {
+                done: progress.deployment.is_some_and(|(_, is_started)| is_started),
+                resource_id: None,
+            },
+        },
+    }
 }

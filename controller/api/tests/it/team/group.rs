@@ -149,3 +149,27 @@ async fn of_no_team(database: Database) {
     assert_eq!(get(&world, "owner", log).await.json(), json!({"items": [], "total": 0}));
 }
 both!(of_no_team, the_first_team_is_the_active_one);
+
+async fn beginnings(database: Database) {
+    let world = two_teams(database).await;
+    let id = get(&world, "owner", "/api/teams").await.json()[0]["id"].clone();
+    let (done, open) = (json!({"done": true}), json!({"done": false}));
+    let dashboard = get(&world, "owner", "/api/acme/dashboard").await.json();
+    assert_eq!(
+        dashboard,
+        json!({
+            "users": 1, "auditLog": 0, "projects": 0, "versions": 0, "deployments": 0, "failedDeployments": 0,
+            "onboarding": {
+                "signUp": done, "createTeam": {"done": true, "resourceId": id}, "createNode": open,
+                "createProject": open, "createVersion": open, "addImages": open, "addDeployment": open, "deploy": open,
+            },
+        })
+    );
+    expect(&world, "owner", "POST", "/api/acme/storages", json!({"name": "s", "url": "s3.example.com"}), 201).await;
+    let old = get(&world, "owner", "/api/dashboard").await.json();
+    assert_eq!(
+        (&old["auditLogEntries"], &old["auditLog"][0]["serviceCall"]),
+        (&json!(1), &json!("/api/acme/storages"))
+    );
+}
+both!(beginnings, the_dashboard_of_a_new_team_shows_what_is_to_be_done);
