@@ -117,17 +117,17 @@ impl Remotes {
         };
         match outcome {
             Outcome::Built { built, commit, fingerprint } => {
-                body.outcome = "built".to_owned();
+                "built".clone_into(&mut body.outcome);
                 (body.commit_hash, body.fingerprint) = (commit, fingerprint);
                 (body.image, body.procfile) = (built.image, built.procfile);
                 (body.dockerfile, body.stack) = (built.dockerfile, built.stack);
             }
             Outcome::Same { commit, fingerprint } => {
-                body.outcome = "same".to_owned();
+                "same".clone_into(&mut body.outcome);
                 (body.commit_hash, body.fingerprint) = (commit, fingerprint);
             }
             Outcome::Failed(error) => {
-                body.outcome = "failed".to_owned();
+                "failed".clone_into(&mut body.outcome);
                 body.error = error;
             }
         }

@@ -67,16 +67,17 @@ pub(super) async fn fetch(
         return Err(FetchError("That is no name of a branch.".to_owned()));
     }
     // Ends when this future is dropped, and with it every connection through it.
-    let proxy = match is_plain {
-        true => None,
-        false => Some(Proxy::start(source.is_private_allowed).await.map_err(|error| {
+    let proxy = if is_plain {
+        None
+    } else {
+        Some(Proxy::start(source.is_private_allowed).await.map_err(|error| {
             tracing::warn!("cannot open the proxy for repositories: {error}");
             FetchError("The builder has a problem of its own.".to_owned())
-        })?),
+        })?)
     };
     let through = proxy.as_ref().map(Proxy::url);
     let (shared, path) = ((source.clone(), through, Arc::clone(stop)), to.to_owned());
-    let found = blocking(shared.clone(), path.clone(), |fetch| fetch.find()).await?;
+    let found = blocking(shared.clone(), path.clone(), Fetch::find).await?;
     if !is_wanted(&found.commit.to_string()) {
         return Ok(Fetched { commit: found.commit.to_string(), is_there: false });
     }

@@ -13,16 +13,21 @@ const BUILDPACK: &str = "BUILDPACK_URL";
 /// Largest Procfile that is read.
 const PROCFILE_MAX: u64 = 64 * 1024;
 
-/// The built-in buildpack of a runtime; `None` when a Dockerfile is wanted.
-fn buildpack(runtime: &str) -> Option<Option<&'static str>> {
-    Some(match runtime {
-        "nodejs" => Some("node"),
-        "python" => Some("python"),
-        "golang" => Some("go"),
-        "ruby" => Some("ruby"),
-        "static" => Some("static"),
-        "docker" | "php" | "dotnet" | "java" => None,
-        _ => return None,
+/// The built-in buildpack of a runtime.
+///
+/// # Errors
+/// The reason, for the user, where there is none.
+fn buildpack(runtime: &str) -> Result<&'static str, String> {
+    Ok(match runtime {
+        "nodejs" => "node",
+        "python" => "python",
+        "golang" => "go",
+        "ruby" => "ruby",
+        "static" => "static",
+        "docker" | "php" | "dotnet" | "java" => {
+            return Err(format!("there is no buildpack for {runtime} here: add a Dockerfile to the repository"));
+        }
+        _ => return Err(format!("the runtime {runtime} is not known")),
     })
 }
 
@@ -37,18 +42,7 @@ pub(super) fn prepare(order: &hook::Order, checkout: &Path) -> Result<(PathBuf, 
     let has_dockerfile = is_file(&source.join("Dockerfile"));
     // A Dockerfile of the repository always wins.
     if !has_dockerfile && !env.contains_key(BUILDPACK) {
-        match buildpack(&order.runtime) {
-            Some(Some(name)) => {
-                env.insert(BUILDPACK.to_owned(), SecretText::new(name));
-            }
-            Some(None) => {
-                return Err(format!(
-                    "there is no buildpack for {} here: add a Dockerfile to the repository",
-                    order.runtime
-                ));
-            }
-            None => return Err(format!("the runtime {} is not known", order.runtime)),
-        }
+        env.insert(BUILDPACK.to_owned(), SecretText::new(buildpack(&order.runtime)?));
     }
     if !order.build_cmd.is_empty() {
         env.insert("SLIPWAY_BUILD_COMMAND".to_owned(), SecretText::new(order.build_cmd.clone()));
@@ -75,8 +69,8 @@ pub(super) fn prepare(order: &hook::Order, checkout: &Path) -> Result<(PathBuf, 
         let mut commands = procfile::parse(&text).map_err(|error| error.to_string())?;
         let process_type = ProcessType::new(&order.process_type).map_err(|error| error.to_string())?;
         commands.insert(process_type, order.run_cmd.clone());
-        let lines: String = commands.iter().map(|(name, command)| format!("{name}: {command}\n")).collect();
-        write_new(&path, &lines)?;
+        let lines: Vec<String> = commands.iter().map(|(name, command)| format!("{name}: {command}\n")).collect();
+        write_new(&path, &lines.concat())?;
     }
     Ok((source, env))
 }

@@ -75,7 +75,7 @@ pub async fn dployr_project_by_id(db: &mut Db, id: ProjectId) -> Result<Option<P
         .await
         .optional())?;
     let Some(row) = row else { return Ok(None) };
-    let total = counts(db, &[row.0.clone()]).await?;
+    let total = counts(db, std::slice::from_ref(&row.0)).await?;
     project(row, total.into_iter().next().map_or(0, |(_, count)| count)).map(Some)
 }
 

@@ -192,9 +192,10 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
         "storages.team, storages.name" | "storages_team_name_key" => UniqueOn::StorageName,
         "notifications.team, notifications.name" | "notifications_team_name_key" => UniqueOn::NotificationName,
         "volumes.app, volumes.name" | "volumes_app_name_key" => UniqueOn::VolumeName,
-        "dployr_projects.owner, dployr_projects.name" | "dployr_projects_owner_name_key" => UniqueOn::ProjectName,
-        "deliveries.id" | "deliveries_id_key" => UniqueOn::Identity,
-        "projects.team, projects.name" | "projects_team_name_key" => UniqueOn::ProjectName,
+        "dployr_projects.owner, dployr_projects.name"
+        | "dployr_projects_owner_name_key"
+        | "projects.team, projects.name"
+        | "projects_team_name_key" => UniqueOn::ProjectName,
         "versions.project, versions.name" | "versions_project_name_key" => UniqueOn::VersionName,
         "versions.parent" | "versions_parent_key" => UniqueOn::VersionParent,
         "versions.project" | "versions_default" => UniqueOn::VersionDefault,
@@ -205,6 +206,8 @@ fn unique_on(name: &str) -> Option<UniqueOn> {
         }
         "users.id"
         | "users_id_key"
+        | "deliveries.id"
+        | "deliveries_id_key"
         | "instances.deployment, instances.image"
         | "instances_deployment_image_key"
         | "team_invitations.team, team_invitations.user_id"

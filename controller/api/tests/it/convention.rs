@@ -89,6 +89,7 @@ async fn both_slashes_answer_alike_and_never_redirect() {
         let path = route
             .pattern
             .replace("{app}", "blog")
+            .replace("{user}", "owner")
             .replace("{key*}", "k")
             .replace("{cert}", "c")
             .replace("{version}", "v1")
