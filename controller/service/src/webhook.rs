@@ -328,13 +328,11 @@ fn events_check(names: &[String]) -> Result<BTreeSet<WebhookEvent>> {
             events.extend(WebhookEvent::ALL);
             continue;
         }
-        match name.parse() {
-            Ok(event) => events.insert(event),
-            Err(_) => {
-                let shown: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
-                return fail(format!("There is no event '{shown}'."));
-            }
+        let Ok(event) = name.parse() else {
+            let shown: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
+            return fail(format!("There is no event '{shown}'."));
         };
+        events.insert(event);
     }
     Ok(events)
 }

@@ -63,7 +63,7 @@ impl Service {
         }
         let (request, credentials) = request_check(draft, self.config().is_private_allowed)?;
         let name = name.map_err(Error::internal)?;
-        self.values_check(&input)?;
+        values_check(&input)?;
         let project = self.project_of(cx, &input.project, None).await?;
         self.domain_check(&request, &name).await?;
         let app = match store::app_by_name(&mut self.read().await?, &name).await.stored()? {
@@ -170,7 +170,7 @@ impl Service {
         } else {
             request_check(draft, self.config().is_private_allowed)?
         };
-        self.values_check(&input)?;
+        values_check(&input)?;
         let project = view.deployment.as_ref().and_then(|found| found.project);
         let project = self.project_of(cx, &input.project, project).await?;
         self.domain_check(&request, &view.app.name).await?;
@@ -289,17 +289,6 @@ impl Service {
                 Err(error) => Err(error),
             },
         }
-    }
-
-    /// Whether the values of a request may be set.
-    fn values_check(&self, input: &DeploymentInput) -> Result<()> {
-        for (field, values) in [("env", &input.env), ("secrets", &input.secrets)] {
-            for (key, value) in values {
-                env::key_check(field, key)?;
-                env::value_text(field, value)?;
-            }
-        }
-        Ok(())
     }
 
     /// Sets values, the port, and the health check of a new deployment; the release that was made of it, if any.
@@ -531,4 +520,15 @@ pub(crate) fn deployment_data(
         "commit_hash": deployment.map(|found| found.commit_hash.as_str()).filter(|hash| !hash.is_empty()),
         "release": release.map(|release| release.version.0),
     })
+}
+
+/// Whether the values of a request may be set.
+fn values_check(input: &DeploymentInput) -> Result<()> {
+    for (field, values) in [("env", &input.env), ("secrets", &input.secrets)] {
+        for (key, value) in values {
+            env::key_check(field, key)?;
+            env::value_text(field, value)?;
+        }
+    }
+    Ok(())
 }

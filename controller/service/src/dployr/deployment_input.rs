@@ -33,7 +33,7 @@ impl Patch<String> {
         match self {
             Self::Keep => {}
             Self::Clear => to.clear(),
-            Self::Set(text) => *to = text.trim().to_owned(),
+            Self::Set(text) => text.trim().clone_into(to),
         }
     }
 }

@@ -82,9 +82,8 @@ impl Service {
             NewBuild { image: request.image.clone(), procfile: procfile.into_iter().collect(), ..NewBuild::default() };
         let done = OrderDone::of_image(deployment);
         match self.build_release(&cx, &app, new, Some(&done)).await {
-            Ok(_) => Ok(()),
-            // Asked for again meanwhile: the next turn has the new request.
-            Err(Error::Conflict(_)) => Ok(()),
+            // A conflict: asked for again meanwhile. The next turn has the new request.
+            Ok(_) | Err(Error::Conflict(_)) => Ok(()),
             Err(error @ (Error::Unavailable { .. } | Error::Internal { .. })) => Err(error),
             Err(error) => self.deployment_fail(&cx, &app, deployment, &error.to_string()).await,
         }

@@ -1,6 +1,6 @@
 //! Instances: the processes of apps. Source: `dployr-v1.md` §6.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use openssl::sha::sha256;
 use slipway_core::authz::AppAction;
@@ -135,8 +135,8 @@ impl Service {
             instances.extend(pods.map(|pod| Instance { view: view.clone(), pod }));
         }
         // One process may be told of twice while it is replaced.
-        let mut seen: HashMap<String, ()> = HashMap::new();
-        instances.retain(|instance| seen.insert(instance.id(), ()).is_none());
+        let mut seen: HashSet<String> = HashSet::new();
+        instances.retain(|instance| seen.insert(instance.id()));
         instances.sort_by(|a, b| b.pod.started.cmp(&a.pod.started).then_with(|| a.pod.name.cmp(&b.pod.name)));
         Ok(instances)
     }

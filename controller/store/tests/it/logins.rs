@@ -40,7 +40,7 @@ both! {
         let db = transaction.db();
         let ada = user(db, "ada").await;
         let mut twin = new_user("twin");
-        twin.email = "ADA@Example.com".to_owned();
+        "ADA@Example.com".clone_into(&mut twin.email);
         let twin = user_insert(db, &twin).await.unwrap();
         let found = users_credentials_by_email(db, "aDa@example.COM", 10).await.unwrap();
         assert_eq!(found.iter().map(|(user, _)| user.id).collect::<Vec<_>>(), [ada.id, twin.id]);
