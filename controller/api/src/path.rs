@@ -126,10 +126,9 @@ fn is_in_grammar(name: &str, text: &str) -> bool {
     let all = |also: &str| !text.is_empty() && text.chars().all(|c| is_word(c) || also.contains(c));
     match name {
         "app" => !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
-        "type" => all("-."),
+        // Process types, names of services and processes, and domains.
+        "type" | "service" | "instance" | "route" => all("-."),
         "cert" => all("-.*"),
-        // Names of services and processes, and domains.
-        "service" | "instance" | "route" => all("-."),
         "domain" => {
             let rest = text.trim_start_matches('*');
             // Beyond ASCII it may be written in any form that adding a domain takes, combining marks included.

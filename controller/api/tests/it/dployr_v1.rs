@@ -174,7 +174,7 @@ pub async fn walk(database: Database) {
     world.engine.script_cpu(ProcessType::web(), 100);
     let mut text = String::new();
     let mut show = |what: &str, reply: &Reply| {
-        text.push_str(&format!("## {what}\n\n{}\n\n", reply.render()));
+        text.extend(["## ", what, "\n\n", &reply.render(), "\n\n"]);
     };
     let project = post(&world, "/v1/projects", json!({"name": "site"})).await;
     show("POST projects", &project);

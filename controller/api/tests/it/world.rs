@@ -308,7 +308,7 @@ impl World {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dUTC", "[time in UTC]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
             (r"[0-7][0-9A-HJKMNP-TV-Z]{25}", "[ulid]"),
-            (r#"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"#, "[jwt]"),
+            (r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", "[jwt]"),
             (r#""token": "[0-9a-f]{40}""#, r#""token": "[token]""#),
             (r#""seen": "[^"]*""#, r#""seen": "[seen]""#),
             (r"blog-[0-9a-f]{7}\b", "blog-[short uuid]"),
