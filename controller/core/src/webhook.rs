@@ -120,6 +120,8 @@ pub enum DeliveryKind {
     DeployHook,
     /// A user's webhook hears of an event.
     Webhook,
+    /// A webhook of a team hears of what happens there.
+    Notification,
 }
 
 impl DeliveryKind {
@@ -129,6 +131,7 @@ impl DeliveryKind {
         match self {
             Self::DeployHook => "deploy_hook",
             Self::Webhook => "webhook",
+            Self::Notification => "notification",
         }
     }
 }
@@ -137,7 +140,10 @@ impl FromStr for DeliveryKind {
     type Err = UnknownEvent;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::DeployHook, Self::Webhook].into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownEvent)
+        [Self::DeployHook, Self::Webhook, Self::Notification]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownEvent)
     }
 }
 

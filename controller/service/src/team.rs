@@ -6,6 +6,7 @@
 mod audit;
 mod dashboard;
 mod group;
+mod happening;
 mod invitation;
 mod jwt;
 mod me;

@@ -9,4 +9,5 @@ mod deploy_hook;
 mod deploy_log;
 mod leadership;
 mod lifecycle;
+mod notification;
 mod reconcile;

@@ -129,6 +129,10 @@ impl Reconciler {
                 .webhook_call(delivery, number)
                 .await?
                 .map(|call| Target { call, shown: format!("webhook {}", delivery.target) }),
+            DeliveryKind::Notification => service
+                .notification_call(delivery)
+                .await?
+                .map(|call| Target { call, shown: format!("notification {}", delivery.target) }),
         };
         let Some(Target { call, shown }) = target else {
             tracing::warn!(app.id = %delivery.app, "a hook was taken away before it heard of {}", delivery.event);
@@ -207,7 +211,7 @@ impl Reconciler {
 fn retry_pause(delivery: &Delivery, tries: u32) -> Option<TimeDelta> {
     let pause = match delivery.kind {
         DeliveryKind::DeployHook => deploy_hook::retry_pause(tries),
-        DeliveryKind::Webhook => webhook::retry_pause(tries, delivery.id.uuid().as_u128()),
+        DeliveryKind::Webhook | DeliveryKind::Notification => webhook::retry_pause(tries, delivery.id.uuid().as_u128()),
     };
     pause.and_then(|pause| TimeDelta::from_std(pause).ok())
 }

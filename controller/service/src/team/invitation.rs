@@ -7,9 +7,11 @@ use slipway_core::user::User;
 use slipway_core::{UserId, Username};
 use slipway_store as store;
 use slipway_team::invitation::{Invitation, InvitationStatus};
+use slipway_team::notification::Happening;
 use slipway_team::team::{TeamUser, person_name};
 use slipway_team::{Error, Member, Refusal, Refused, Result, Role, TeamId};
 
+use super::happening::happening_record;
 use super::port::Mail;
 use super::session::random_text;
 use crate::settings::Registration;
@@ -58,6 +60,11 @@ impl Service {
         let code = random_text()?;
         let hash = sha256(code.expose_secret().as_bytes());
         let (team, tokens) = (member.team.id, self.tokens());
+        let invited = Happening::UserInvited {
+            who: person_name(&self.user_of(member.user).await?),
+            email: invite.email.clone(),
+            team: member.team.name.clone(),
+        };
         let user = write!(self, |db| {
             let user = match (store::user_by_email(db, &invite.email).await?, &new) {
                 (Some(user), _) => user,
@@ -88,8 +95,10 @@ impl Service {
             if user.last_login.is_none() {
                 store::sign_up_code_insert(db, &hash, user.id, cx.now + SIGN_UP_LIFETIME).await?;
             }
+            happening_record(db, team, &invited, cx.now).await?;
             Ok::<_, Fail>(user)
         })?;
+        self.happening_told();
         self.invitation_mail(member, &user, &invite.email, &code).await?;
         Ok(TeamUser {
             id: user.id,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
+use slipway_core::webhook::DeliveryKind;
 use slipway_store as store;
 use slipway_store::{StoreError, UniqueOn};
 use slipway_team::name::name_check;
@@ -14,6 +15,7 @@ use slipway_team::team::person_name;
 use slipway_team::{Error, Member, NotificationId, Result, Stamp};
 use url::Url;
 
+use super::happening::target;
 use super::port::WebCall;
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
@@ -149,6 +151,7 @@ impl Service {
             if !store::notification_delete(db, team, id).await? {
                 return Err(Error::not_found("notification").into());
             }
+            store::deliveries_delete_by_target(db, DeliveryKind::Notification, &target(team, id)).await?;
             Ok::<_, Fail>(())
         })?;
         Ok(())
