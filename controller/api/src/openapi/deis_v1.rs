@@ -24,7 +24,7 @@ fn account(operation: &str) -> Option<Operation> {
                 Json(200, "LoginAnswer")
             })
             .body("Login")
-            .also(&[401, 404, 429])
+            .also(&[401, 429])
             .refusal("LoginRefusal")
         }
         "deis_v1_user_cancel" => {

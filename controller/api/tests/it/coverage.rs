@@ -27,6 +27,9 @@ const NEVER: [(&str, u16, &str); 2] = [
     ("drycc_v2_pod_exec", 101, HANDSHAKE),
 ];
 
+/// How many webhooks one may have.
+const WEBHOOKS_MAX: u32 = 100;
+
 /// After these nobody could go on: the caller or the app would be gone, or the caller's token.
 const SPOILING: [&str; 4] = ["_app_destroy", "_app_transfer", "_user_cancel", "_token_regenerate"];
 
@@ -85,6 +88,29 @@ async fn provoke(world: &World, route: &Route) {
     }
 }
 
+/// What is somebody else's, too many webhooks, and bodies of another kind for what is there.
+async fn provoke_dployr(world: &World) {
+    let post = async |user: &str, path: &str, body: &Value| {
+        world.request("POST", path).user(user).json_body(body).send().await
+    };
+    let image = |name: &str| json!({"name": name, "source": "image", "image": "example/app:1"});
+    assert_eq!(post("stranger", "/v1/deployments", &image("blog")).await.status, 409);
+    let made = post("admin", "/v1/deployments", &image("ours")).await.json();
+    let id = made["id"].as_str().unwrap();
+    let services = world.request("GET", "/v1/services").user("admin").send().await.json();
+    let service = services["services"][0]["id"].as_str().unwrap();
+    for (method, path) in [("PUT", format!("/v1/deployments/{id}")), ("POST", format!("/v1/services/{service}/env"))] {
+        let request = world.request(method, &path).user("admin").header("content-type", "text/plain");
+        request.body("hello").send().await;
+    }
+    let webhook = json!({"url": "https://1.1.1.1/hook", "events": ["*"]});
+    let mut last = 201;
+    for _ in 0..=WEBHOOKS_MAX {
+        last = post("admin", "/v1/webhooks", &webhook).await.status;
+    }
+    assert_eq!(last, 409);
+}
+
 /// A build that begins, is canceled, and is ended by its builder.
 async fn cancel_a_build(world: &World) {
     let sha = "0123abcd".repeat(5);
@@ -112,6 +138,7 @@ async fn provoke_particular(world: &World) {
     let build = json!({"image": "example/app:1", "procfile": {"web": "run"}});
     let built = world.request("POST", "/v2/apps/blog/builds/").user("admin").json_body(&build).send().await.json();
     let build = built["uuid"].as_str().unwrap();
+    provoke_dployr(world).await;
     world.named_app("admin", "silent").await;
     let nobody = json!({"username": "nobody"});
     world.engine.script_name_taken("taken");
@@ -241,17 +268,19 @@ async fn every_status_that_is_foreseen_comes_about() {
 
     // Without its database. Who asks is looked up there first, so that one request a route is enough.
     let world = World::new(Database::Postgres).await;
+    let login = json!({"email": "admin@example.com", "password": "pw"});
+    let pair = world.request("POST", "/v1/auth/login").json_body(&login).send().await.json();
     world.database_drop().await;
     for route in &routes {
         let body = match route.operation {
             "drycc_v2_user_login" | "deis_v1_user_login" => json!({"username": "admin", "password": "pw"}),
-            "dployr_v1_login_refresh" => continue,
+            "dployr_v1_login_refresh" => json!({"refresh_token": pair["refresh_token"]}),
             "drycc_v2_user_register" | "deis_v1_user_register" => {
                 json!({"username": "someone", "password": "pw", "email": "a@b.cc"})
             }
             _ if route.access == Access::Builder => json!({
                 "receive_user": "admin", "receive_repo": "blog", "image": "example/app:2", "sha": "0a1b2c3d",
-                "state": "failed", "log": "x",
+                "state": "failed", "log": "x", "app": uuid::Uuid::nil().to_string(), "claim": "c", "outcome": "failed",
             }),
             _ => Value::Null,
         };
