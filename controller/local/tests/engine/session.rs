@@ -236,6 +236,8 @@ async fn containers_are_talked_to_as_slugs_are() {
     let mut spec = image::of_image(app(artifact, vec![process("worker", "exec sleep 1012")]));
     spec.release.as_mut().unwrap().env.insert("WHO".to_owned(), slipway_core::config::SecretText::new("inside"));
     let status = bed.settle(&spec).await;
+    // A process without a check counts as soon as it was started, which may be before its container is there.
+    until("the process in the container", || async { any_sleeps("1012") }).await;
     let exec = |command: &[&str], attach: Attach| {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
         let pod = status.pods[0].name.clone();
