@@ -67,7 +67,7 @@ fn every_release_is_told_whatever_dies() {
     let heads = receive(TcpListener::bind(addr).unwrap());
     platform.launch();
     let lines = |text: &str| heads.lock().unwrap().iter().filter(|head| head.contains(text)).count();
-    eventually("both releases are told, one of them again after an error", Duration::from_mins(1), || {
+    eventually("both releases are told, one of them again after an error", Duration::from_mins(2), || {
         (lines("&release=v1&") >= 1 && lines("&release=v2&") >= 1 && heads.lock().unwrap().len() >= 3).then_some(())
     });
     let heads = heads.lock().unwrap().clone();

@@ -52,7 +52,7 @@ async fn only_those_who_want_to_hear(backend: Backend) {
     reconciler.hooks_deliver(&hooks).await.unwrap();
     bed.clock.advance(Duration::from_mins(5));
     reconciler.hooks_deliver(&hooks).await.unwrap();
-    bed.clock.advance(Duration::from_mins(60));
+    bed.clock.advance(Duration::from_hours(1));
     reconciler.hooks_deliver(&hooks).await.unwrap();
     let calls = hooks.calls();
     let urls: Vec<&str> = calls.iter().map(|call| call.url.as_str()).collect();
