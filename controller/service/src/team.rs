@@ -1,6 +1,6 @@
 //! Use cases about teams and what they own.
 //!
-//! Whoever wants something of a team first gets a [`Member`], which is refused to all others; use cases take it in
+//! Whoever wants something of a team first gets a [`slipway_team::Member`], which is refused to all others; use cases take it in
 //! place of an actor. Their errors are those of `slipway-team`. Source: `team-api.md`.
 
 mod audit;
