@@ -42,7 +42,13 @@ impl Connection {
         let fingerprint = md5_fingerprint(key)?;
         match self.pushes.controller.key_user(&fingerprint).await {
             Ok(user) => Some(user),
-            Err(ControllerError::NotFound | ControllerError::Forbidden) => None,
+            Err(ControllerError::NotFound | ControllerError::Forbidden) => {
+                // A client with many keys offers each in turn, so this is nothing to warn of; but whoever is refused in
+                // the end asks which of their keys was seen.
+                let fingerprint = key.fingerprint(HashAlg::Sha256);
+                tracing::info!(peer = %self.peer, key = %fingerprint, "nobody has this key");
+                None
+            }
             Err(error @ (ControllerError::Refused { .. } | ControllerError::Unavailable { .. })) => {
                 tracing::warn!(peer = %self.peer, "cannot look up a key, so it is refused: {}", slipway_cause::chain(&error));
                 None
@@ -85,15 +91,14 @@ impl Handler for Connection {
     }
 
     async fn auth_publickey(&mut self, _user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        let fingerprint = key.public_key.fingerprint(HashAlg::Sha256);
         self.user = None;
         if !is_acceptable(key.algorithm) {
             return Ok(Auth::reject());
         }
         let Some(user) = self.look_up(key.public_key).await else {
-            tracing::info!(peer = %self.peer, key = %fingerprint, "unknown key refused");
             return Ok(Auth::reject());
         };
+        let fingerprint = key.public_key.fingerprint(HashAlg::Sha256);
         tracing::info!(peer = %self.peer, user = %user, key = %fingerprint, "key accepted");
         self.user = Some(user);
         self.proven.cancel();

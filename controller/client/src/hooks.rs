@@ -17,6 +17,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(90);
 /// Longest answer that is read.
 const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// What every controller of the API says about itself in every answer, a refusal too. Source: `drycc-v2.md` §1.3.
+const SIGNS_OF_A_CONTROLLER: [&str; 2] = ["deis_api_version", "drycc_api_version"];
 /// Most bytes of a refusal's body that are passed on.
 const REFUSAL_MAX_BYTES: usize = 4096;
 
@@ -38,6 +40,13 @@ pub enum HookError {
         #[source]
         source: reqwest::Error,
     },
+    /// Something answered with an error status that is no controller: whatever lies where the controller's address does
+    /// not lead to it (yet), or a proxy before it. It says nothing about what was asked.
+    #[error("what answers at the controller's address is not a controller ({status})")]
+    Foreign {
+        /// The status code.
+        status: u16,
+    },
     /// The controller answered something else than agreed.
     #[error("the controller's answer to {call} cannot be read: {reason}")]
     BadAnswer {
@@ -54,7 +63,7 @@ impl HookError {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
-            Self::Unreachable { .. } | Self::BadAnswer { .. } => None,
+            Self::Unreachable { .. } | Self::Foreign { .. } | Self::BadAnswer { .. } => None,
         }
     }
 }
@@ -76,6 +85,8 @@ impl HookClient {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
+            // A kept connection stays with whatever took it, wherever the address leads since; calls are few.
+            .pool_max_idle_per_host(0)
             .build()
             .map_err(|source| HookError::Unreachable { source })?;
         Ok(Self { http, base, key })
@@ -237,6 +248,9 @@ async fn send(request: RequestBuilder) -> Result<Vec<u8>, HookError> {
     let unreachable = |source: reqwest::Error| HookError::Unreachable { source: source.without_url() };
     let mut response = request.send().await.map_err(unreachable)?;
     let status = response.status();
+    if !status.is_success() && !SIGNS_OF_A_CONTROLLER.iter().any(|name| response.headers().contains_key(*name)) {
+        return Err(HookError::Foreign { status: status.as_u16() });
+    }
     let limit = if status.is_success() { ANSWER_MAX_BYTES } else { REFUSAL_MAX_BYTES };
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {

@@ -116,3 +116,19 @@ fn secrets_are_not_shown() {
     let text = format!("{shown} {:?}", builder.build().unwrap());
     assert!(!text.contains("hunter"), "{text}");
 }
+
+/// A 404 of the controller means that there is no such key; one of anything else means nothing.
+#[tokio::test]
+async fn only_a_controller_can_refuse_a_hook() {
+    async fn asked(headers: &'static [(&'static str, &'static str)]) -> hooks::HookError {
+        let (addr, _) = serve(404, headers, r#"{"detail":"Not found."}"#).await;
+        let client =
+            hooks::HookClient::new(format!("http://{addr}/").parse().unwrap(), "key".to_owned().into()).unwrap();
+        client.key("00").await.unwrap_err()
+    }
+    assert_eq!(asked(&[("DRYCC_API_VERSION", "2.3")]).await.status(), Some(404));
+    assert_eq!(asked(&[("DEIS_API_VERSION", "2.3")]).await.status(), Some(404));
+    let foreign = asked(&[("server", "somebody"), ("x-request-id", "1")]).await;
+    assert_eq!(foreign.status(), None);
+    assert_eq!(foreign.to_string(), "what answers at the controller's address is not a controller (404)");
+}
