@@ -4,11 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use oci_client::client::{Client, ClientConfig, ClientProtocol, current_platform_resolver};
+use oci_client::client::{Client, ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{OciDescriptor, OciImageManifest};
 use oci_client::secrets::RegistryAuth;
@@ -19,6 +18,7 @@ use slipway_cause::chain;
 use slipway_egress::{Proxy, is_private_only};
 use tokio::io::AsyncWriteExt;
 
+use crate::client::{Asker, Clients, Kept};
 use crate::name::{Login, host_port, is_for, is_loopback, reference};
 use crate::refusal::refusal;
 use crate::setup::ImageSetup;
@@ -81,27 +81,25 @@ pub enum FetchError {
     },
 }
 
-/// Fetches images.
+/// Fetches images. Cheap to clone; clones share what they keep of earlier questions.
 #[derive(Debug, Clone, Default)]
 pub struct Fetcher {
     settings: FetchSettings,
+    clients: Arc<Clients>,
 }
 
-/// A client for one fetch, with the way out that it is allowed.
+/// One fetch.
 struct Session {
-    client: Client,
+    kept: Arc<Kept>,
     reference: Reference,
     auth: RegistryAuth,
-    /// Set when the image has nothing for this machine.
-    is_foreign: Arc<AtomicBool>,
-    _proxy: Option<Proxy>,
 }
 
 impl Fetcher {
     /// With these settings.
     #[must_use]
     pub fn new(settings: FetchSettings) -> Self {
-        Self { settings }
+        Self { settings, clients: Arc::default() }
     }
 
     /// Checks that `image` can be an image's name.
@@ -118,8 +116,8 @@ impl Fetcher {
     /// [`FetchError`].
     pub async fn resolve(&self, image: &str, login: Option<&Login>) -> Result<ImageDigest, FetchError> {
         let session = self.session(image, login).await?;
-        let found = session.client.pull_image_manifest(&session.reference, &session.auth).await;
-        let (_, digest) = found.map_err(|error| session.refusal(image, &error))?;
+        let found = session.client().pull_image_manifest(&session.reference, &session.auth).await;
+        let (_, digest) = self.found(&session, image, found).await?;
         digest_parse(image, &digest)
     }
 
@@ -129,10 +127,10 @@ impl Fetcher {
     /// [`FetchError`].
     pub async fn inspect(&self, image: &str, login: Option<&Login>) -> Result<(ImageDigest, ImageSetup), FetchError> {
         let session = self.session(image, login).await?;
-        let found = session.client.pull_image_manifest_and_list_digest(&session.reference, &session.auth).await;
-        let (manifest, digest, list) = found.map_err(|error| session.refusal(image, &error))?;
+        let found = session.client().pull_image_manifest_and_list_digest(&session.reference, &session.auth).await;
+        let (manifest, digest, list) = self.found(&session, image, found).await?;
         self.check_sizes(image, &manifest)?;
-        let opened = session.client.pull_blob_stream(&session.reference, &manifest.config).await;
+        let opened = session.client().pull_blob_stream(&session.reference, &manifest.config).await;
         let mut chunks = opened.map_err(|error| refusal(image, &error))?.stream;
         let mut json = Vec::new();
         while let Some(chunk) = chunks.next().await {
@@ -172,8 +170,8 @@ impl Fetcher {
         let session = self.session(image, login).await?;
         let pinned = session.reference.clone_with_digest(digest.with_algorithm());
         let accepted = [manifest::OCI_IMAGE_MEDIA_TYPE, manifest::IMAGE_MANIFEST_MEDIA_TYPE];
-        let pulled = session.client.pull_manifest_raw(&pinned, &session.auth, &accepted).await;
-        let (json, _) = pulled.map_err(|error| refusal(image, &error))?;
+        let pulled = session.client().pull_manifest_raw(&pinned, &session.auth, &accepted).await;
+        let (json, _) = self.found(&session, image, pulled).await?;
         if hex::encode(Sha256::digest(&json)) != digest.to_string() {
             return Err(FetchError::Rejected(format!(
                 "the registry's answer for '{image}' does not have the digest {digest}"
@@ -261,54 +259,66 @@ impl Fetcher {
                 "the registry {registry} is at a private address, which may not be asked here (the operator can allow it with SLIPWAY_TRUSTED_REGISTRIES={registry}, or SLIPWAY_ALLOW_PRIVATE_ADDRESSES=1)"
             )));
         }
-        let unavailable = |error: &dyn std::error::Error| FetchError::Unavailable {
+        let login = login.filter(|login| is_for(login, &reference));
+        let make = async || {
+            let proxy = if is_trusted { None } else { Some(Proxy::start(false).await?) };
+            let mut plain = settings.insecure.clone();
+            if is_loopback(host) {
+                plain.push(registry.clone());
+            }
+            let config = ClientConfig {
+                protocol: ClientProtocol::HttpsExcept(plain),
+                https_proxy: proxy.as_ref().map(Proxy::url),
+                http_proxy: proxy.as_ref().map(Proxy::url),
+                connect_timeout: Some(CONNECT_TIMEOUT),
+                read_timeout: Some(READ_TIMEOUT),
+                user_agent: concat!("slipway/", env!("CARGO_PKG_VERSION")),
+                ..ClientConfig::default()
+            };
+            // `Client::new` would go on without the proxy when it cannot have it.
+            Ok(Kept { client: Client::try_from(config)?, _proxy: proxy })
+        };
+        let kept = self.clients.get(Asker::new(&registry, is_trusted, login), make).await;
+        let kept = kept.map_err(|error| FetchError::Unavailable {
             public: "no connection to registries can be made".to_owned(),
-            context: chain(error),
-        };
-        let proxy =
-            if is_trusted { None } else { Some(Proxy::start(false).await.map_err(|error| unavailable(&error))?) };
-        let mut plain = settings.insecure.clone();
-        if is_loopback(host) {
-            plain.push(registry.clone());
-        }
-        let is_foreign = Arc::new(AtomicBool::new(false));
-        let config = ClientConfig {
-            platform_resolver: Some(Box::new({
-                let is_foreign = Arc::clone(&is_foreign);
-                move |entries| {
-                    let found = current_platform_resolver(entries);
-                    is_foreign.store(found.is_none(), Ordering::Relaxed);
-                    found
-                }
-            })),
-            protocol: ClientProtocol::HttpsExcept(plain),
-            https_proxy: proxy.as_ref().map(Proxy::url),
-            http_proxy: proxy.as_ref().map(Proxy::url),
-            connect_timeout: Some(CONNECT_TIMEOUT),
-            read_timeout: Some(READ_TIMEOUT),
-            user_agent: concat!("slipway/", env!("CARGO_PKG_VERSION")),
-            ..ClientConfig::default()
-        };
-        // `Client::new` would go on without the proxy when it cannot have it.
-        let client = Client::try_from(config).map_err(|error| unavailable(&error))?;
-        let auth = match login.filter(|login| is_for(login, &reference)) {
+            context: chain(&error),
+        })?;
+        let auth = match login {
             Some(login) => RegistryAuth::Basic(login.username.clone(), login.password.expose_secret().to_owned()),
             None => RegistryAuth::Anonymous,
         };
-        Ok(Session { client, reference, auth, is_foreign, _proxy: proxy })
+        Ok(Session { kept, reference, auth })
+    }
+
+    /// What was asked for, or what an error in finding it means to the user.
+    async fn found<T>(
+        &self,
+        session: &Session,
+        image: &str,
+        found: Result<T, OciDistributionError>,
+    ) -> Result<T, FetchError> {
+        let error = match found {
+            Ok(found) => return Ok(found),
+            // Said when no image of a list is for Linux on this machine's processor, and of nothing else.
+            Err(OciDistributionError::ImageManifestNotFoundError(_)) => {
+                let arch = std::env::consts::ARCH;
+                return Err(FetchError::Rejected(format!(
+                    "'{image}' is not made for Linux on this machine's processor ({arch})"
+                )));
+            }
+            Err(error) => refusal(image, &error),
+        };
+        if matches!(error, FetchError::Rejected(_)) {
+            // A token may have been given that is for nothing, and would be used until it expires.
+            self.clients.forget(&session.kept).await;
+        }
+        Err(error)
     }
 }
 
 impl Session {
-    /// What an error in finding the image means to the user.
-    fn refusal(&self, image: &str, error: &OciDistributionError) -> FetchError {
-        if self.is_foreign.load(Ordering::Relaxed) {
-            let arch = std::env::consts::ARCH;
-            return FetchError::Rejected(format!(
-                "'{image}' is not made for Linux on this machine's processor ({arch})"
-            ));
-        }
-        refusal(image, error)
+    fn client(&self) -> &Client {
+        &self.kept.client
     }
 
     /// Copies a blob to a new file; the stream checks its digest.
@@ -321,7 +331,7 @@ impl Session {
     ) -> Result<(), FetchError> {
         let expected = u64::try_from(blob.size).unwrap_or(0);
         let mut file = tokio::fs::File::create_new(path).await.map_err(disk)?;
-        let opened = self.client.pull_blob_stream(pinned, blob).await.map_err(|error| refusal(image, &error))?;
+        let opened = self.client().pull_blob_stream(pinned, blob).await.map_err(|error| refusal(image, &error))?;
         let mut chunks = opened.stream;
         let mut read = 0_u64;
         while let Some(chunk) = chunks.next().await {

@@ -6,6 +6,7 @@
 //! anything.
 
 pub mod archive;
+mod client;
 pub mod collect;
 pub mod credentials;
 pub mod fetch;
