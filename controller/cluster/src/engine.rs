@@ -26,7 +26,7 @@ use crate::apply::{WriteError, Writer};
 use crate::capability::{Capabilities, has_metrics};
 use crate::collect::ImageKeeper;
 use crate::exec::exec;
-use crate::image::{image_facts, image_facts_written, image_inspect};
+use crate::image::{Inspector, image_facts_written};
 use crate::index::{Index, Kind};
 use crate::lease;
 use crate::log::Logs;
@@ -42,6 +42,8 @@ use crate::worker::{Problem, SLUG_REFUSED, Shared, Standing, Worker, foreign, lo
 const CHANGES: usize = 4096;
 /// Passes over apps that may be under way at once.
 const PASSES: usize = 8;
+/// Wishes whose first pass is not over at once. Thousands come when a controller begins to lead, faster than they are written.
+const BEGINNINGS: usize = 64;
 /// Name of the Lease of the controller that leads.
 const LEASE: &str = "slipway-controller";
 /// Pause between two looks for one-off processes that nobody waits for.
@@ -109,8 +111,10 @@ impl ClusterEngine {
         let shared = Arc::new(Shared {
             index: index.clone(),
             writer: Writer::new(client.clone(), capabilities),
+            inspector: Inspector::new(&settings),
             settings,
             passes: Semaphore::new(PASSES),
+            beginnings: Arc::new(Semaphore::new(BEGINNINGS)),
             changes: broadcast::channel(CHANGES).0,
         });
         let logs = Logs::start(client.clone(), index.clone(), keep, shutdown.clone());
@@ -189,7 +193,7 @@ impl ClusterEngine {
         let settings = &self.shared.settings;
         let image = match image_facts_written(&seen, &spec.name, spec.version, source) {
             Some(image) => image,
-            None => image_facts(source, spec.registry.as_ref(), settings).await,
+            None => self.shared.inspector.facts(source, spec.registry.as_ref()).await,
         };
         Ok(oneoff_pod(spec, &image, settings))
     }
@@ -280,13 +284,15 @@ impl Engine for ClusterEngine {
         }
         self.synced()?;
         self.namespace_check(app, &spec.name).await?;
+        // Never closed.
+        let turn = Arc::clone(&self.shared.beginnings).acquire_owned().await.ok();
         if self.ending.is_cancelled() {
             let public = "the platform is being stopped".to_owned();
             return Err(EngineError::Unavailable { context: public.clone(), public });
         }
         let mut workers = lock(&self.workers);
         let worker = workers.entry(app).or_insert_with(|| Arc::new(Worker::new(Arc::clone(&self.shared), &spec)));
-        worker.wish(spec, &self.ending);
+        worker.wish(spec, &self.ending, turn);
         Ok(())
     }
 
@@ -414,7 +420,7 @@ impl Engine for ClusterEngine {
         registry: Option<&RegistryLogin>,
     ) -> Result<Artifact, EngineError> {
         let Artifact::Image { reference } = artifact else { return Ok(artifact.clone()) };
-        match image_inspect(reference, registry, &self.shared.settings).await {
+        match self.shared.inspector.inspect(reference, registry).await {
             Ok((digest, _)) => Ok(Artifact::Image { reference: slipway_image::pinned(reference, &digest) }),
             Err(FetchError::Rejected(reason)) => Err(EngineError::Rejected(reason)),
             Err(FetchError::Unavailable { public, context }) => Err(EngineError::Unavailable { public, context }),

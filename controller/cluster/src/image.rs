@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use slipway_core::{AppName, ReleaseVersion};
 use slipway_engine::RegistryLogin;
-use slipway_image::{FetchError, Fetcher, ImageDigest, ImageSetup, Login};
+use slipway_image::{BuiltImages, FetchError, Fetcher, ImageDigest, ImageSetup, Login};
 
 use crate::index::{AppObjects, Kept, Kind};
 use crate::labels::{ANNOTATION_IMAGE, env_secret_name};
@@ -76,51 +76,68 @@ pub fn image_facts_written(
     others.find(|facts| facts.unknown.is_none())
 }
 
-/// Asks the image's registry. Whatever goes wrong there is no error: the nodes pull the image themselves and may well
-/// reach a registry that the controller does not; [`ImageFacts::unknown`] says why nothing is known.
-pub async fn image_facts(source: &str, login: Option<&RegistryLogin>, settings: &ClusterSettings) -> ImageFacts {
-    match image_inspect(source, login, settings).await {
-        Ok((digest, setup)) => ImageFacts {
-            source: source.to_owned(),
-            reference: slipway_image::pinned(source, &digest),
-            port: setup.ports.iter().copied().find(|port| *port > 0),
-            is_non_root: is_non_root(&setup.user),
-            is_launched: setup.labels.contains_key(LIFECYCLE_LABEL),
-            unknown: None,
-        },
-        Err(FetchError::Rejected(reason)) => ImageFacts::unknown(source, &reason),
-        Err(FetchError::Unavailable { public, context }) => {
-            tracing::debug!(image = source, "a registry did not tell of an image: {context}");
-            ImageFacts::unknown(source, &public)
-        }
-    }
+/// Asks registries about images.
+#[derive(Debug, Clone)]
+pub struct Inspector {
+    fetcher: Fetcher,
+    /// The registry of what the platform built, and how it is asked.
+    own: Option<(BuiltImages, Fetcher)>,
 }
 
-/// The image by digest, and how it is run, as its registry tells.
-pub(crate) async fn image_inspect(
-    source: &str,
-    login: Option<&RegistryLogin>,
-    settings: &ClusterSettings,
-) -> Result<(ImageDigest, ImageSetup), FetchError> {
-    let mut fetch = settings.fetch.clone();
-    let own = login.map(|login| Login::new(login.hostname.as_deref(), &login.username, login.password.expose()));
-    // What the platform built is where the operator said, and nobody else's credentials are for it.
-    let (asked, login) = match settings.images.as_ref().and_then(|images| Some((images, images.route(source)?))) {
-        Some((images, (asked, login))) => {
+impl Inspector {
+    /// As an operator wants it.
+    #[must_use]
+    pub fn new(settings: &ClusterSettings) -> Self {
+        let own = settings.images.clone().map(|images| {
+            let mut fetch = settings.fetch.clone();
             fetch.trusted.push(images.reached.clone());
             fetch.insecure.extend(images.is_insecure.then(|| images.reached.clone()));
-            (asked, login)
+            (images, Fetcher::new(fetch))
+        });
+        Self { fetcher: Fetcher::new(settings.fetch.clone()), own }
+    }
+
+    /// Asks the image's registry. Whatever goes wrong there is no error: the nodes pull the image themselves and may
+    /// well reach a registry that the controller does not; [`ImageFacts::unknown`] says why nothing is known.
+    pub async fn facts(&self, source: &str, login: Option<&RegistryLogin>) -> ImageFacts {
+        match self.inspect(source, login).await {
+            Ok((digest, setup)) => ImageFacts {
+                source: source.to_owned(),
+                reference: slipway_image::pinned(source, &digest),
+                port: setup.ports.iter().copied().find(|port| *port > 0),
+                is_non_root: is_non_root(&setup.user),
+                is_launched: setup.labels.contains_key(LIFECYCLE_LABEL),
+                unknown: None,
+            },
+            Err(FetchError::Rejected(reason)) => ImageFacts::unknown(source, &reason),
+            Err(FetchError::Unavailable { public, context }) => {
+                tracing::debug!(image = source, "a registry did not tell of an image: {context}");
+                ImageFacts::unknown(source, &public)
+            }
         }
-        None => (source.to_owned(), own),
-    };
-    let fetcher = Fetcher::new(fetch);
-    let asking = fetcher.inspect(&asked, login.as_ref());
-    tokio::time::timeout(TIMEOUT, asking).await.unwrap_or_else(|_| {
-        Err(FetchError::Unavailable {
-            public: "the image's registry did not answer in time".to_owned(),
-            context: format!("no answer within {TIMEOUT:?}"),
+    }
+
+    /// The image by digest, and how it is run, as its registry tells.
+    pub(crate) async fn inspect(
+        &self,
+        source: &str,
+        login: Option<&RegistryLogin>,
+    ) -> Result<(ImageDigest, ImageSetup), FetchError> {
+        // What the platform built is where the operator said, and nobody else's credentials are for it.
+        let own = self.own.as_ref().and_then(|(images, fetcher)| Some((fetcher, images.route(source)?)));
+        let (fetcher, (asked, login)) = own.unwrap_or_else(|| {
+            let new =
+                |login: &RegistryLogin| Login::new(login.hostname.as_deref(), &login.username, login.password.expose());
+            (&self.fetcher, (source.to_owned(), login.map(new)))
+        });
+        let asking = fetcher.inspect(&asked, login.as_ref());
+        tokio::time::timeout(TIMEOUT, asking).await.unwrap_or_else(|_| {
+            Err(FetchError::Unavailable {
+                public: "the image's registry did not answer in time".to_owned(),
+                context: format!("no answer within {TIMEOUT:?}"),
+            })
         })
-    })
+    }
 }
 
 fn is_non_root(user: &str) -> bool {
@@ -131,8 +148,8 @@ fn is_non_root(user: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+    use slipway_image::Credentials;
     use slipway_image::testing::TestRegistry;
-    use slipway_image::{BuiltImages, Credentials};
 
     use super::*;
 
@@ -160,7 +177,7 @@ mod tests {
             ..ClusterSettings::default()
         };
         let source = format!("registry.example.org/apps/shop@{digest}");
-        let facts = image_facts(&source, None, &settings).await;
+        let facts = Inspector::new(&settings).facts(&source, None).await;
         assert_eq!((facts.port, facts.is_launched, &facts.unknown), (Some(8080), true, &None), "{facts:?}");
         // Nodes know it by its own name.
         assert_eq!(facts.reference, source);

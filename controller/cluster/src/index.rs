@@ -412,6 +412,14 @@ impl Index {
         self.inner.missing.send_if_modified(|missing| missing.remove(&source));
     }
 
+    /// As if every watch had told that there is nothing.
+    #[cfg(test)]
+    pub(crate) fn all_listed(&self) {
+        for source in SOURCES {
+            self.listed(source, &HashSet::new());
+        }
+    }
+
     fn names(&self, source: Source) -> Vec<(String, String)> {
         let namespaces = self.inner.namespaces.read().unwrap_or_else(PoisonError::into_inner);
         let mut names = Vec::new();

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use slipway_core::{AppId, AppName, ReleaseVersion};
 use slipway_engine::{AppSpec, Artifact, ReleaseSpec};
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
-use crate::image::{BY_DIGEST, ImageFacts, image_facts, image_facts_written};
+use crate::image::{BY_DIGEST, ImageFacts, Inspector, image_facts_written};
 use crate::index::{AppObjects, Index, Kind};
 use crate::labels::{ANNOTATION_HASH, LABEL_APP_ID, LABEL_HERITAGE, LABEL_PLATFORM};
 use crate::objects::{Input, Object, RenderError, objects};
@@ -38,8 +38,11 @@ pub(crate) struct Shared {
     pub(crate) index: Index,
     pub(crate) writer: Writer,
     pub(crate) settings: ClusterSettings,
+    pub(crate) inspector: Inspector,
     /// Passes that may be under way at once: the API server has others to serve.
     pub(crate) passes: Semaphore,
+    /// Wishes whose first pass is not over: each holds a whole environment.
+    pub(crate) beginnings: Arc<Semaphore>,
     pub(crate) changes: broadcast::Sender<AppId>,
 }
 
@@ -107,8 +110,14 @@ impl Worker {
         Self { name: spec.name.clone(), app: spec.app, shared, nudge: Notify::new(), state }
     }
 
-    /// Makes `spec` the newest wish, which comes about until `ending`. One that is under way goes on as it does.
-    pub(crate) fn wish(self: &Arc<Self>, spec: AppSpec, ending: &CancellationToken) {
+    /// Makes `spec` the newest wish, which comes about until `ending`. One that is under way goes on as it does; a task that
+    /// begins keeps `turn` until its first pass is over.
+    pub(crate) fn wish(
+        self: &Arc<Self>,
+        spec: AppSpec,
+        ending: &CancellationToken,
+        turn: Option<OwnedSemaphorePermit>,
+    ) {
         let mut state = lock(&self.state);
         if state.wish.as_deref() == Some(&spec) && state.is_running() {
             return;
@@ -123,7 +132,7 @@ impl Worker {
             return;
         }
         let ending = ending.child_token();
-        let work = Work { worker: Arc::clone(self), recent: Recent::default(), image: None };
+        let work = Work { worker: Arc::clone(self), recent: Recent::default(), image: None, turn };
         let join = tokio::spawn(ending.clone().run_until_cancelled_owned(work.run()).map(drop));
         state.task = Some(Task { ending, join });
     }
@@ -217,6 +226,8 @@ struct Work {
     recent: Recent,
     /// What is known of the image of a release.
     image: Option<(ReleaseVersion, ImageFacts, Instant)>,
+    /// Its place among those that begin.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 /// How a pass ended.
@@ -247,8 +258,11 @@ impl Work {
             let outcome = {
                 // Never closed.
                 let _permit = shared.passes.acquire().await;
-                self.pass(&spec).await
+                // Thousands may wait for their turn: only those who have it take the room of a pass.
+                Box::pin(self.pass(&spec)).await
             };
+            // Whether it went well or not: an app that never does must not keep others from beginning.
+            self.turn = None;
             let pause = match outcome {
                 Ok(Outcome::Written { deployments, is_over }) => {
                     failures = 0;
@@ -398,7 +412,7 @@ impl Work {
                 return Ok(facts.clone());
             }
         }
-        let facts = image_facts(&source, release.registry.as_ref(), &self.worker.shared.settings).await;
+        let facts = self.worker.shared.inspector.facts(&source, release.registry.as_ref()).await;
         self.image = Some((release.version, facts.clone(), Instant::now()));
         Ok(facts)
     }
@@ -438,3 +452,6 @@ fn deployments(desired: &[Object]) -> Identities {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,8 @@ pub const RUN_OUTPUT_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub trait Engine: Send + Sync + 'static {
     /// Makes `spec` the desired state of its app.
     ///
-    /// Returns as soon as the wish is taken; progress is in [`Engine::app_status`]. Applying what is already desired
+    /// Returns as soon as the wish is taken, which may be after the turn of others; progress is in
+    /// [`Engine::app_status`]. Applying what is already desired
     /// does nothing. A release other than the serving one is brought up beside it: only when every process of
     /// the new one is ready do routes move, and only then are the old processes drained and stopped. While the new one
     /// is not ready the old one serves, whatever happens to the new one. The engine never gives up by itself: it
