@@ -30,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 use crate::index::Index;
 use dead::Dead;
 pub use memory::MemoryKeep;
-pub(crate) use read::parse;
 use read::{Failure, read_pod};
+pub(crate) use read::{next_line, parse};
 
 /// Most bytes of output of pods that are gone, of all apps together.
 pub const DEAD_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -20,7 +20,7 @@ const FAILING_FROM: u32 = 2;
 /// Ends longer ago than this say nothing about a rollout.
 const ENDED_RECENTLY: TimeDelta = TimeDelta::minutes(10);
 /// Reasons of a waiting container that do not go away by themselves. Source: §4.10.
-const FAILING_REASONS: [&str; 9] = [
+pub(crate) const FAILING_REASONS: [&str; 9] = [
     "ErrImagePull",
     "ImagePullBackOff",
     "InvalidImageName",

@@ -78,7 +78,7 @@ pub(crate) fn parse(source: &str, line: &str) -> Option<LogLine> {
 }
 
 /// The next line, without its end, or a piece of one that is too long. `None` at the end.
-pub(super) async fn next_line(reader: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<String>> {
+pub(crate) async fn next_line(reader: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<String>> {
     let mut line = Vec::new();
     loop {
         let block = reader.fill_buf().await?;

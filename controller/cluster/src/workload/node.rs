@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{SecondsFormat, Utc};
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use futures::{AsyncBufReadExt as _, StreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -23,11 +23,12 @@ use super::objects::{
     leftovers, objects,
 };
 use super::progress::{Stand, by_name, container, stand};
+use crate::log::{next_line, parse};
 use crate::settings::{FIELD_MANAGER, HERITAGE};
 
 /// Lines of a stuck container's output that are told.
 const LAST_LINES: u32 = 40;
-/// Longest line that is passed on, in characters.
+/// Longest of those lines, in characters.
 const LINE_MAX: usize = 16 * 1024;
 
 /// A cluster that runs containers of teams.
@@ -346,22 +347,19 @@ impl WorkloadNode for ClusterNode {
         let stream =
             self.api::<Pod>(prefix).log_stream(&pod.name_any(), &params).await.map_err(|error| failure(&error))?;
         let source = name.to_owned();
-        let lines = stream.lines().filter_map(move |line| {
-            let line = line.ok().map(|line| line_read(&source, &line));
-            std::future::ready(line)
+        let lines = futures::stream::unfold((Box::pin(stream), source), |(mut stream, source)| async {
+            // Output that breaks off is over.
+            let line = next_line(&mut stream).await.ok()??;
+            Some((line_read(&source, &line), (stream, source)))
         });
         Ok(lines.boxed())
     }
 }
 
-/// A line as the API server tells it: a time, a blank, the text.
+/// A line as the API server tells it. What has no time is told, too: somebody wants to know why a container does not run.
 fn line_read(source: &str, line: &str) -> LogLine {
-    let (stamp, text) = line.split_once(' ').unwrap_or((line, ""));
-    let (time, text) = match stamp.parse() {
-        Ok(time) => (time, text),
-        Err(_) => (Utc::now(), line),
-    };
-    LogLine { time, source: source.to_owned(), text: text.chars().take(LINE_MAX).collect() }
+    let now = || LogLine { time: Utc::now(), source: source.to_owned(), text: line.to_owned() };
+    parse(source, line).unwrap_or_else(now)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::pod::deployment;
 use super::route::ingress;
+use crate::objects::pull_secret::{DOCKER_CONFIG_KEY, DOCKER_CONFIG_TYPE, docker_config};
 use crate::settings::HERITAGE;
 
 /// Label of everything that is made for a team; what lacks it is never touched.
@@ -42,8 +43,6 @@ pub const LABEL_SELECTOR: &str = "app";
 pub const ANNOTATION_RESTARTED_AT: &str = "slipway.io/restarted-at";
 /// Size of a volume that names none. Source: `team-api.md` §7.4.
 const VOLUME_SIZE: &str = "1G";
-/// Under which the container runtimes look for Docker Hub's credentials.
-const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 /// What an operator decides about the containers of teams.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,12 +296,6 @@ fn service(spec: &WorkloadSpec) -> Item {
 }
 
 fn registry_secret(spec: &WorkloadSpec, name: String, login: &RegistryLogin) -> Item {
-    let host = login.hostname.clone().filter(|host| !host.is_empty());
-    let host = host.or_else(|| slipway_image::registry_of(&spec.image)).unwrap_or_default();
-    let host = if host.ends_with("docker.io") || host == "hub.docker.com" { DOCKER_HUB.to_owned() } else { host };
-    let (user, password) = (login.username.as_str(), login.password.expose());
-    let auth = STANDARD.encode(format!("{user}:{password}"));
-    let config = json!({"auths": {host: {"username": user, "password": password, "auth": auth}}});
-    let data = json!({".dockerconfigjson": STANDARD.encode(config.to_string())});
-    Item::new::<Secret>(spec, name, json!({"type": "kubernetes.io/dockerconfigjson", "data": data}))
+    let data = json!({DOCKER_CONFIG_KEY: STANDARD.encode(docker_config(login, &spec.image))});
+    Item::new::<Secret>(spec, name, json!({"type": DOCKER_CONFIG_TYPE, "data": data}))
 }

@@ -8,20 +8,14 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Service};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 use slipway_engine::workload::{Container, ContainerState};
+use slipway_team::container::reference::ImageName;
 
 use super::objects::ANNOTATION_RESTARTED_AT;
+use crate::status::FAILING_REASONS;
 
-/// Why a container waits that will not come up by itself. Source: kubelet, `images/types.go`, `container/sync_result.go`.
-const STUCK: [&str; 8] = [
-    "CrashLoopBackOff",
-    "ImagePullBackOff",
-    "ErrImageNeverPull",
-    "InvalidImageName",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-    "ImageInspectError",
-];
+/// Why else a container waits that will not come up by itself: whatever it needs was written before it.
+/// Source: kubelet, `images/types.go`, `container/sync_result.go`.
+const STUCK: [&str; 2] = ["CrashLoopBackOff", "CreateContainerConfigError"];
 
 /// How far a Deployment is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +84,7 @@ fn stuck(pod: &Pod) -> Option<String> {
     }
     let waiting = status.init_container_statuses.iter().chain(&status.container_statuses).flatten().find_map(|one| {
         let waiting = one.state.as_ref()?.waiting.as_ref()?;
-        let reason = waiting.reason.clone().filter(|reason| STUCK.contains(&reason.as_str()))?;
+        let reason = waiting.reason.clone().filter(|reason| is_stuck(reason))?;
         let message = waiting.message.clone().unwrap_or_default();
         Some(if message.is_empty() { reason } else { format!("{reason}: {message}") })
     });
@@ -98,6 +92,10 @@ fn stuck(pod: &Pod) -> Option<String> {
         (status.phase.as_deref() == Some("Failed"))
             .then(|| status.reason.clone().unwrap_or_else(|| "Failed".to_owned()))
     })
+}
+
+fn is_stuck(reason: &str) -> bool {
+    FAILING_REASONS.contains(&reason) || STUCK.contains(&reason)
 }
 
 /// The state of the newest pod's first container.
@@ -125,7 +123,8 @@ pub(super) fn container(deployment: &Deployment, pods: &[Pod], service: Option<&
     let template = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
     let main = template.and_then(|pod| pod.containers.iter().find(|container| container.name == name));
     let image = main.and_then(|container| container.image.clone()).unwrap_or_default();
-    let (image_name, image_tag) = image_split(&image);
+    let ImageName { name: image_name, tag } = ImageName::split(&image);
+    let image_tag = tag.unwrap_or_else(|| if image.contains('@') { String::new() } else { "latest".to_owned() });
     let command = main.and_then(|container| container.command.clone()).unwrap_or_default().join(" ");
     let is_stopped = deployment.spec.as_ref().and_then(|spec| spec.replicas) == Some(0);
     let alive: Vec<&Pod> = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
@@ -150,18 +149,6 @@ pub(super) fn container(deployment: &Deployment, pods: &[Pod], service: Option<&
 fn created(deployment: &Deployment) -> DateTime<Utc> {
     let stamp = deployment.metadata.creation_timestamp.as_ref().map(|time| time.0.to_string());
     stamp.and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// Name and tag; a digest stays with the name.
-fn image_split(image: &str) -> (String, String) {
-    if image.contains('@') {
-        return (image.to_owned(), String::new());
-    }
-    let path = image.rfind('/').map_or(0, |at| at + 1);
-    match image[path..].rfind(':') {
-        Some(at) => (image[..path + at].to_owned(), image[path + at + 1..].to_owned()),
-        None => (image.to_owned(), "latest".to_owned()),
-    }
 }
 
 fn ports(service: Option<&Service>) -> Vec<(u16, Option<u16>)> {

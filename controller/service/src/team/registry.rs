@@ -140,15 +140,15 @@ impl Service {
     pub async fn registry_delete(&self, member: &Member, id: RegistryId) -> Result<()> {
         let team = member.team.id;
         write!(self, |db| {
-            if store::registry_by_id(db, team, id).await?.is_none() {
-                return Err(Error::not_found("registry").into());
+            match store::registry_delete(db, team, id).await {
+                Ok(true) => Ok::<_, Fail>(()),
+                Ok(false) => Err(Error::not_found("registry").into()),
+                Err(StoreError::Reference) => {
+                    let refusal = Error::precondition("id", "Images use the registry.");
+                    Err(refusal.value(id.to_string()).into())
+                }
+                Err(error) => Err(error.into()),
             }
-            if store::registries_in_use(db, &[id]).await?.contains(&id) {
-                let refusal = Error::precondition("id", "Images use the registry.");
-                return Err(refusal.value(id.to_string()).into());
-            }
-            store::registry_delete(db, team, id).await?;
-            Ok::<_, Fail>(())
         })?;
         Ok(())
     }

@@ -28,24 +28,32 @@ impl ImageName {
         if text.is_empty() || text.len() > NAME_MAX + 1 + TAG_MAX {
             return Err(wrong("it must have 1 to 384 characters"));
         }
+        let split = Self::split(text);
         if let Some((name, digest)) = text.split_once('@') {
             let hex = digest.strip_prefix("sha256:").ok_or_else(|| wrong("the digest must be sha256"))?;
             if hex.len() != 64 || !hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
                 return Err(wrong("the digest must have 64 hexadecimal digits"));
             }
             path_check(name).map_err(wrong)?;
-            return Ok(Self { name: text.to_owned(), tag: None });
+            return Ok(split);
         }
-        let path_end = text.rfind('/').map_or(0, |at| at + 1);
-        let (name, tag) = match text[path_end..].rfind(':') {
-            Some(at) => (&text[..path_end + at], Some(&text[path_end + at + 1..])),
-            None => (text, None),
-        };
-        path_check(name).map_err(wrong)?;
-        if let Some(tag) = tag {
+        path_check(&split.name).map_err(wrong)?;
+        if let Some(tag) = &split.tag {
             tag_check(tag).map_err(wrong)?;
         }
-        Ok(Self { name: name.to_owned(), tag: tag.map(str::to_owned) })
+        Ok(split)
+    }
+
+    /// Splits what is known to be an image's name, or is checked elsewhere.
+    #[must_use]
+    pub fn split(text: &str) -> Self {
+        let path_end = text.rfind('/').map_or(0, |at| at + 1);
+        match text[path_end..].rfind(':').filter(|_| !text.contains('@')) {
+            Some(at) => {
+                Self { name: text[..path_end + at].to_owned(), tag: Some(text[path_end + at + 1..].to_owned()) }
+            }
+            None => Self { name: text.to_owned(), tag: None },
+        }
     }
 
     /// What a container of it is called unless somebody names it: the last part of the name, as a DNS label.
