@@ -12,6 +12,7 @@
 )]
 
 mod api_server;
+mod cancel;
 mod chance;
 mod failure;
 mod foreign;
