@@ -157,6 +157,17 @@ impl Call {
     pub fn fields(&self) -> Result<Fields, Failure> {
         Fields::new(self.content.value()?).map_err(Failure::Body)
     }
+
+    /// The items of a body that is a list.
+    ///
+    /// # Errors
+    /// The body is not JSON, or no list.
+    pub fn items(&self) -> Result<Vec<Value>, Failure> {
+        match self.content.value()? {
+            Value::Array(items) => Ok(items),
+            _ => Err(Failure::Body(Error::invalid("body", "The body must be a list."))),
+        }
+    }
 }
 
 impl Content {

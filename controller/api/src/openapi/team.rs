@@ -5,16 +5,15 @@ use serde_json::{Value, json};
 use super::operation::{Answers, Operation, new};
 use super::schema::{boolean, list, object, reference, request, text, text_or_null, time, uuid};
 
+mod image;
+mod project;
+
 /// The description of an operation. Calls of the older generation are those of the newer one.
 pub(super) fn find(operation: &str) -> Option<Operation> {
     match operation.strip_prefix("team_active_") {
         Some(rest) => {
             let newer = find(&format!("team_{rest}"))?;
-            let answers = match newer.answers {
-                Answers::Json(status, "TeamAudit") => Answers::Json(status, "ServiceCalls"),
-                Answers::Json(status, "Dashboard") => Answers::Json(status, "OldDashboard"),
-                answers => answers,
-            };
+            let answers = older(newer.answers);
             // Without an active team there is nothing of the sort.
             let also: &'static [u16] = if rest.ends_with("_list") { newer.also } else { with_not_found(newer.also) };
             Some(Operation { answers, also, ..newer })
@@ -23,7 +22,17 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             .or_else(|| group(operation))
             .or_else(|| own(operation))
             .or_else(|| thing(operation))
-            .or_else(|| record(operation)),
+            .or_else(|| record(operation))
+            .or_else(|| project::find(operation)),
+    }
+}
+
+/// What the older generation answers in place of this.
+fn older(newer: Answers) -> Answers {
+    match newer {
+        Answers::Json(status, "TeamAudit") => Answers::Json(status, "ServiceCalls"),
+        Answers::Json(status, "Dashboard") => Answers::Json(status, "OldDashboard"),
+        answers => project::older(answers),
     }
 }
 
@@ -168,6 +177,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     schemas.extend(records());
     schemas.extend(own_schemas());
     schemas.extend(things());
+    schemas.extend(project::schemas());
     schemas
 }
 

@@ -40,6 +40,24 @@ const ROWS: &[Row] = rows! {
     "/api/notifications/{notificationId}" "notification_update";
     "/api/notifications/{notificationId}" "notification_delete";
     "/api/notifications/{notificationId}/test" "notification_test";
+    "/api/products" "projects_list";
+    "/api/products" "project_create";
+    "/api/products/{productId}" "project_read";
+    "/api/products/{productId}" "project_update";
+    "/api/products/{productId}" "project_delete";
+    "/api/products/{productId}/versions" "versions_list";
+    "/api/products/{productId}/versions" "version_create";
+    "/api/products/{productId}/versions/{versionId}" "version_read";
+    "/api/products/{productId}/versions/{versionId}" "version_update";
+    "/api/products/{productId}/versions/{versionId}" "version_delete";
+    "/api/products/{productId}/versions/{versionId}/default" "version_default_set";
+    "/api/products/{productId}/versions/{versionId}/increase" "version_increase";
+    "/api/products/{productId}/versions/{versionId}/images" "images_list";
+    "/api/products/{productId}/versions/{versionId}/images" "images_add";
+    "/api/products/{productId}/versions/{versionId}/images/order" "images_order";
+    "/api/products/{productId}/versions/{versionId}/images/{imageId}" "image_read";
+    "/api/products/{productId}/versions/{versionId}/images/{imageId}" "image_update";
+    "/api/products/{productId}/versions/{versionId}/images/{imageId}" "image_delete";
 };
 
 /// The routes of the older generation, from those of the newer one.

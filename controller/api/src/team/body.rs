@@ -98,11 +98,16 @@ impl Body {
 
     /// One of a set of words, which must be there.
     pub(super) fn word<T: FromStr>(&mut self, field: &str) -> Option<T> {
+        self.choice(field, |text| text.parse().ok())
+    }
+
+    /// One of the words that `read` knows, which must be there.
+    pub(super) fn choice<T>(&mut self, field: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let text = self.text(field);
         if self.is_wrong(field) {
             return None;
         }
-        let word = text.parse().ok();
+        let word = read(&text);
         if word.is_none() {
             self.fail(field, "is not one of the known words");
         }
@@ -114,19 +119,38 @@ impl Body {
         if self.has(field) { self.word(field) } else { None }
     }
 
+    /// A list that must be there.
+    fn items(&mut self, field: &str) -> Vec<Value> {
+        match self.take(field) {
+            Some(Value::Array(items)) => return items,
+            Some(_) => self.fail(field, "must be a list"),
+            None => self.fail(field, "is missing"),
+        }
+        Vec::new()
+    }
+
+    /// A list of texts that must be there.
+    pub(super) fn texts(&mut self, field: &str) -> Vec<String> {
+        let items = self.items(field);
+        let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+        if texts.is_none() {
+            self.fail(field, "must hold texts only");
+        }
+        texts.unwrap_or_default()
+    }
+
+    /// A map that may be missing or null, as it came.
+    pub(super) fn map_or_null(&mut self, field: &str) -> Option<Map<String, Value>> {
+        match self.take(field)? {
+            Value::Object(map) => return Some(map),
+            _ => self.fail(field, "must be an object"),
+        }
+        None
+    }
+
     /// A list of words that must be there; a word may be there more than once.
     pub(super) fn words<T: FromStr>(&mut self, field: &str) -> Vec<T> {
-        let items = match self.take(field) {
-            Some(Value::Array(items)) => items,
-            Some(_) => {
-                self.fail(field, "must be a list");
-                return Vec::new();
-            }
-            None => {
-                self.fail(field, "is missing");
-                return Vec::new();
-            }
-        };
+        let items = self.items(field);
         let words: Option<Vec<T>> = items.iter().map(|item| item.as_str().and_then(|text| text.parse().ok())).collect();
         if words.is_none() {
             self.fail(field, "must hold known words only");
@@ -148,6 +172,11 @@ impl Body {
             }
         };
         Self { map, path: format!("{}{field}.", self.path), errors: Vec::new() }
+    }
+
+    /// Takes over what was found wrong with one item of a list.
+    pub(super) fn close_item(&mut self, item: Self) {
+        self.errors.extend(item.errors);
     }
 
     /// Takes over what was found wrong with an inner map.

@@ -15,15 +15,19 @@ mod body;
 mod dashboard;
 pub mod error;
 mod group;
+mod image;
+mod ingress;
 mod me;
 mod member;
 mod notification;
+mod project;
 mod query;
 mod registry;
 mod scope;
 mod session;
 mod storage;
 mod to_wire;
+mod version;
 
 /// The routes. Literals stand before variables, so that `users/leave` is not taken for a user, and the routes of the
 /// older generation before those that begin with a slug: no team is named like any of them.
@@ -38,6 +42,9 @@ pub fn routes() -> Vec<Route> {
     own.extend(registry::routes());
     own.extend(storage::routes());
     own.extend(notification::routes());
+    own.extend(project::routes());
+    own.extend(version::routes());
+    own.extend(image::routes());
     routes.extend(active::routes(&own));
     routes.extend(own);
     routes

@@ -12,6 +12,10 @@ use slipway_team::user_token::UserToken;
 use slipway_team::{Member, Team};
 use slipway_wire::team as wire;
 
+mod project;
+
+pub(super) use project::*;
+
 /// A time. Source: `team-api.md` §1.9.
 pub(super) fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)

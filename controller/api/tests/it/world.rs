@@ -109,6 +109,11 @@ impl World {
             .unwrap();
     }
 
+    /// The store, for what is done behind the API's back.
+    pub fn kept(&self) -> &slipway_store::Store {
+        &self.store.store
+    }
+
     /// With no users.
     pub async fn bare(database: Database, domain: &str) -> Self {
         Self::bare_with(database, domain, |_| {}).await

@@ -1,8 +1,11 @@
 //! Whether what a path names is the team's.
 
-use slipway_team::{Error, Member, NotificationId, RegistryId, Result, StorageId};
+use slipway_team::{Error, ImageId, Member, NotificationId, ProjectId, RegistryId, Result, StorageId, VersionId};
 use uuid::Uuid;
 
+use super::image::image_of;
+use super::project::project_of;
+use super::version::version_of;
 use crate::Service;
 
 impl Service {
@@ -14,8 +17,8 @@ impl Service {
     pub async fn team_path_check(&self, member: &Member, ids: &[(&'static str, Uuid)]) -> Result<()> {
         for (variable, id) in ids {
             match *variable {
-                // These two are about the team itself, and are looked up with it.
-                "teamId" | "userId" => {}
+                // The first two are about the team itself, and are looked up with it; the others follow.
+                "teamId" | "userId" | "projectId" | "productId" | "versionId" | "imageId" => {}
                 "registryId" => {
                     self.registry_get(member, RegistryId::from_uuid(*id)).await?;
                 }
@@ -31,6 +34,22 @@ impl Service {
                 }
             }
         }
-        Ok::<(), Error>(())
+        self.project_path_check(member, ids).await
+    }
+
+    /// A project, a version of it, an image of that.
+    async fn project_path_check(&self, member: &Member, ids: &[(&'static str, Uuid)]) -> Result<()> {
+        let id = |names: &[&str]| ids.iter().find(|(name, _)| names.contains(name)).map(|(_, id)| *id);
+        let Some(project) = id(&["projectId", "productId"]).map(ProjectId::from_uuid) else { return Ok(()) };
+        let mut db = self.read().await?;
+        let Some(version) = id(&["versionId"]).map(VersionId::from_uuid) else {
+            project_of(&mut db, member, project).await.map_err(Error::from)?;
+            return Ok(());
+        };
+        let (_, version) = version_of(&mut db, member, (project, version)).await.map_err(Error::from)?;
+        if let Some(image) = id(&["imageId"]).map(ImageId::from_uuid) {
+            image_of(&mut db, &version, image).await.map_err(Error::from)?;
+        }
+        Ok(())
     }
 }

@@ -36,10 +36,14 @@ pub struct RegistryView {
 /// Checks what is said about a thing beside its name.
 pub(super) fn about_check(name: &str, description: Option<&str>, icon: Option<&str>) -> Result<()> {
     name_check("name", name)?;
-    for (property, text) in [("description", description), ("icon", icon)] {
-        if text.is_some_and(|text| text.chars().count() > DESCRIPTION_MAX) {
-            return Err(Error::invalid(property, format!("{property} must have at most {DESCRIPTION_MAX} characters")));
-        }
+    text_check("description", description)?;
+    text_check("icon", icon)
+}
+
+/// Checks the length of a text for people.
+pub(super) fn text_check(property: &str, text: Option<&str>) -> Result<()> {
+    if text.is_some_and(|text| text.chars().count() > DESCRIPTION_MAX) {
+        return Err(Error::invalid(property, format!("{property} must have at most {DESCRIPTION_MAX} characters")));
     }
     Ok(())
 }

@@ -7,11 +7,11 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use slipway_team::container::part::KeyValue;
 use slipway_team::deployment::{Deployment, Placed, Status};
-use slipway_team::{DeploymentId, NodeId, TeamId, VersionId};
+use slipway_team::{DeploymentId, NodeId, ProjectId, TeamId, VersionId};
 
 use super::stamp;
 use crate::db::on;
-use crate::schema::deployments;
+use crate::schema::{deployments, versions};
 use crate::types::{Row, UtcMicros, can_be_stored, text, to_json};
 use crate::{Db, StoreError};
 
@@ -187,6 +187,27 @@ pub async fn deployments_by_versions(
     for row in rows {
         let deployment = row.deployment(db)?;
         all.entry(deployment.version).or_default().push(deployment);
+    }
+    Ok(all)
+}
+
+/// Where the deployments of a project's versions stand: each state of each version once. Indexes:
+/// `versions_project_name_key`, `deployments_version`.
+pub async fn deployment_statuses(
+    db: &mut Db,
+    project: ProjectId,
+) -> Result<BTreeMap<VersionId, Vec<Status>>, StoreError> {
+    let rows: Vec<(String, String)> = on!(db, |conn| deployments::table
+        .inner_join(versions::table)
+        .filter(versions::project.eq(project.to_string()))
+        .select((deployments::version, deployments::status))
+        .distinct()
+        .load(conn)
+        .await)?;
+    let mut all: BTreeMap<VersionId, Vec<Status>> = BTreeMap::new();
+    for (version, state) in rows {
+        let row = Row { table: TABLE, id: &version };
+        all.entry(row.parse("version", &version)?).or_default().push(status(row, &state)?);
     }
     Ok(all)
 }

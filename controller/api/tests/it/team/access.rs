@@ -98,6 +98,22 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
                 "enabledEvents": ["node-added"],
             }),
         ),
+        "team_projects_list" | "team_project_read" | "team_project_delete" | "team_project_convert" => {
+            (Rule::Members, json!(null))
+        }
+        "team_project_create" => (Rule::Members, json!({"name": "NEW", "type": "versionless"})),
+        "team_project_update" => (Rule::Members, json!({"name": "NEW"})),
+        "team_versions_list" | "team_version_read" | "team_version_delete" | "team_version_default_set" => {
+            (Rule::Members, json!(null))
+        }
+        "team_version_create" => (Rule::Members, json!({"name": "NEW", "type": "incremental"})),
+        "team_version_update" | "team_version_increase" => (Rule::Members, json!({"name": "NEW"})),
+        "team_images_list" | "team_image_read" | "team_image_delete" => (Rule::Members, json!(null)),
+        "team_images_add" => {
+            (Rule::Members, json!([{"registryId": "00000000-0000-4000-8000-000000000000", "images": ["web:1"]}]))
+        }
+        "team_images_order" => (Rule::Members, json!([])),
+        "team_image_update" => (Rule::Members, json!({"tag": "2", "config": {"tty": true}})),
         older if older.starts_with("team_active_") => {
             let (_, body) = rule(&older.replacen("active_", "", 1))?;
             (Rule::Active, body)

@@ -6,8 +6,11 @@ use crate::world::{Database, Reply, World};
 
 mod access;
 mod group;
+mod image;
 mod member;
+mod project;
 mod thing;
+mod version;
 
 /// Sends as a user, with a body unless it is null.
 pub async fn send(world: &World, user: &str, method: &str, path: &str, body: Value) -> Reply {
