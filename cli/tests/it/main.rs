@@ -4,6 +4,7 @@
 
 mod addition;
 mod called;
+mod color;
 mod commands;
 mod files;
 mod live;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+/// Every file of Rust below a folder.
+pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -13,6 +14,28 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
             found.push(path);
         }
     }
+}
+
+/// What only Unix has.
+const UNIX_ONLY: [&str; 7] = ["os::unix", "os::fd", "signal::unix", "rustix", "nix::", "libc::", "/dev/tty"];
+
+/// The lines of a file, counted from 1, that use what only Unix has: those below `#[cfg(unix)]`, and all others.
+fn unix_lines(text: &str) -> (Vec<usize>, Vec<usize>) {
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| *line != "#[cfg(test)]").collect();
+    let found = lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| !line.starts_with("//") && UNIX_ONLY.iter().any(|name| line.contains(name)));
+    let (guarded, bare): (Vec<usize>, Vec<usize>) = found
+        .map(|(at, _)| at + 1)
+        .partition(|line| line.checked_sub(2).is_some_and(|before| lines[before] == "#[cfg(unix)]"));
+    (guarded, bare)
+}
+
+/// Whether a line of a manifest brings in what only Unix has, for everybody.
+fn is_unix_dependency(line: &str) -> bool {
+    let name = line.split([' ', '.', '=']).next().unwrap_or_default();
+    matches!(name, "rustix" | "nix" | "libc") && !line.contains("optional = true")
 }
 
 #[test]
@@ -27,26 +50,39 @@ fn nothing_outside_of_up_is_unix_only() {
             continue;
         }
         looked += 1;
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| *line != "#[cfg(test)]").collect();
-        for (at, line) in lines.iter().enumerate() {
-            let is_unix = ["os::unix", "os::fd", "signal::unix", "rustix", "nix::", "libc::", "/dev/tty"]
-                .iter()
-                .any(|name| line.contains(name));
-            if !is_unix || line.starts_with("//") {
-                continue;
-            }
-            guarded += 1;
-            let before = at.checked_sub(1).map_or("", |before| lines[before]);
-            assert_eq!(before, "#[cfg(unix)]", "{}:{} is for Unix only: {line}", name.display(), at + 1);
-        }
+        let (below_cfg, bare) = unix_lines(&std::fs::read_to_string(&path).unwrap());
+        guarded += below_cfg.len();
+        assert!(bare.is_empty(), "{}: lines {bare:?} are for Unix only", name.display());
     }
     assert!(looked > 40 && guarded > 0, "the search looks in the wrong place: {looked} files, {guarded} places");
     let manifest = std::fs::read_to_string(root.join("../Cargo.toml")).unwrap();
     let normal = manifest.split("\n[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
-    let is_optional = |line: &str| line.contains("optional = true");
-    for line in normal.lines().filter(|line| line.starts_with("rustix") || line.starts_with("nix")) {
-        assert!(is_optional(line), "only `up` may have it: {line}");
+    let bare: Vec<&str> = normal.lines().filter(|line| is_unix_dependency(line)).collect();
+    assert!(bare.is_empty(), "only `up` may have these: {bare:?}");
+}
+
+#[test]
+fn the_search_for_what_is_unix_only_finds_it() {
+    for (text, guarded, bare) in [
+        ("use std::os::unix::fs::PermissionsExt as _;", &[][..], &[1][..]),
+        ("use std::io;\n    use std::os::fd::AsRawFd;", &[], &[2]),
+        ("#[cfg(unix)]\nuse tokio::signal::unix::signal;", &[2], &[]),
+        ("#[cfg(unix)]\nuse std::io;\nuse rustix::fs;", &[], &[3]),
+        ("#[cfg(not(windows))]\nlet tty = File::open(\"/dev/tty\");", &[], &[2]),
+        ("unsafe { libc::getpid() }\nnix::unistd::fork()", &[], &[1, 2]),
+        ("// as std::os::unix has it\nuse std::fs;", &[], &[]),
+        ("use std::fs;\n#[cfg(test)]\nmod tests { use std::os::unix::fs; }", &[], &[]),
+    ] {
+        assert_eq!(unix_lines(text), (guarded.to_vec(), bare.to_vec()), "{text}");
+    }
+    for (line, want) in [
+        ("rustix.workspace = true", true),
+        ("nix = \"1\"", true),
+        ("rustix = { workspace = true, optional = true }", false),
+        ("clap.workspace = true", false),
+        ("", false),
+    ] {
+        assert_eq!(is_unix_dependency(line), want, "{line}");
     }
 }
 
