@@ -98,6 +98,19 @@ pub struct ApiError {
     pub detail: Option<String>,
     /// Messages by field, of a 400.
     pub fields: BTreeMap<String, Vec<String>>,
+    /// Whose form the body has.
+    pub family: Family,
+}
+
+/// The APIs of a controller, by the form of their refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// `/v2`, and anything unknown: `{"detail": …}`, or messages by field. Source: drycc-v2.md §1.6.
+    Drycc,
+    /// `/v1` of dployr: `{"error": {"code", "message", "details"}}`. Source: dployr-v1.md §1.1.
+    Dployr,
+    /// `/api` of teams: `{"message", "property", "value", "error"}`. Source: team-api.md §1.6.
+    Team,
 }
 
 impl ApiError {
@@ -105,8 +118,24 @@ impl ApiError {
         let body = String::from_utf8_lossy(body).into_owned();
         let mut detail = None;
         let mut fields = BTreeMap::new();
+        let mut family = Family::Drycc;
         match serde_json::from_str(&body) {
             Ok(serde_json::Value::String(text)) => detail = Some(text),
+            Ok(serde_json::Value::Object(map))
+                if map.get("error").is_some_and(|error| error["message"].is_string()) =>
+            {
+                family = Family::Dployr;
+                fields = issues(&map["error"]["details"]);
+                // With fields the message says no more than that there are some.
+                detail = map["error"]["message"].as_str().filter(|_| fields.is_empty()).map(str::to_owned);
+            }
+            Ok(serde_json::Value::Object(map))
+                if map.get("message").is_some_and(serde_json::Value::is_string)
+                    && map.keys().all(|name| TEAM_MEMBERS.contains(&name.as_str())) =>
+            {
+                family = Family::Team;
+                detail = map["message"].as_str().map(str::to_owned);
+            }
             Ok(serde_json::Value::Object(map)) => {
                 for (name, value) in map {
                     let messages = messages(&value);
@@ -119,7 +148,7 @@ impl ApiError {
             }
             Ok(_) | Err(_) => {}
         }
-        Self { status, headers, body, detail, fields }
+        Self { status, headers, body, detail, fields, family }
     }
 
     /// The messages of a field; none when the server did not complain of it.
@@ -127,6 +156,21 @@ impl ApiError {
     pub fn field(&self, name: &str) -> &[String] {
         self.fields.get(name).map_or(&[], Vec::as_slice)
     }
+}
+
+/// What a refusal of the team API may hold.
+const TEAM_MEMBERS: [&str; 5] = ["message", "property", "value", "error", "statusCode"];
+
+/// The fields that are wrong, of the details of dployr's refusals: one by itself, or a list of them.
+fn issues(details: &serde_json::Value) -> BTreeMap<String, Vec<String>> {
+    let several = details["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for one in several.iter().chain([details]) {
+        if let (Some(field), Some(issue)) = (one["field"].as_str(), one["issue"].as_str()) {
+            fields.entry(field.to_owned()).or_default().push(issue.to_owned());
+        }
+    }
+    fields
 }
 
 /// All texts in a value: servers nest lists and maps of messages as deep as their input was.
@@ -176,6 +220,32 @@ mod tests {
         ] {
             let error = ApiError::new(StatusCode::BAD_REQUEST, HeaderMap::new(), body.as_bytes());
             assert_eq!(error.to_string(), want, "{body}");
+        }
+    }
+
+    #[test]
+    fn each_api_has_its_form() {
+        let read = |body: &str| ApiError::new(StatusCode::BAD_REQUEST, HeaderMap::new(), body.as_bytes());
+        for (body, family, want) in [
+            (r#"{"detail":"no"}"#, Family::Drycc, "no"),
+            (r#"{"message":["This field is required."]}"#, Family::Drycc, "message: This field is required."),
+            (r#"{"message":"no","other":["x"]}"#, Family::Drycc, "message: no\nother: x"),
+            (r#"{"error":{"code":"conflict","message":"taken"}}"#, Family::Dployr, "taken"),
+            (
+                r#"{"error":{"code":"x","message":"rule","details":{"field":"url","issue":"bad"}}}"#,
+                Family::Dployr,
+                "url: bad",
+            ),
+            (
+                r#"{"error":{"message":"rule","details":{"errors":[{"field":"a","issue":"1"},{"field":"b","issue":"2"}]}}}"#,
+                Family::Dployr,
+                "a: 1\nb: 2",
+            ),
+            (r#"{"message":"name taken","property":"name"}"#, Family::Team, "name taken"),
+            (r#"{"message":"no","property":"id","value":[1],"error":"word"}"#, Family::Team, "no"),
+        ] {
+            let error = read(body);
+            assert_eq!((error.family, error.to_string().as_str()), (family, want), "{body}");
         }
     }
 }

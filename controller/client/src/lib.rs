@@ -1,4 +1,4 @@
-//! HTTP client for the controller's `/v2` API.
+//! HTTP client for the controller's APIs.
 //!
 //! [`Client`] sends one request and makes of the answer either a wire type or a [`ClientError`]. It knows no
 //! endpoint: the callers (the command line, the builder) name paths, and [`segment`] makes any text safe within one.
@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-pub use error::{ApiError, ClientError};
+pub use error::{ApiError, ClientError, Family};
 pub use path::segment;
 pub use reqwest::header::HeaderMap;
 pub use reqwest::{Method, StatusCode};
