@@ -67,7 +67,8 @@ impl Api {
             Ok(answer) => Some(&answer.headers),
             Err(error) => error.api().map(|api| &api.headers),
         };
-        if let Some(headers) = headers {
+        // Only `/v2` tells a version.
+        if let Some(headers) = headers.filter(|_| path.starts_with("/v2")) {
             let version = server_version(headers);
             if !fits(version) && !self.is_warned.swap(true, Ordering::Relaxed) {
                 print::note("!    WARNING: Client and server API versions do not match. Please consider upgrading.");

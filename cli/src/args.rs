@@ -5,6 +5,7 @@ pub mod auth;
 pub mod build;
 pub mod cert;
 pub mod config;
+pub mod deploy;
 pub mod git;
 pub mod key;
 pub mod perm;
@@ -13,11 +14,14 @@ pub mod release;
 pub mod resource;
 pub mod route;
 pub mod runtime;
+pub mod secret;
 pub mod service;
+pub mod team;
 #[cfg(feature = "up")]
 pub mod up;
 pub mod user;
 pub mod volume;
+pub mod webhook;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -50,6 +54,7 @@ pub fn grammar() -> clap::Command {
     let own = [
         ("SLIPWAY_CONTROLLER", "address of the controller, instead of the profile's"),
         ("SLIPWAY_TOKEN", "token, instead of the profile's"),
+        ("SLIPWAY_TEAM", "team that commands are about, instead of the profile's"),
     ];
     let variables = [(program.profile_variable(), "name or path of the profile, as --config")]
         .into_iter()
@@ -134,6 +139,8 @@ pub enum Command {
     /// Environment variables of an app
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Build and run a repository elsewhere, and follow it to its end
+    Deploy(deploy::DeployArgs),
     /// The git remote of an app
     #[command(subcommand)]
     Git(git::GitCommand),
@@ -194,6 +201,19 @@ pub enum Command {
     /// Resources: databases and the like that the platform runs
     #[command(subcommand)]
     Resources(resource::ResourceCommand),
+    /// Teams: who is in them, and which one commands are about
+    Teams(team::OfTeam<team::TeamCommand>),
+    /// Registries that a team's images are from
+    Registries(team::OfTeam<team::registry::RegistryCommand>),
+    /// Storages whose files a team's containers begin with
+    Storages(team::OfTeam<team::storage::StorageCommand>),
+    /// Chats that are told of what happens in a team
+    Notifications(team::OfTeam<team::notification::NotificationCommand>),
+    /// List what was done in a team
+    Audit(team::AuditArgs),
+    /// Webhooks: addresses that are told of what happens to your apps
+    #[command(subcommand)]
+    Webhooks(webhook::WebhookCommand),
     /// All users, for administrators
     #[command(subcommand)]
     Users(user::UserCommand),

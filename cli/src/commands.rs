@@ -6,6 +6,7 @@ pub mod build;
 pub mod cert;
 pub mod config;
 pub mod config_edit;
+pub mod deploy;
 pub mod doctor;
 pub mod domain;
 pub mod git;
@@ -23,6 +24,7 @@ pub mod runtime;
 pub mod service;
 pub mod session;
 pub mod setting;
+pub mod team;
 pub mod timeout;
 #[cfg(feature = "up")]
 pub mod up;
@@ -30,6 +32,7 @@ pub mod user;
 pub mod version;
 pub mod volume;
 pub mod watch;
+pub mod webhook;
 
 use crate::args::app::AppCommand;
 use crate::args::auth::AuthCommand;
@@ -47,6 +50,7 @@ use crate::args::route::{
 };
 use crate::args::runtime::{HealthcheckCommand, LimitCommand, PairCommand};
 use crate::args::service::ServiceCommand;
+use crate::args::team::OfTeam;
 use crate::args::user::UserCommand;
 use crate::args::{Cli, Command};
 use crate::completions;
@@ -129,6 +133,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             }
             ConfigCommand::Push { path } => config::push(cx, &path).await,
         },
+        Command::Deploy(args) => deploy::deploy(cx, args).await,
         Command::Git(command) => match command {
             GitCommand::Remote { remote, force } => git::remote(cx, &remote, force).await,
             GitCommand::Remove { remote } => git::remove(cx, remote.as_deref()).await,
@@ -212,6 +217,14 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         Command::Timeouts(command) => timeout::timeout(cx, command).await,
         Command::Volumes(command) => volume::volume(cx, command).await,
         Command::Resources(command) => resource::resource(cx, command).await,
+        Command::Teams(OfTeam { team, command }) => team::team(cx, team.as_deref(), command).await,
+        Command::Registries(OfTeam { team, command }) => team::registry::registry(cx, team.as_deref(), command).await,
+        Command::Storages(OfTeam { team, command }) => team::storage::storage(cx, team.as_deref(), command).await,
+        Command::Notifications(OfTeam { team, command }) => {
+            team::notification::notification(cx, team.as_deref(), command).await
+        }
+        Command::Audit(args) => team::audit::audit(cx, args).await,
+        Command::Webhooks(command) => webhook::webhook(cx, command).await,
         Command::Users(command) => match command {
             UserCommand::List(limit) => user::list(cx, limit.limit).await,
             UserCommand::Enable { username } => user::switch(cx, &username, "enable").await,
@@ -246,4 +259,8 @@ async fn part(cx: &Context, part: Part, command: PairCommand) -> Result {
 /// `=== Apps`, or `=== Apps (1 of 5)` when there are more than are shown. Source: drycc-v2.md §6.2.
 fn heading(title: &str, shown: usize, count: u64) -> String {
     if count > shown as u64 { format!("=== {title} ({shown} of {count})") } else { format!("=== {title}") }
+}
+
+fn yes_no(is_so: bool) -> String {
+    if is_so { "yes" } else { "no" }.to_owned()
 }

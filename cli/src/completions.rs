@@ -10,6 +10,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use clap_complete::{CompleteEnv, Shell};
 use slipway_wire::drycc_v2::{App, Page};
+use slipway_wire::team::Me;
 
 use crate::args::{Global, grammar};
 use crate::context::{Context, app_path};
@@ -50,6 +51,17 @@ pub fn apps() -> ArgValueCompleter {
             Ok(page.results.into_iter().map(|app| app.id).collect())
         });
         candidates(names, current, "")
+    })
+}
+
+/// Completes slugs of teams.
+pub fn teams() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let slugs = fetch(async |cx| {
+            let me: Me = cx.api()?.post_empty("/api/users/me").await?.json()?;
+            Ok(me.teams.into_iter().map(|team| team.slug).collect())
+        });
+        candidates(slugs, current, "")
     })
 }
 

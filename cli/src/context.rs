@@ -9,6 +9,7 @@ use slipway_wire::drycc_v2::{App, Page};
 
 use crate::api::Api;
 use crate::args::Global;
+use crate::args::secret::SecretSource;
 use crate::error::{Error, Result};
 use crate::print::progress::Progress;
 use crate::settings::{Profile, Settings};
@@ -91,6 +92,15 @@ impl Context {
     /// Prints an answer's JSON when that was asked for; else what `show` makes of it.
     pub fn show(&self, answer: &Answer, show: impl FnOnce() -> Result) -> Result {
         if self.is_json { print::json(&answer.json::<Value>()?) } else { show() }
+    }
+
+    /// Prints a value as JSON when that was asked for.
+    pub fn show_value(&self, value: &impl serde::Serialize) -> Result {
+        if !self.is_json {
+            return Ok(());
+        }
+        let value = serde_json::to_value(value).map_err(|error| Error::caused("cannot write JSON", &error))?;
+        print::json(&value)
     }
 
     /// How many items a list asks for.
@@ -191,6 +201,31 @@ pub fn line_of_stdin(what: &str) -> Result<SecretString> {
         return Err(Error::new(format!("there is no {what} on stdin")));
     }
     Ok(line.into())
+}
+
+/// A secret, from where it is said to be.
+pub fn secret(source: &SecretSource, what: &str) -> Result<SecretString> {
+    match source {
+        SecretSource::Stdin => line_of_stdin(what),
+        SecretSource::Variable(name) => settings::variable(name)
+            .map(SecretString::from)
+            .ok_or_else(|| Error::new(format!("the environment variable {name} is not set, so there is no {what}"))),
+        SecretSource::File(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Error::caused(format!("cannot read the {what} from {}", path.display()), &error))?;
+            let text = text.trim_end_matches(['\r', '\n']);
+            if text.is_empty() {
+                return Err(Error::new(format!("there is no {what} in {}", path.display())));
+            }
+            Ok(text.into())
+        }
+        SecretSource::Ask if print::can_ask() => {
+            let asked = rpassword::prompt_password(format!("{what}: "));
+            Ok(asked.map_err(|error| Error::caused(format!("cannot read the {what}"), &error))?.into())
+        }
+        SecretSource::Ask => Err(Error::new(format!("a {what} is needed, and there is no terminal to ask for it"))
+            .hint("say where it is: - (stdin), env:NAME or file:PATH")),
+    }
 }
 
 /// A word from a flag, or from the person at the terminal.

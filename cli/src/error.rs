@@ -3,7 +3,7 @@
 use std::io;
 
 use slipway_cause::chain;
-use slipway_client::{ApiError, ClientError, StatusCode};
+use slipway_client::{ApiError, ClientError, Family, StatusCode};
 
 use crate::program;
 
@@ -133,23 +133,35 @@ fn from_api(api: &ApiError) -> Error {
     let detail = api.detail.clone().unwrap_or_default();
     let (text, hint) = match api.status {
         StatusCode::UNAUTHORIZED if detail.contains("password") => (detail, String::new()),
+        // What a registry says of its own log-in; bad tokens of ours are 403 there.
+        StatusCode::UNAUTHORIZED if api.family == Family::Team => (detail, String::new()),
         StatusCode::UNAUTHORIZED => {
             ("Unauthorized: Missing or Invalid Token".to_owned(), "log in again with `slipway login URL`".to_owned())
         }
         StatusCode::FORBIDDEN => {
             let text = "You do not have permission to perform this action.";
             let text = if detail.is_empty() { text.to_owned() } else { detail };
-            (
-                text,
-                "`slipway whoami` shows who you are; the app's owner can grant access with `slipway perms:create`"
-                    .to_owned(),
-            )
+            let hint = match api.family {
+                Family::Team if text.contains("oken") || text.contains("credentials") => {
+                    "log in again with `slipway login URL`"
+                }
+                Family::Team => "`slipway teams` lists your teams and what you are in each; `--team` names one",
+                Family::Drycc | Family::Dployr => {
+                    "`slipway whoami` shows who you are; the app's owner can grant access with `slipway perms:create`"
+                }
+            };
+            (text, hint.to_owned())
         }
         StatusCode::METHOD_NOT_ALLOWED => (
             "Method Not Allowed".to_owned(),
             "this controller may be older than this client; compare them with `slipway version --all`".to_owned(),
         ),
         StatusCode::UNPROCESSABLE_ENTITY => (format!("Unable to process your request: {api}"), String::new()),
+        StatusCode::TOO_MANY_REQUESTS => {
+            let seconds = api.headers.get("retry-after").and_then(|seconds| seconds.to_str().ok());
+            let hint = seconds.map(|seconds| format!("try again in {seconds} s")).unwrap_or_default();
+            (if detail.is_empty() { "there were too many requests".to_owned() } else { detail }, hint)
+        }
         StatusCode::LOCKED if detail.is_empty() => ("nobody can do that to themselves".to_owned(), String::new()),
         StatusCode::INTERNAL_SERVER_ERROR => (
             "Internal Server Error".to_owned(),

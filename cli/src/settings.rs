@@ -15,6 +15,8 @@ use crate::{private, program};
 pub const SLIPWAY_CONTROLLER: &str = "SLIPWAY_CONTROLLER";
 /// The user's token, instead of the profile's.
 pub const SLIPWAY_TOKEN: &str = "SLIPWAY_TOKEN";
+/// The team that commands are about, instead of the profile's.
+pub const SLIPWAY_TEAM: &str = "SLIPWAY_TEAM";
 /// How many items a list shows when neither flag nor profile says. Source: drycc-v2.md §1.5.
 pub const RESPONSE_LIMIT: u32 = 100;
 
@@ -31,6 +33,8 @@ pub struct Profile {
     pub token: SecretString,
     /// How many items lists show.
     pub response_limit: u32,
+    /// The team that commands are about.
+    pub team: Option<String>,
 }
 
 /// What every command starts from.
@@ -41,6 +45,7 @@ pub struct Settings {
     profile: Option<Profile>,
     controller: Option<String>,
     token: Option<SecretString>,
+    team: Option<String>,
 }
 
 impl Settings {
@@ -56,6 +61,7 @@ impl Settings {
             path,
             controller: own(SLIPWAY_CONTROLLER),
             token: own(SLIPWAY_TOKEN).map(SecretString::from),
+            team: own(SLIPWAY_TEAM),
         })
     }
 
@@ -73,6 +79,7 @@ impl Settings {
                 controller: controller.clone(),
                 token: token.clone(),
                 response_limit: RESPONSE_LIMIT,
+                team: None,
             },
             (None, _, Some(_)) => {
                 return Err(Error::new(format!("{SLIPWAY_TOKEN} is set, but it is not known of which controller"))
@@ -103,6 +110,16 @@ impl Settings {
     /// The token of the environment.
     pub fn token(&self) -> Option<&SecretString> {
         self.token.as_ref()
+    }
+
+    /// The team that commands are about: that of the environment, else the profile's.
+    pub fn team(&self) -> Option<String> {
+        self.team.clone().or_else(|| self.profile.as_ref()?.team.clone())
+    }
+
+    /// Whether the environment says which team commands are about.
+    pub fn has_team_variable(&self) -> bool {
+        self.team.is_some()
     }
 
     /// The profile as it is in the file.
@@ -209,6 +226,11 @@ pub fn port() -> Result<u16> {
     text.parse().map_err(|_| Error::new(format!("the environment variable PORT is {text:?}, which is no port")))
 }
 
+/// A variable that a person names, unless it is empty.
+pub fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The user's editor and its arguments: `$VISUAL`, else `$EDITOR`, else `vi`.
 pub fn editor() -> Vec<String> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
@@ -249,18 +271,22 @@ impl Profile {
                 .and_then(|limit| u32::try_from(limit).ok())
                 .filter(|limit| *limit > 0)
                 .unwrap_or(RESPONSE_LIMIT),
+            team: field("team").filter(|team| !team.is_empty()),
         }))
     }
 
     /// Writes the profile, whole or not at all, readable by its owner only.
     pub fn write(&self, path: &Path) -> Result {
-        let value = json!({
+        let mut value = json!({
             "username": self.username,
             "ssl_verify": self.ssl_verify,
             "controller": self.controller,
             "token": self.token.expose_secret(),
             "response_limit": self.response_limit,
         });
+        if let Some(team) = &self.team {
+            value["team"] = team.as_str().into();
+        }
         private::write(path, format!("{value:#}\n").as_bytes())
     }
 }
@@ -278,9 +304,11 @@ mod tests {
                 controller: controller.to_owned(),
                 token: "of-the-profile".into(),
                 response_limit: 7,
+                team: Some("acme".to_owned()),
             }),
             controller: controller.map(str::to_owned),
             token: token.map(Into::into),
+            team: None,
         }
     }
 

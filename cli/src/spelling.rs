@@ -37,7 +37,7 @@ pub const SHORTCUTS: [(&str, &[&str]); 26] = [
 ];
 
 /// What a group by itself means.
-pub const DEFAULTS: [(&str, &str); 26] = [
+pub const DEFAULTS: [(&str, &str); 31] = [
     ("allowlist", "list"),
     ("apps", "list"),
     ("auth", "whoami"),
@@ -52,22 +52,27 @@ pub const DEFAULTS: [(&str, &str); 26] = [
     ("limits", "list"),
     ("maintenance", "info"),
     ("perms", "list"),
+    ("notifications", "list"),
     ("ps", "list"),
+    ("registries", "list"),
     ("registry", "list"),
     ("releases", "list"),
     ("resources", "list"),
     ("routing", "info"),
     ("services", "list"),
+    ("storages", "list"),
     ("tags", "list"),
+    ("teams", "list"),
     ("timeouts", "list"),
     ("tls", "info"),
     ("users", "list"),
     ("volumes", "list"),
+    ("webhooks", "list"),
     ("whitelist", "list"),
 ];
 
-/// Global options that take a value in the next argument.
-const WITH_VALUE: [&str; 4] = ["-a", "--app", "-c", "--config"];
+/// Options of all commands, or of all about a team, that take a value in the next argument.
+const WITH_VALUE: [&str; 5] = ["-a", "--app", "-c", "--config", "--team"];
 
 /// Rewrites the arguments after the program's name.
 pub fn rewrite(args: Vec<OsString>, commands: &Command) -> Vec<OsString> {
@@ -206,6 +211,8 @@ mod tests {
         check("config --oneline", "config list --oneline");
         check("certs", "certs list");
         check("certs:attach foo a.b", "certs attach foo a.b");
+        check("registries --team info", "registries list --team info");
+        check("registries --team acme info hub", "registries --team acme info hub");
         check("releases -l 5", "releases list -l 5");
         check("config frobnicate", "config frobnicate");
         check("config --help", "config --help");

@@ -69,6 +69,7 @@ pub async fn login(cx: &Context, account: Account, token: Option<SecretString>, 
             controller: api.client().base().to_owned(),
             token,
             response_limit: cx.limit(None),
+            team: None,
         };
         let user: User = api_as(&profile)?.get("/v2/auth/whoami/").await?.json()?;
         return keep(cx, &Profile { username: user.username, ..profile });
@@ -117,6 +118,7 @@ async fn enter(cx: &Context, api: &Api, username: &str, password: &SecretString,
         controller: api.client().base().to_owned(),
         token: token(api, username, password).await?,
         response_limit: cx.limit(None),
+        team: None,
     };
     keep(cx, &profile)
 }

@@ -10,21 +10,15 @@ use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
 use crate::{dotenv, print, settings};
 
-/// Lets the user change all environment variables in an editor, and makes one release of what changed.
-pub async fn edit(cx: &Context) -> Result {
-    let (api, app) = (cx.api()?, cx.app()?);
+/// Lets the user change a text in an editor; what was saved.
+pub fn in_editor(text: &str, suffix: &str) -> Result<String> {
     let words = settings::editor();
     let Some((program, arguments)) = words.split_first() else {
         return Err(Error::new("it is not known which editor to use").hint("set EDITOR, for example to nano"));
     };
-    let config: Config = api.get(&app_path(&app, "config/")).await?.json()?;
     let cannot = |error: std::io::Error| Error::caused("cannot write a file for the editor", &error);
     // Readable by nobody else: it holds secrets. Gone when this ends.
-    let mut file = tempfile::Builder::new().prefix("slipway-config-").suffix(".env").tempfile().map_err(cannot)?;
-    let text = format!(
-        "# Environment variables of {app}: change, add and remove lines, save, and leave the editor.\n{}",
-        dotenv::render(&config.values)
-    );
+    let mut file = tempfile::Builder::new().prefix("slipway-config-").suffix(suffix).tempfile().map_err(cannot)?;
     file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(cannot)?;
     let status = Command::new(program)
         .args(arguments)
@@ -36,7 +30,18 @@ pub async fn edit(cx: &Context) -> Result {
         return Err(Error::new(format!("the editor failed ({status}); nothing was changed")));
     }
     // By name: an editor may have put another file in its place.
-    let edited = std::fs::read_to_string(file.path()).map_err(|error| Error::caused("cannot read the file", &error))?;
+    std::fs::read_to_string(file.path()).map_err(|error| Error::caused("cannot read the file", &error))
+}
+
+/// Lets the user change all environment variables in an editor, and makes one release of what changed.
+pub async fn edit(cx: &Context) -> Result {
+    let (api, app) = (cx.api()?, cx.app()?);
+    let config: Config = api.get(&app_path(&app, "config/")).await?.json()?;
+    let text = format!(
+        "# Environment variables of {app}: change, add and remove lines, save, and leave the editor.\n{}",
+        dotenv::render(&config.values)
+    );
+    let edited = in_editor(&text, ".env")?;
     let edited =
         dotenv::parse(&edited).map_err(|error| Error::caused("nothing was changed: what was saved", &error))?;
     let mut values: Map<String, Value> = edited

@@ -8,10 +8,10 @@ use slipway_api::serve::serve;
 use slipway_api::{Metrics, State};
 use slipway_client::hooks::HookClient;
 use slipway_engine::Engine;
-use slipway_service::testing::FakeEngine;
-use slipway_service::{Reconciler, Service, ServiceConfig, SystemClock};
+use slipway_service::testing::{FakeEngine, FakeHooks, FakeMailer, FakeWeb};
+use slipway_service::{HookSender, Mailer, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient};
 use slipway_store::testing::{Backend, TestStore};
-use slipway_wire::drycc_v2::hook::BuildLog;
+use slipway_wire::drycc_v2::hook::{BuildLog, OrderFinish};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,10 @@ pub struct Platform {
     pub url: String,
     /// Where its apps would run.
     pub engine: Arc<FakeEngine>,
+    /// Whoever webhooks call.
+    pub hooks: Arc<FakeHooks>,
+    /// The hosts of registries and notifications.
+    pub web: Arc<FakeWeb>,
     shutdown: CancellationToken,
     _store: TestStore,
     runtime: Runtime,
@@ -50,16 +54,45 @@ impl Platform {
         self.runtime.block_on(hooks.build_log(&body)).unwrap();
     }
 
+    /// Does what the builder does with the next deployment that is asked for: hands in a log, and `image` or why there
+    /// is none.
+    pub fn build_next(&self, log: &str, image: Result<&str, &str>) {
+        const SHA: &str = "1b34f2c0000000000000000000000000000000aa";
+        let hooks = HookClient::new(self.url.parse().unwrap(), SecretString::from(BUILDER_KEY)).unwrap();
+        let order = self.runtime.block_on(hooks.order_claim(Duration::from_secs(20))).unwrap().unwrap();
+        self.push_logged(&order.name, &order.user, SHA, log);
+        let finish = OrderFinish {
+            app: order.app,
+            claim: order.claim,
+            outcome: if image.is_ok() { "built" } else { "failed" }.to_owned(),
+            error: image.err().unwrap_or_default().to_owned(),
+            commit_hash: SHA.to_owned(),
+            fingerprint: "f".to_owned(),
+            image: image.unwrap_or_default().to_owned(),
+            procfile: std::iter::once(("web".to_owned(), order.run_cmd)).collect(),
+            dockerfile: String::new(),
+            stack: "container".to_owned(),
+        };
+        self.runtime.block_on(hooks.order_finish(&finish)).unwrap();
+    }
+
     /// With nobody and nothing.
     pub fn start() -> Self {
         let runtime = Runtime::new().unwrap();
+        let (hooks, web) = (Arc::new(FakeHooks::default()), Arc::new(FakeWeb::default()));
         let (url, engine, shutdown, store) = runtime.block_on(async {
             let store = TestStore::open(Backend::Sqlite).await;
-            let config = ServiceConfig::new(
+            let mut config = ServiceConfig::new(
                 "example.com",
                 SecretString::from(BUILDER_KEY),
                 SecretString::from("0123456789abcdef".repeat(4)),
             );
+            config.teams = TeamSettings {
+                public_url: "https://slipway.example.com".to_owned(),
+                mailer: Some(Arc::new(FakeMailer::default()) as Arc<dyn Mailer>),
+                web: Arc::clone(&web) as Arc<dyn WebClient>,
+                ..TeamSettings::default()
+            };
             let engine = FakeEngine::new();
             let service = Service::new(
                 config,
@@ -68,7 +101,8 @@ impl Platform {
                 Arc::new(SystemClock),
             );
             let shutdown = CancellationToken::new();
-            tokio::spawn(Reconciler::new(service.clone()).run(shutdown.clone()));
+            let reconciler = Reconciler::new(service.clone()).with_hooks(Arc::clone(&hooks) as Arc<dyn HookSender>);
+            tokio::spawn(reconciler.run(shutdown.clone()));
             let platform = slipway_api::Platform {
                 ssh: Some("builder.example.com:2222".to_owned()),
                 domain: "example.com".to_owned(),
@@ -80,6 +114,6 @@ impl Platform {
             tokio::spawn(serve(listener, slipway_api::api(state), shutdown.clone(), Duration::from_secs(1)));
             (url, engine, shutdown, store)
         });
-        Self { url, engine, shutdown, _store: store, runtime }
+        Self { url, engine, hooks, web, shutdown, _store: store, runtime }
     }
 }

@@ -12,6 +12,7 @@ macro_rules! shows {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dUTC", "[time in UTC]"),
             (r"\bfoo-[0-9a-f]{7}\b", "foo-[short uuid]"),
             (r"deployed [0-9a-f]{7} which", "deployed [short uuid] which"),
+            (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "[ulid]"),
             (r"done in \d+s", "done in [n]s"),
             (r"-?\d+ s from the controller", "[n] s from the controller"),
             (r"([0-9A-F]{2}:){31}[0-9A-F]{2}", "[fingerprint]"),
@@ -25,14 +26,17 @@ macro_rules! shows {
 mod account;
 mod app;
 mod config;
+mod deploy;
 mod everywhere;
 mod own;
 mod probe;
 mod process;
 mod route;
 mod shortcut;
+mod team;
 mod upstream;
 mod volume;
+mod webhook;
 
 use std::fmt::Write as _;
 
@@ -78,8 +82,16 @@ impl World {
     fn new() -> Self {
         let world = Self { platform: Platform::start(), bob: Person::stranger(), ann: Person::stranger() };
         for (person, name) in [(&world.bob, "bob"), (&world.ann, "ann")] {
-            let register =
-                ["register", &world.platform.url, "--username", name, "--password", "pw", "--email", "x@y.z"];
+            let register = [
+                "register",
+                &world.platform.url,
+                "--username",
+                name,
+                "--password",
+                "pw",
+                "--email",
+                &format!("{name}@y.z"),
+            ];
             let run = person.run_with(&register, "");
             assert_eq!(run.code, 0, "{run:?}");
         }

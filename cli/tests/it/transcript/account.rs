@@ -32,7 +32,7 @@ fn accounts() {
     === User
     ID:                1
     Username:          bob
-    Email:             x@y.z
+    Email:             bob@y.z
     First Name:
     Last Name:
     Last Login:        [time]
