@@ -12,7 +12,7 @@ use slipway_tests::platform::slipway_binary;
 use slipway_tests::{PASSWORD, Platform, eventually};
 
 /// The guides that there are to be, in the order in which they are run.
-const GUIDES: [&str; 14] = [
+const GUIDES: [&str; 16] = [
     "first-push",
     "config-and-secrets",
     "scaling",
@@ -21,6 +21,8 @@ const GUIDES: [&str; 14] = [
     "docker-images",
     "domains-and-tls",
     "teams",
+    "teams-and-projects",
+    "webhooks-and-remotes",
     "from-heroku",
     "from-deis-and-drycc",
     "one-machine",
