@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 ELSEWHERE = {
     ("controller", "", "pods/attach", "create"): "servers from 1.35 on ask for it when a WebSocket is opened, besides get",
     ("controller", "", "pods/exec", "create"): "servers from 1.35 on ask for it when a WebSocket is opened, besides get",
+    ("controller", "metrics.k8s.io", "pods", "get"): "a lab serves no metrics",
+    ("controller", "metrics.k8s.io", "nodes", "get"): "a lab serves no metrics",
 }
 
 

@@ -17,7 +17,7 @@ pub struct Capabilities {
 }
 
 /// The API by which a cluster tells what pods use: autoscalers ask it.
-const METRICS_GROUP: &str = "metrics.k8s.io";
+pub(crate) const METRICS_GROUP: &str = "metrics.k8s.io";
 
 /// Whether the cluster serves metrics of pods.
 ///

@@ -14,8 +14,8 @@ use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName};
 use slipway_engine::status::Rollout;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogKeep, LogSink, RegistryLogin, RolloutState,
-    RunOutcome, RunSpec, Session,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogKeep, LogSink, NodeStatus, PodUsage,
+    RegistryLogin, RolloutState, RunOutcome, RunSpec, Session,
 };
 use slipway_image::{FetchError, Fetcher};
 use tokio::sync::broadcast::error::RecvError;
@@ -36,6 +36,7 @@ use crate::remove::remove;
 use crate::run::Runner;
 use crate::settings::ClusterSettings;
 use crate::status::Wish;
+use crate::usage;
 use crate::worker::{Problem, SLUG_REFUSED, Shared, Standing, Worker, foreign, lock, namespace_owner};
 
 /// Changes that a slow listener may be behind.
@@ -357,6 +358,23 @@ impl Engine for ClusterEngine {
 
     fn changes(&self) -> broadcast::Receiver<AppId> {
         self.shared.changes.subscribe()
+    }
+
+    async fn pod_usage(&self, app: AppId, pod: &str) -> Result<PodUsage, EngineError> {
+        let missing = || EngineError::Missing(format!("process {pod}"));
+        let name = self.name_of(app).ok_or_else(missing)?;
+        // Names are asked about only when they are known: what a caller says goes into no path.
+        let seen = self.shared.index.app(&name);
+        let found = seen.pods.iter().find(|one| &*one.name == pod).ok_or_else(missing)?;
+        usage::pod_usage(&self.client, name.as_str(), &found.name).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeStatus>, EngineError> {
+        usage::nodes(&self.client).await
+    }
+
+    async fn node_usage(&self, node: &str) -> Result<PodUsage, EngineError> {
+        usage::node_usage(&self.client, node).await
     }
 
     async fn pod_restart(&self, app: AppId, pod: &str) -> Result<(), EngineError> {

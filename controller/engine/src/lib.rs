@@ -32,7 +32,7 @@ use tokio::sync::broadcast;
 pub use keep::LogKeep;
 pub use session::{Attach, ExecSpec, Session};
 pub use spec::{AppSpec, Artifact, MountSpec, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec, VolumeSpec};
-pub use status::{AppStatus, PodState, PodStatus, PodUsage, ProcessCounts, RolloutState};
+pub use status::{AppStatus, NodeState, NodeStatus, PodState, PodStatus, PodUsage, ProcessCounts, RolloutState};
 
 /// Why an engine could not do or tell something.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +116,16 @@ pub trait Engine: Send + Sync + 'static {
     /// What one process (pod) uses now. `Rejected` or `Unavailable`, with the reason, when nobody measures it.
     async fn pod_usage(&self, _app: AppId, _pod: &str) -> Result<PodUsage, EngineError> {
         Err(EngineError::Rejected("this engine does not measure what processes use".to_owned()))
+    }
+
+    /// The machines that processes run on.
+    async fn nodes(&self) -> Result<Vec<NodeStatus>, EngineError> {
+        Err(EngineError::Rejected("this engine does not tell of its machines".to_owned()))
+    }
+
+    /// What a machine uses now, by its name. As `pod_usage` otherwise.
+    async fn node_usage(&self, _node: &str) -> Result<PodUsage, EngineError> {
+        Err(EngineError::Rejected("this engine does not measure what machines use".to_owned()))
     }
 
     /// Ends one process (pod) by name; a replacement is started as after a crash, without back-off.

@@ -76,6 +76,8 @@ pub struct PodUsage {
     pub cpu_user_percent: Option<f64>,
     /// As `cpu_user_percent`, for the system's.
     pub cpu_system_percent: Option<f64>,
+    /// As `cpu_user_percent`, for waiting on disks.
+    pub cpu_iowait_percent: Option<f64>,
     /// Cores of the machine.
     pub cpu_count: Option<u32>,
     /// Load of the machine over one, five and fifteen minutes.
@@ -88,8 +90,60 @@ pub struct PodUsage {
     pub memory_total_bytes: Option<u64>,
     /// Memory of the machine that could be had, in bytes.
     pub memory_available_bytes: Option<u64>,
+    /// Memory that holds what was read from files and could be given up, in bytes.
+    pub memory_cache_bytes: Option<u64>,
+    /// Swap space of the machine, in bytes.
+    pub swap_total_bytes: Option<u64>,
+    /// What is left of it, in bytes.
+    pub swap_free_bytes: Option<u64>,
     /// How many system processes it is: all, running, sleeping, stopped, ended but not yet waited for.
     pub processes: Option<ProcessCounts>,
+}
+
+/// A machine that processes run on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Its name.
+    pub name: String,
+    /// Its identity.
+    pub uid: String,
+    /// Where it is reached inside the cluster.
+    pub address: Option<String>,
+    /// Where it stands.
+    pub region: Option<String>,
+    /// How it is.
+    pub state: NodeState,
+    /// Version of what runs processes there.
+    pub version: Option<String>,
+    /// Its operating system.
+    pub os: Option<String>,
+    /// Its processor's architecture.
+    pub arch: Option<String>,
+    /// Its cores.
+    pub cpu_count: Option<u32>,
+    /// Its memory, in bytes.
+    pub memory_total_bytes: Option<u64>,
+    /// Whether it is kept for builds.
+    pub is_for_builds: bool,
+    /// Since when it is known.
+    pub created: DateTime<Utc>,
+}
+
+/// How a machine is. Source: `dployr-v1.md` §6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeState {
+    /// It was never ready.
+    Provisioning,
+    /// It is ready.
+    Healthy,
+    /// It is ready, and short of something.
+    Degraded,
+    /// It is not ready.
+    Offline,
+    /// It does not answer.
+    Unreachable,
+    /// It takes nothing new.
+    Maintenance,
 }
 
 /// System processes by what they do.

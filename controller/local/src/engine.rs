@@ -16,8 +16,8 @@ use slipway_core::volume::MountPath;
 use slipway_core::{AppId, AppName, ReleaseVersion, VolumeId};
 use slipway_engine::route::RouteTable;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, MountSpec, RegistryLogin, RunOutcome,
-    RunSpec, Session,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, MountSpec, NodeStatus, PodUsage,
+    RegistryLogin, RunOutcome, RunSpec, Session,
 };
 use slipway_image::{ImageStore, remove_tree};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -32,10 +32,11 @@ use crate::cgroup;
 use crate::config::LocalConfig;
 use crate::image::Images;
 use crate::journal::{Journals, Sink, wants};
+use crate::node;
 use crate::port::Ports;
 use crate::record::Records;
 use crate::registry::Registry;
-use crate::usage::Usage;
+use crate::usage::{Usage, machine_usage};
 use crate::volume::Volumes;
 use crate::workdir::make_dir;
 
@@ -377,6 +378,32 @@ impl Engine for LocalEngine {
             pod.cpu_millis = pod.pid.and_then(|pid| self.shared.usage.of(pid));
         }
         Ok(status)
+    }
+
+    async fn pod_usage(&self, app: AppId, pod: &str) -> Result<PodUsage, EngineError> {
+        let missing = || EngineError::Missing(format!("process {pod}"));
+        let status = self.lock().live.get(&app).map(|handle| Arc::clone(&handle.status)).ok_or_else(missing)?;
+        let found = {
+            let status = status.lock().unwrap_or_else(PoisonError::into_inner);
+            status.pods.iter().find(|one| one.name == pod).map(|one| one.pid).ok_or_else(missing)?
+        };
+        let not_running = || EngineError::Unavailable {
+            public: "the process does not run at the moment, so that there is nothing to measure".to_owned(),
+            context: format!("no process behind {pod}"),
+        };
+        let pid = found.ok_or_else(not_running)?;
+        self.shared.usage.pod(pid, self.shared.config.cgroup.as_deref()).await.ok_or_else(not_running)
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeStatus>, EngineError> {
+        Ok(vec![node::this()])
+    }
+
+    async fn node_usage(&self, node: &str) -> Result<PodUsage, EngineError> {
+        if node::this().name != node {
+            return Err(EngineError::Missing(format!("machine {node}")));
+        }
+        Ok(machine_usage().await)
     }
 
     async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError> {

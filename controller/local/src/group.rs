@@ -19,8 +19,10 @@ pub(crate) struct Stat {
     pub(crate) group: i32,
     /// When it was started, in clock ticks since boot: with the pid it names a process for good.
     pub(crate) start: u64,
-    /// Clock ticks of processor time that it and the children it waited for have used.
-    pub(crate) used: u64,
+    /// Clock ticks of processor time that it and the children it waited for have spent in their own code.
+    pub(crate) user: u64,
+    /// As `user`, for the system's code.
+    pub(crate) system: u64,
 }
 
 /// The processor time of a process group.
@@ -28,8 +30,10 @@ pub(crate) struct Stat {
 pub(crate) struct Ticks {
     /// When the process that leads it was started.
     pub(crate) start: u64,
-    /// Clock ticks that all of it has used.
-    pub(crate) used: u64,
+    /// Clock ticks that all of it has spent in its own code.
+    pub(crate) user: u64,
+    /// As `user`, for the system's code.
+    pub(crate) system: u64,
 }
 
 /// Reads `/proc/PID/stat`; `None` when there is no such process.
@@ -42,13 +46,13 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
-    let used = [11, 12, 13, 14].into_iter().try_fold(0_u64, |sum, field| Some(sum.saturating_add(ticks(field)?)))?;
     Some(Stat {
         state: fields.first()?.bytes().next()?,
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
-        used,
+        user: ticks(11)?.saturating_add(ticks(13)?),
+        system: ticks(12)?.saturating_add(ticks(14)?),
     })
 }
 
@@ -61,7 +65,7 @@ fn pids() -> Vec<i32> {
 /// The processor time of every process group whose leader is there, with that of the groups that descend from it: what
 /// is in a container is in a group of its own. Blocks.
 pub(crate) fn ticks() -> HashMap<i32, Ticks> {
-    let stats: HashMap<i32, Stat> = pids().into_iter().filter_map(|pid| Some((pid, stat(pid)?))).collect();
+    let stats: HashMap<i32, Stat> = all().into_iter().collect();
     let mut groups: HashMap<i32, Ticks> = HashMap::new();
     for stat in stats.values() {
         let mut at = *stat;
@@ -70,13 +74,38 @@ pub(crate) fn ticks() -> HashMap<i32, Ticks> {
         while seen.insert(at.group) {
             let Some(leader) = stats.get(&at.group) else { break };
             let group = groups.entry(at.group).or_default();
-            group.used = group.used.saturating_add(stat.used);
+            group.user = group.user.saturating_add(stat.user);
+            group.system = group.system.saturating_add(stat.system);
             group.start = leader.start;
             let Some(parent) = stats.get(&leader.parent) else { break };
             at = *parent;
         }
     }
     groups
+}
+
+/// Every process of the machine. Blocks.
+pub(crate) fn all() -> Vec<(i32, Stat)> {
+    pids().into_iter().filter_map(|pid| Some((pid, stat(pid)?))).collect()
+}
+
+/// The processes of the group that `leader` leads, and of the groups that descend from it. Blocks.
+pub(crate) fn members(leader: i32) -> Vec<(i32, Stat)> {
+    let stats: HashMap<i32, Stat> = all().into_iter().collect();
+    let descends = |stat: &Stat| {
+        let mut at = *stat;
+        let mut seen = HashSet::new();
+        while seen.insert(at.group) {
+            if at.group == leader {
+                return true;
+            }
+            let parent = stats.get(&at.group).and_then(|leader| stats.get(&leader.parent));
+            let Some(parent) = parent else { return false };
+            at = *parent;
+        }
+        false
+    };
+    stats.iter().filter(|(_, stat)| descends(stat)).map(|(pid, stat)| (*pid, *stat)).collect()
 }
 
 /// Sends `signal` to the whole group; a group that is gone is fine.
@@ -145,7 +174,7 @@ mod tests {
     fn stat_lines_with_odd_names_are_read() {
         let tail = "S 1 42 42 0 -1 4194560 1 0 0 0 7 20 300 4000 20 0 1 0 777 1 1 0";
         for name in ["sh", "a b", "a) Z 1 2 (", "((", ""] {
-            let expect = Stat { state: b'S', parent: 1, group: 42, start: 777, used: 4327 };
+            let expect = Stat { state: b'S', parent: 1, group: 42, start: 777, user: 307, system: 4020 };
             assert_eq!(parse_stat(&format!("9 ({name}) {tail}")), Some(expect), "{name}");
         }
         for bad in ["", "1 (sh", "1 (sh) S", "1 (sh) S 1 x"] {

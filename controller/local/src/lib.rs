@@ -10,7 +10,8 @@
 //! - `image`, `container`: releases that come as images, and the runtime in front of their processes.
 //! - `child`, `group`, `limits`, `cgroup`, `port`, `workdir`: one operating-system process and what it stands on.
 //! - `volume`: directories that outlive processes.
-//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`: use of the processor.
+//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`, `node`: what processes
+//!   and the machine use.
 //! - `session`, `terminal`: processes that somebody talks to, and what they are talked to through.
 //!
 //! # Invariants
@@ -28,6 +29,7 @@ mod group;
 mod image;
 mod journal;
 mod limits;
+mod node;
 mod oneoff;
 mod port;
 mod record;

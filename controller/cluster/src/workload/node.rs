@@ -24,6 +24,7 @@ use super::objects::{
 };
 use super::progress::{Stand, by_name, container, stand};
 use crate::log::{next_line, parse};
+use crate::quantity::quantity;
 use crate::settings::{FIELD_MANAGER, HERITAGE};
 
 /// Lines of a stuck container's output that are told.
@@ -153,31 +154,6 @@ fn claim_keep(body: &mut serde_json::Value, found: &serde_json::Value) {
         }
     }
     body["spec"]["resources"]["requests"]["storage"] = json!(size);
-}
-
-/// A quantity as a number, good enough to tell which of two is larger.
-fn quantity(text: &str) -> f64 {
-    let digits = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
-    let (number, unit) = text.split_at(digits);
-    let factor: f64 = match unit {
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "P" => 1e15,
-        "E" => 1e18,
-        "Ki" => 1024_f64,
-        "Mi" => 1024_f64.powi(2),
-        "Gi" => 1024_f64.powi(3),
-        "Ti" => 1024_f64.powi(4),
-        "Pi" => 1024_f64.powi(5),
-        "Ei" => 1024_f64.powi(6),
-        "m" => 1e-3,
-        other => {
-            other.strip_prefix(['e', 'E']).and_then(|power| power.parse().ok()).map_or(1.0, |power| 10_f64.powi(power))
-        }
-    };
-    number.parse::<f64>().unwrap_or(0.0) * factor
 }
 
 fn failure(error: &kube::Error) -> EngineError {
