@@ -68,6 +68,7 @@ pub struct Builder {
     session: Arc<russh::server::Config>,
     host_key: String,
     pushes: Pushes,
+    known_hosts: remote::KnownHosts,
 }
 
 impl Builder {
@@ -90,6 +91,7 @@ impl Builder {
         controller: Arc<dyn Controller>,
         builder: Arc<dyn SourceBuilder>,
     ) -> Result<Self, StartError> {
+        let known_hosts = remote::KnownHosts::new(config.data.join("known_hosts"));
         let (data, host_key) = (config.data.clone(), config.host_key.clone());
         let prepared = tokio::task::spawn_blocking(move || {
             let (work, logs) = (data.join("work"), data.join("builds"));
@@ -118,7 +120,7 @@ impl Builder {
         let locks = PushLocks::default();
         let packing = Arc::new(Semaphore::new(config.limits.packs_max));
         let pushes = Pushes { controller, builder, repositories, locks, packing, limits: config.limits, work, logs };
-        Ok(Self { listener, address, session, host_key, pushes })
+        Ok(Self { listener, address, session, host_key, pushes, known_hosts })
     }
 
     /// Where the SSH server listens.
@@ -141,6 +143,7 @@ impl Builder {
             builder: Arc::clone(&self.pushes.builder),
             limits: self.pushes.limits.clone(),
             work: self.pushes.work.clone(),
+            known_hosts: self.known_hosts.clone(),
         };
         let fetching = remote::run(remotes, shutdown.clone());
         let serving = ssh::listener::serve(self.listener, self.session, self.pushes, shutdown);

@@ -4,7 +4,9 @@
 //! is dropped; when this process dies, the controller hands the deployment to another in time.
 
 mod fetch;
+mod known_hosts;
 mod prepare;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ use crate::build::{BuildOutput, BuildRequest, SourceBuilder};
 use crate::config::Limits;
 use crate::git::checkout::{self, CheckoutLimits};
 use crate::hook::{BuildEnd, BuildState, Controller, ControllerError};
+
+pub(crate) use known_hosts::KnownHosts;
 
 use fetch::{FetchError, Fetched, Source};
 
@@ -46,6 +50,8 @@ pub(crate) struct Remotes {
     pub(crate) limits: Limits,
     /// Where checkouts are made.
     pub(crate) work: PathBuf,
+    /// Keys of the hosts that repositories are fetched from by SSH.
+    pub(crate) known_hosts: KnownHosts,
 }
 
 /// What became of an order.
@@ -206,6 +212,7 @@ impl Remotes {
             commit: order.commit_hash.clone(),
             bytes_max: self.limits.pack_max_bytes,
             is_private_allowed: self.limits.is_private_allowed,
+            known_hosts: self.known_hosts.clone(),
         };
         output.step(&format!("Fetching {}", order.remote)).await;
         let patience = Duration::from_secs(CLONE_TIMEOUT_SECS);

@@ -219,6 +219,12 @@ pub fn private_addresses_allowed() -> bool {
     env::var("SLIPWAY_ALLOW_PRIVATE_ADDRESSES").is_ok_and(|value| value.trim() == "1")
 }
 
+/// Largest pack that is taken in one push or fetched for a deployment, in bytes (`SLIPWAY_PACK_MAX_BYTES`), if it is set.
+#[cfg(feature = "up")]
+pub fn pack_max_bytes() -> Option<u64> {
+    env::var("SLIPWAY_PACK_MAX_BYTES").ok().and_then(|value| value.trim().parse().ok())
+}
+
 /// The port that the platform gave this app.
 #[cfg(feature = "up")]
 pub fn port() -> Result<u16> {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
+use slipway_api::dployr_v1::log::LogStreams;
 use slipway_api::{Metrics, Platform, State};
 use slipway_engine::Engine;
 use slipway_service::{Leadership, Mailer, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings};
@@ -107,6 +108,7 @@ impl Controller {
             metrics: Metrics::default(),
             platform: self.platform,
             shutdown: shutdown.clone(),
+            log_streams: LogStreams::default(),
         };
         tracing::info!(addr = %self.api_addr, "the API listens on {}", self.api_addr);
         slipway_api::serve::serve(self.listener, slipway_api::api(state), shutdown, self.config.drain_timeout).await;

@@ -20,7 +20,7 @@ pub struct Installed {
     pub registry: String,
 }
 
-fn variable(name: &str) -> String {
+pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests are run by tests/cluster/run"))
 }
 

@@ -20,5 +20,6 @@ mod image;
 mod installed;
 mod kill;
 mod leader;
+mod remote;
 mod upgrade;
 mod walk;

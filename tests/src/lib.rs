@@ -11,6 +11,7 @@
     reason = "a harness fails by panicking and shows what happened"
 )]
 
+pub mod git_http;
 pub mod guide;
 pub mod platform;
 pub mod repo;
@@ -18,8 +19,9 @@ pub mod run;
 pub mod terminal;
 pub mod user;
 
+pub use git_http::GitHttp;
 pub use platform::Platform;
-pub use repo::Repo;
+pub use repo::{Repo, SERVER};
 pub use run::Run;
 pub use user::{PASSWORD, User};
 

@@ -16,10 +16,14 @@ use slipway_core::deployment::is_ref_name;
 use slipway_egress::Proxy;
 use url::Url;
 
+use super::known_hosts::KnownHosts;
+use super::ssh::Bridge;
+
 /// What is fetched.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub(super) url: String,
+    /// `user:password`; for `ssh` the private key.
     pub(super) credentials: Option<SecretText>,
     /// Empty for the repository's own.
     pub(super) branch: String,
@@ -27,6 +31,7 @@ pub(super) struct Source {
     pub(super) commit: String,
     pub(super) bytes_max: u64,
     pub(super) is_private_allowed: bool,
+    pub(super) known_hosts: KnownHosts,
 }
 
 /// Why there is nothing; for the user.
@@ -57,15 +62,18 @@ pub(super) async fn fetch(
         "https" => false,
         // There is nothing between us and the address then; the operator wants it so.
         "http" if source.is_private_allowed => true,
-        "ssh" => {
-            let text = "This builder has no key for ssh; use the repository's https address.";
-            return Err(FetchError(text.to_owned()));
-        }
+        // The bridge is on this machine, and looks itself at where it connects to.
+        "ssh" => true,
         _ => return Err(FetchError("Repositories are fetched by https and ssh only.".to_owned())),
     };
     if !source.branch.is_empty() && !is_ref_name(&source.branch) {
         return Err(FetchError("That is no name of a branch.".to_owned()));
     }
+    let bridge = match (url.scheme(), &source.credentials) {
+        ("ssh", Some(key)) => Some(Bridge::start(&url, key, &source.known_hosts, source.is_private_allowed).await?),
+        ("ssh", None) => return Err(FetchError("There is no key for ssh: deploy once more to get one.".to_owned())),
+        _ => None,
+    };
     // Ends when this future is dropped, and with it every connection through it.
     let proxy = if is_plain {
         None
@@ -76,13 +84,19 @@ pub(super) async fn fetch(
         })?)
     };
     let through = proxy.as_ref().map(Proxy::url);
-    let (shared, path) = ((source.clone(), through, Arc::clone(stop)), to.to_owned());
-    let found = blocking(shared.clone(), path.clone(), Fetch::find).await?;
+    let source = match &bridge {
+        Some(bridge) => Source { url: bridge.url().to_owned(), credentials: None, ..source.clone() },
+        None => source.clone(),
+    };
+    // What the host said tells more than what became of it.
+    let better = |error: FetchError| bridge.as_ref().and_then(Bridge::problem).map_or(error, FetchError);
+    let (shared, path) = ((source, through, Arc::clone(stop)), to.to_owned());
+    let found = blocking(shared.clone(), path.clone(), Fetch::find).await.map_err(better)?;
     if !is_wanted(&found.commit.to_string()) {
         return Ok(Fetched { commit: found.commit.to_string(), is_there: false });
     }
     let commit = found.commit.to_string();
-    blocking(shared, path, move |fetch| fetch.take(&found)).await?;
+    blocking(shared, path, move |fetch| fetch.take(&found)).await.map_err(better)?;
     Ok(Fetched { commit, is_there: true })
 }
 
@@ -193,8 +207,16 @@ impl Fetch {
         Ok(Found { commit, is_tip: commit == tip, name })
     }
 
-    /// Fetches it: the tip alone, or the branch with its history when an older commit is wanted.
+    /// Fetches it: the tip alone, or the branch with its history when an older commit is wanted, or where the server
+    /// sends nothing less.
     fn take(&self, found: &Found) -> Result<(), FetchError> {
+        match self.take_depth(found, found.is_tip) {
+            Err(FetchError(reason)) if found.is_tip && reason.contains("shallow") => self.take_depth(found, false),
+            done => done,
+        }
+    }
+
+    fn take_depth(&self, found: &Found, is_shallow: bool) -> Result<(), FetchError> {
         let repository = self.repository()?;
         let told = |error| self.told("fetching", &error);
         let mut remote = repository.remote_anonymous(&self.source.url).map_err(told)?;
@@ -205,7 +227,7 @@ impl Fetch {
             .proxy_options(self.proxy_options())
             .download_tags(AutotagOption::None)
             .follow_redirects(RemoteRedirect::Initial);
-        if found.is_tip {
+        if is_shallow {
             options.depth(1);
         }
         let refspec = format!("+{}:refs/heads/slipway-source", found.name);

@@ -28,10 +28,17 @@ pub fn load_or_create(path: &Path) -> io::Result<PrivateKey> {
 /// Those of the file system, and a file that holds no key.
 pub fn load(path: &Path) -> io::Result<PrivateKey> {
     let text = fs::read(path)?;
-    let no_key =
-        |error: &dyn std::fmt::Display| io::Error::other(format!("{} holds no private key: {error}", path.display()));
+    parse(&text).map_err(|error| io::Error::other(format!("{} holds no private key: {error}", path.display())))
+}
+
+/// Reads a key from its text, as [`load`] does.
+///
+/// # Errors
+/// Why it holds no key.
+pub fn parse(text: &[u8]) -> Result<PrivateKey, String> {
+    let no_key = |error: &dyn std::fmt::Display| error.to_string();
     if text.starts_with(b"-----BEGIN PRIVATE KEY-----") {
-        let key = PKey::private_key_from_pem(&text).map_err(|error| no_key(&error))?;
+        let key = PKey::private_key_from_pem(text).map_err(|error| no_key(&error))?;
         let seed = key.raw_private_key().map_err(|_| no_key(&"not an Ed25519 key"))?;
         let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| no_key(&"not an Ed25519 key"))?;
         if key.id() != Id::ED25519 {

@@ -97,10 +97,7 @@ pub async fn up(args: UpArgs) -> Result {
             host_key: None,
             controller: ready::http_url(api_addr)?,
             builder_key,
-            limits: slipway_builder::Limits {
-                is_private_allowed: settings::private_addresses_allowed(),
-                ..slipway_builder::Limits::default()
-            },
+            limits: builder_limits(),
         },
         Arc::new(local_builder(&dir, slugs, engine.images())?),
     )
@@ -169,6 +166,15 @@ fn local_engine(dir: &Path, slugs: SlugStore) -> Result<LocalConfig> {
     }
     config.env.insert(PROGRAM.to_owned(), program);
     Ok(config)
+}
+
+fn builder_limits() -> slipway_builder::Limits {
+    let usual = slipway_builder::Limits::default();
+    slipway_builder::Limits {
+        is_private_allowed: settings::private_addresses_allowed(),
+        pack_max_bytes: settings::pack_max_bytes().unwrap_or(usual.pack_max_bytes),
+        ..usual
+    }
 }
 
 fn local_builder(dir: &Path, slugs: SlugStore, images: ImageStore) -> Result<LocalBuilder> {

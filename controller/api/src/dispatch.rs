@@ -76,6 +76,9 @@ impl Api {
         if operation != "cors_preflight" {
             self.rate_tell(&head, generation, &mut response).instrument(span.clone()).await;
         }
+        if generation == Generation::DployrV1 && dployr_v1::adapter::is_wanted(&head.headers) {
+            response = dployr_v1::adapter::adapt(&head.path, response).await;
+        }
         decorate(&head, generation, &mut response);
         if head.method == Method::HEAD {
             response = without_body(response).await;

@@ -43,6 +43,8 @@ pub struct State {
     pub platform: Platform,
     /// Ends answers that would go on for ever, such as followed logs, when the controller stops.
     pub shutdown: CancellationToken,
+    /// Places for followed logs of the dployr API.
+    pub log_streams: dployr_v1::log::LogStreams,
 }
 
 /// The controller's whole HTTP interface.

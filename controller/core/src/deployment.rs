@@ -116,6 +116,10 @@ words! {
         Image = "image",
         /// A release is being rolled out.
         Rollout = "rollout",
+        /// The controller is to run the command of a job.
+        Job = "job",
+        /// The command of a job runs.
+        JobRuns = "job_runs",
         /// Nothing.
         None = "none",
     }
@@ -158,6 +162,8 @@ pub struct DeploymentRequest {
     pub health_check: String,
     /// Names of config values that are never shown.
     pub secrets: Vec<String>,
+    /// Public half of the key that a repository is reached with by SSH; empty for others.
+    pub deploy_key: String,
     /// Whether nothing of an earlier build is used.
     pub is_rebuild_forced: bool,
 }

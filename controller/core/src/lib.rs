@@ -23,6 +23,7 @@ pub mod name;
 pub mod network;
 pub mod page;
 pub mod path_service;
+pub mod percent;
 pub mod probe;
 pub mod procfile;
 pub mod project;

@@ -148,7 +148,11 @@ async fn read_connect(client: &mut TcpStream) -> Option<String> {
     (words.next() == Some("CONNECT")).then(|| words.next().map(str::to_owned)).flatten()
 }
 
-async fn connect(target: &str, allow_private: bool) -> Result<TcpStream, &'static str> {
+/// Connects to `HOST:PORT`, to a public address only unless `allow_private`.
+///
+/// # Errors
+/// The reason, in a few words.
+pub async fn connect(target: &str, allow_private: bool) -> Result<TcpStream, &'static str> {
     let addresses = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host(target)).await;
     let Ok(Ok(addresses)) = addresses else { return Err("The host is not known") };
     let allowed: Vec<SocketAddr> = addresses.filter(|address| allow_private || is_public(address.ip())).collect();

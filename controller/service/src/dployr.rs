@@ -3,12 +3,16 @@
 //! An app is a deployment, and each of its process types a service. An app that was made otherwise is one too: its
 //! deployment is made up from what it runs.
 
+mod deploy_key;
 mod deployment;
 mod deployment_check;
+mod deployment_data;
+mod deployment_effect;
 mod deployment_input;
 mod deployment_loop;
 mod env;
 mod instance;
+mod job;
 mod order;
 mod project;
 mod remote;
@@ -37,13 +41,15 @@ use crate::{Cx, Service};
 
 pub use deployment_input::{DeploymentInput, Patch};
 pub use env::EnvSet;
-pub use instance::{Instance, InstanceFilter, InstanceMetrics};
+pub use instance::{Instance, InstanceFilter, InstanceMetrics, InstanceView, instance_state};
 pub use order::{Order, OrderOutcome, OrderResult};
 pub use route::Route;
 pub use service::{Health, ServiceStatus, ServiceView};
 
 pub(crate) use deployment_loop::deployment_ended;
+pub(crate) use instance::instance_id;
 pub(crate) use order::OrderDone;
+pub(crate) use service::status_of;
 
 /// An app with all that is told of its deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +141,7 @@ impl DeploymentView {
 /// What was asked for, or of an app that was made otherwise, what may be said to have been.
 #[must_use]
 pub fn request_of(view: &DeploymentView) -> DeploymentRequest {
-    view.deployment.as_ref().map_or_else(|| deployment::request_made_up(view), |found| found.request.clone())
+    view.deployment.as_ref().map_or_else(|| deployment_data::request_made_up(view), |found| found.request.clone())
 }
 
 /// The identity of a service: that of the app and the type, so that it stays whatever is deployed.

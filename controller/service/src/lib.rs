@@ -79,8 +79,8 @@ pub use config::{Configured, EmptyChange};
 pub use cx::{Cx, Page, PageQuery};
 pub use deploy_hook::{DeployHooks, HookCall, HookReach, HookSender};
 pub use dployr::{
-    DeploymentInput, DeploymentView, EnvSet, Health, Instance, InstanceFilter, InstanceMetrics, Order, OrderOutcome,
-    OrderResult, Patch, Route, ServiceStatus, ServiceView, request_of, service_id,
+    DeploymentInput, DeploymentView, EnvSet, Health, Instance, InstanceFilter, InstanceMetrics, InstanceView, Order,
+    OrderOutcome, OrderResult, Patch, Route, ServiceStatus, ServiceView, instance_state, request_of, service_id,
 };
 pub use hook::{HookAppRef, HookBuildLog, HookKey, HookKeyUser, ReleaseProgress};
 pub use leadership::Leadership;

@@ -8,6 +8,7 @@ mod app;
 pub(crate) mod autoscale;
 mod collect;
 mod expiry;
+mod health;
 mod outbox;
 pub(crate) mod spec;
 mod wait;
@@ -291,6 +292,8 @@ impl Reconciler {
         beside.spawn(kept("telling hooks", move || Arc::clone(&this).hooks_run(token.clone())));
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("looking after deployments", move || Arc::clone(&this).deployments_run(token.clone())));
+        let (this, token) = (Arc::clone(self), shutdown.clone());
+        beside.spawn(kept("telling how apps are", move || Arc::clone(&this).health_run(token.clone())));
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("looking for certificates that expire", move || Arc::clone(&this).expiry_run(token.clone())));
         beside

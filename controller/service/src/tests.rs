@@ -7,6 +7,7 @@ mod certificate;
 mod deploy;
 mod deploy_hook;
 mod deploy_log;
+mod health;
 mod leadership;
 mod lifecycle;
 mod notification;

@@ -242,6 +242,32 @@ pub async fn deployment_begin(db: &mut Db, app: AppId, now: DateTime<Utc>) -> Re
     Ok(())
 }
 
+/// Goes from one sort of work to the next, if it is still the same request's; false when it is not.
+pub async fn deployment_work_set(
+    db: &mut Db,
+    app: AppId,
+    attempt: u32,
+    (from, to): (DeploymentWork, DeploymentWork),
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let this = || {
+        deployments::table
+            .find(app.to_string())
+            .filter(deployments::attempt.eq(i64::from(attempt)))
+            .filter(deployments::work.eq(from.as_str()))
+    };
+    let n = on!(db, |conn| diesel::update(this())
+        .set((
+            deployments::work.eq(to.as_str()),
+            deployments::status.eq(DeploymentStatus::InProgress.as_str()),
+            deployments::finished.eq(None::<UtcMicros>),
+            deployments::updated.eq(UtcMicros::from(now)),
+        ))
+        .execute(conn)
+        .await)?;
+    Ok(n > 0)
+}
+
 /// Gives the holder of a claim more time; false when it is another's by now.
 pub async fn deployment_claim_renew(
     db: &mut Db,

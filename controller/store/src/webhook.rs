@@ -118,6 +118,13 @@ pub async fn webhooks_count(db: &mut Db, owner: UserId) -> Result<u64, StoreErro
     Ok(crate::types::count(total))
 }
 
+/// Whether anybody has an active webhook.
+pub async fn webhooks_exist(db: &mut Db) -> Result<bool, StoreError> {
+    let found: Option<String> =
+        on!(db, |conn| webhooks::table.filter(webhooks::is_active).select(webhooks::id).first(conn).await.optional())?;
+    Ok(found.is_some())
+}
+
 /// The active webhooks of those who may use an app as its owner or by a grant.
 pub async fn webhooks_by_app(db: &mut Db, app: AppId) -> Result<Vec<Webhook>, StoreError> {
     let app = app.to_string();

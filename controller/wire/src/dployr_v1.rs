@@ -79,6 +79,8 @@ pub struct Remote {
     pub branch: Option<String>,
     /// The commit that was built last, or is asked for.
     pub commit_hash: Option<String>,
+    /// The public key to be let in at a repository that is reached by SSH; `null` for others.
+    pub deploy_key: Option<String>,
 }
 
 /// A secret, by name only.

@@ -2,7 +2,7 @@
 
 use slipway_service::InstanceFilter;
 
-use super::{from_wire, to_wire};
+use super::{from_wire, to_wire, to_wire_instance};
 use crate::call::{Answer, Call, ok};
 
 pub(super) async fn instances_list(call: Call) -> Answer {
@@ -11,14 +11,14 @@ pub(super) async fn instances_list(call: Call) -> Answer {
     let filter =
         InstanceFilter { kind: text(&["kind"]), role: text(&["role"]), service: text(&["service_id", "serviceId"]) };
     let found = call.state.service.instances_list(&call.cx, &filter, page).await?;
-    ok(&to_wire::list("instances", page, &found, to_wire::instance))
+    ok(&to_wire::list("instances", page, &found, to_wire_instance::instance))
 }
 
 pub(super) async fn instance_read(call: Call) -> Answer {
-    ok(&to_wire::instance(&call.state.service.instance_get(&call.cx, call.param("instance")).await?))
+    ok(&to_wire_instance::instance(&call.state.service.instance_get(&call.cx, call.param("instance")).await?))
 }
 
 pub(super) async fn instance_metrics(call: Call) -> Answer {
     let found = call.state.service.instance_metrics(&call.cx, call.param("instance")).await?;
-    ok(&to_wire::metrics(&found, call.cx.now))
+    ok(&to_wire_instance::metrics(&found, call.cx.now))
 }

@@ -1,5 +1,6 @@
 //! Logs of services. Source: `dployr-v1.md` §7.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use poem::{Body, Response};
 use slipway_core::Error;
 use slipway_core::log::LogLine;
 use slipway_wire::dployr_v1 as wire;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::from_wire::{LogSource, LogWanted};
 use super::{from_wire, to_wire};
@@ -19,6 +21,35 @@ use crate::call::{Answer, Call, ok};
 const BATCH_MAX: usize = 256;
 /// Pause between two signs of life, so that proxies keep the connection.
 const QUIET: Duration = Duration::from_secs(15);
+
+/// Logs that are followed at once. Source: `dployr-v1.md` §7.
+const STREAMS_MAX: usize = 100;
+/// When a caller may try again who finds no place, in seconds.
+const RETRY_AFTER_SECS: u64 = 10;
+
+/// Places for logs that are followed; each keeps a connection for as long as somebody reads.
+#[derive(Debug, Clone)]
+pub struct LogStreams(Arc<Semaphore>);
+
+impl Default for LogStreams {
+    fn default() -> Self {
+        Self::new(STREAMS_MAX)
+    }
+}
+
+impl LogStreams {
+    /// So many places.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
+
+    /// Takes one, given back when dropped.
+    fn take(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let taken = Arc::clone(&self.0).try_acquire_owned();
+        taken.map_err(|_| Error::Throttled { retry_after_secs: RETRY_AFTER_SECS })
+    }
+}
 
 /// A list of entries, oldest first; with `follow=true` one a line, history first, for as long as somebody reads.
 pub(super) async fn service_logs(call: Call) -> Answer {
@@ -61,6 +92,7 @@ async fn follow(call: &Call, wanted: &LogWanted, mut build: Vec<wire::LogEntry>)
         .headers
         .get(header::ACCEPT)
         .is_some_and(|accept| String::from_utf8_lossy(accept.as_bytes()).contains("text/event-stream"));
+    let place = call.state.log_streams.take()?;
     let excess = build.len().saturating_sub(wanted.tail);
     build.drain(..excess);
     let (since, until) = (wanted.since, wanted.until);
@@ -83,7 +115,11 @@ async fn follow(call: &Call, wanted: &LogWanted, mut build: Vec<wire::LogEntry>)
     });
     let pieces = with_signs_of_life(pieces.boxed(), if is_sse { ": \n\n" } else { "\n" })
         .take_until(call.state.shutdown.clone().cancelled_owned())
-        .map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
+        .map(move |piece| {
+            // Kept as long as the stream is.
+            let _ = &place;
+            Ok::<_, std::io::Error>(Bytes::from(piece))
+        });
     let media_type = if is_sse { "text/event-stream" } else { "application/x-ndjson" };
     let mut response = Response::builder().content_type(media_type).body(Body::from_bytes_stream(pieces));
     let headers = response.headers_mut();
@@ -112,5 +148,21 @@ impl LogWanted {
 
     fn is_time_in(&self, time: chrono::DateTime<chrono::Utc>) -> bool {
         self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time <= until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_given_back() {
+        let places = LogStreams::new(2);
+        let (first, second) = (places.take().unwrap(), places.take().unwrap());
+        assert!(matches!(places.take(), Err(Error::Throttled { .. })));
+        drop(first);
+        let third = places.take();
+        assert!(third.is_ok() && places.take().is_err());
+        drop(second);
     }
 }

@@ -10,17 +10,19 @@ use crate::call::{Call, Handler};
 use crate::handler;
 use crate::route::{Access, Generation, Route};
 
+pub mod adapter;
 mod auth;
 mod deployment;
 pub mod error;
 mod from_wire;
 mod instance;
-mod log;
+pub mod log;
 mod project;
 pub mod rate;
 mod route;
 mod service;
 mod to_wire;
+mod to_wire_instance;
 mod webhook;
 
 /// The routes.

@@ -6,10 +6,8 @@ use slipway_core::log::LogLine;
 use slipway_core::project::Project;
 use slipway_core::ulid::ulid;
 use slipway_core::webhook::{Delivery, DeliveryState};
-use slipway_engine::PodState;
 use slipway_service::{
-    BuildLog, DeploymentView, EnvSet, Instance, InstanceMetrics, Page, PageQuery, Route, ServiceView, WebhookStatus,
-    request_of,
+    BuildLog, DeploymentView, EnvSet, Page, PageQuery, Route, ServiceView, WebhookStatus, request_of,
 };
 use slipway_wire::dployr_v1 as wire;
 
@@ -59,6 +57,7 @@ pub(super) fn deployment(view: &DeploymentView) -> wire::Deployment {
             url,
             branch: filled(&request.branch),
             commit_hash: commit.map(str::to_owned).or_else(|| filled(&request.commit_hash)),
+            deploy_key: filled(&request.deploy_key),
         }),
         build_cmd: filled(&request.build_cmd),
         run_cmd: filled(&request.run_cmd),
@@ -144,89 +143,6 @@ pub(super) fn service_action(service: &ServiceView, task: &str) -> wire::Service
         status: service.status.health.as_str().to_owned(),
         task_id: task.to_owned(),
     }
-}
-
-pub(super) fn instance(instance: &Instance) -> wire::Instance {
-    let Instance { view, pod } = instance;
-    let status = match &pod.state {
-        PodState::Initializing | PodState::Creating => "provisioning",
-        PodState::Up => "healthy",
-        PodState::Starting | PodState::Crashed | PodState::Other(_) => "degraded",
-        PodState::Terminating | PodState::Down | PodState::Destroyed => "offline",
-        PodState::Error => "unreachable",
-    };
-    let build = view.build.as_ref();
-    wire::Instance {
-        id: instance.id(),
-        tag: pod.name.clone(),
-        kind: "pod".to_owned(),
-        role: "instance".to_owned(),
-        service_id: Some(slipway_service::service_id(view.app.id, &pod.process_type)),
-        deployment_id: Some(view.id()),
-        release: Some(pod.version.0),
-        process_type: Some(pod.process_type.to_string()),
-        address: None,
-        region: None,
-        status: status.to_owned(),
-        version: build.map(|build| build.image.clone()),
-        os: None,
-        arch: None,
-        cpu_count: None,
-        memory_total_bytes: None,
-        started_at: time(pod.started),
-        created_at: time(pod.started),
-        updated_at: time(pod.started),
-    }
-}
-
-/// What an instance uses; what is not known is null. Source: `dployr-v1.md` §6.1.
-pub(super) fn metrics(metrics: &InstanceMetrics, now: DateTime<Utc>) -> Value {
-    let InstanceMetrics { instance, usage } = metrics;
-    let idle = usage.cpu_user_percent.zip(usage.cpu_system_percent).zip(usage.cpu_count);
-    let idle = idle.map(|((user, system), count)| (f64::from(count) * 100.0 - user - system).max(0.0));
-    let load = usage
-        .load_average
-        .map(|[one, five, fifteen]| json!({"one_minute": one, "five_minute": five, "fifteen_minute": fifteen}));
-    let total = usage.memory_limit_bytes.or(usage.memory_total_bytes);
-    let free = total.zip(usage.memory_bytes).map(|(total, used)| total.saturating_sub(used));
-    let nothing = || json!({"total_bytes": null, "used_bytes": null, "free_bytes": null, "available_bytes": null});
-    let processes = usage.processes.map_or_else(
-        || json!({"total": null, "running": null, "sleeping": null, "stopped": null, "zombie": null}),
-        |counts| {
-            json!({
-                "total": counts.total, "running": counts.running, "sleeping": counts.sleeping,
-                "stopped": counts.stopped, "zombie": counts.zombie,
-            })
-        },
-    );
-    json!({
-        "instance_id": instance.id(),
-        "timestamp": time(now),
-        "uptime_seconds": (now - instance.pod.started).num_seconds().max(0),
-        "source": usage.source,
-        "cpu": {
-            "count": usage.cpu_count,
-            "user_percent": usage.cpu_user_percent,
-            "system_percent": usage.cpu_system_percent,
-            "idle_percent": idle,
-            "iowait_percent": null,
-            "load_average": load,
-            "usage_millicores": usage.cpu_millis,
-            "limit_millicores": usage.cpu_limit_millis,
-        },
-        "memory": {
-            "total_bytes": total,
-            "used_bytes": usage.memory_bytes,
-            "free_bytes": free,
-            "available_bytes": usage.memory_available_bytes,
-            "buffer_cache_bytes": null,
-            "limit_bytes": usage.memory_limit_bytes,
-        },
-        "swap": nothing(),
-        "disks": [],
-        "processes": {"summary": processes},
-        "network": {"rx_bytes": null, "tx_bytes": null},
-    })
 }
 
 /// A line of a process. A line that is JSON says its level itself.

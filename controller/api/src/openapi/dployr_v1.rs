@@ -137,7 +137,12 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     let made = || [("created_at", time()), ("updated_at", time())];
     let or_null = |schema: Value| json!({"anyOf": [schema, {"type": "null"}]});
     let runtime = or_null(object(&[("type", text()), ("version", text_or_null())]));
-    let remote = or_null(object(&[("url", text()), ("branch", text_or_null()), ("commit_hash", text_or_null())]));
+    let remote = or_null(object(&[
+        ("url", text()),
+        ("branch", text_or_null()),
+        ("commit_hash", text_or_null()),
+        ("deploy_key", text_or_null()),
+    ]));
     let mut deployment = object(
         &[
             &[

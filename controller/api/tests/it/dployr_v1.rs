@@ -243,6 +243,18 @@ pub async fn walk(database: Database) {
     assert_eq!(send(&world, "collaborator", "DELETE", "/v1/proxy/routes/shop.example.org", None).await.status, 403);
     show("POST by a stranger", &send(&world, "stranger", "POST", "/v1/deployments", Some(image.clone())).await);
     assert_eq!(send(&world, "stranger", "GET", "/v1/instances?kind=node", None).await.status, 403);
+    let nodes = send(&world, "admin", "GET", "/v1/instances?kind=node", None).await.json();
+    let node = &nodes["instances"][0];
+    assert_eq!(
+        (&node["tag"], &node["kind"], &node["status"]),
+        (&json!("machine-1"), &json!("node"), &json!("healthy"))
+    );
+    let metrics = format!("/v1/instances/{}/metrics", node["id"].as_str().unwrap());
+    let told = send(&world, "admin", "GET", &metrics, None).await;
+    assert_eq!((told.status, &told.json()["cpu"]["usage_millicores"]), (200, &json!(1500)), "{told:?}");
+    assert_eq!(send(&world, "stranger", "GET", &metrics, None).await.status, 404);
+    let builders = send(&world, "admin", "GET", "/v1/instances?kind=node&role=build", None).await;
+    assert_eq!(builders.json()["total"], json!(0));
     let wiki = json!({"name": "wiki", "source": "image", "image": "example/wiki:1"});
     assert_eq!(post(&world, "/v1/deployments", wiki).await.status, 201);
     status(&world, "/v1/deployments/wiki", "completed").await;

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use poem::{Body, Endpoint, Request};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use slipway_api::dployr_v1::log::LogStreams;
 use slipway_api::route::{Generation, Route};
 use slipway_api::{Api, Metrics, Platform, State};
 use slipway_core::Username;
@@ -160,6 +161,7 @@ impl World {
             metrics: Metrics::default(),
             platform: platform(domain),
             shutdown: shutdown.clone(),
+            log_streams: LogStreams::default(),
         };
         Self {
             api: slipway_api::api(state),
@@ -203,6 +205,7 @@ impl World {
             metrics: Metrics::default(),
             platform: platform("example.com"),
             shutdown: self.shutdown.clone(),
+            log_streams: LogStreams::new(2),
         }
     }
 

@@ -3,32 +3,26 @@
 //! A request only records what is wanted: a builder claims what is to be built (`order`), the controller deploys what is
 //! an image (`deployment_loop`), and releases take their usual way.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use slipway_core::app::App;
 use slipway_core::authz::AppAction;
-use slipway_core::config::{ConfigChange, SecretText};
+use slipway_core::config::SecretText;
 use slipway_core::deployment::{DeploymentRequest, DeploymentSource, DeploymentStatus, DeploymentWork, slug};
-use slipway_core::domain::domain_parse;
 use slipway_core::error::Kind;
-use slipway_core::release::{Release, ReleaseState};
-use slipway_core::ulid::ulid;
+use slipway_core::release::Release;
 use slipway_core::webhook::WebhookEvent;
-use slipway_core::{AppId, AppName, Error, ProjectId, Result};
+use slipway_core::{AppName, Error, ProjectId, Result};
 use slipway_store as store;
 
 use super::deployment_check::request_check;
+use super::deployment_data::{deployment_data, request_made_up};
+use super::deployment_effect::values_check;
 use super::deployment_input::{DeploymentInput, Patch, request_apply, request_empty};
-use super::{DeploymentView, env, views};
+use super::{DeploymentView, deploy_key, views};
 use crate::audit::{app_subject, event};
-use crate::config::Busy;
 use crate::stored::{Fail, Stored, write};
 use crate::webhook::{event_tell, id_parse};
-use crate::{Cx, EmptyChange, NewBuild, Page, PageQuery, Service};
-
-/// Config value that says where a process listens.
-const PORT: &str = "PORT";
+use crate::{Cx, Page, PageQuery, Service};
 
 /// Which deployments are wanted.
 #[derive(Debug, Clone, Default)]
@@ -87,6 +81,9 @@ impl Service {
         };
         self.values_apply(cx, &app, &request, &input, true).await?;
         self.domain_apply(cx, &app, &request).await?;
+        let before = store::deployment_by_app(&mut self.read().await?, app.id).await.stored()?;
+        let kept = before.map(|before| before.request.deploy_key).unwrap_or_default();
+        let (request, credentials) = self.deploy_key_apply(&app, (request, credentials), &kept).await?;
         let work = work_of(&request);
         let new = Asked { project, request, credentials, work, release: None };
         self.deployment_put(cx, &app, new, WebhookEvent::DeploymentCreated).await?;
@@ -183,6 +180,8 @@ impl Service {
         if credentials.is_none() && !has_new_remote {
             credentials = store::deployment_credentials(&mut self.read().await?, view.app.id).await.stored()?;
         }
+        let (request, credentials) =
+            self.deploy_key_apply(&view.app, (request, credentials), &before.deploy_key).await?;
         let is_busy = view.deployment.as_ref().is_some_and(|found| found.work == DeploymentWork::Build);
         if is_rebuilt && !is_made_up {
             let work = work_of(&request);
@@ -216,6 +215,28 @@ impl Service {
             return Err(Error::Conflict("The deployment is in progress.".to_owned()));
         }
         self.app_destroy_record(cx, &app).await
+    }
+
+    /// Gives a repository that is reached by SSH a key of its own: the one that it has, else a new one.
+    async fn deploy_key_apply(
+        &self,
+        app: &App,
+        (mut request, credentials): (DeploymentRequest, Option<SecretText>),
+        kept: &str,
+    ) -> Result<(DeploymentRequest, Option<SecretText>)> {
+        if !request.remote.starts_with("ssh://") {
+            request.deploy_key.clear();
+            return Ok((request, credentials));
+        }
+        if !kept.is_empty()
+            && let Some(key) = store::deployment_credentials(&mut self.read().await?, app.id).await.stored()?
+        {
+            kept.clone_into(&mut request.deploy_key);
+            return Ok((request, Some(key)));
+        }
+        let (public, private) = deploy_key::generate(&app.name)?;
+        request.deploy_key = public;
+        Ok((request, Some(private)))
     }
 
     async fn deployment_put(&self, cx: &Cx, app: &App, new: Asked, told: WebhookEvent) -> Result<()> {
@@ -291,134 +312,6 @@ impl Service {
         }
     }
 
-    /// Sets values, the port, and the health check of a new deployment; the release that was made of it, if any.
-    async fn values_apply(
-        &self,
-        cx: &Cx,
-        app: &App,
-        request: &DeploymentRequest,
-        input: &DeploymentInput,
-        has_port: bool,
-    ) -> Result<Option<Release>> {
-        let mut values: BTreeMap<String, Value> = BTreeMap::new();
-        // What is given openly wins.
-        for (key, value) in input.secrets.iter().chain(&input.env) {
-            let text = env::value_text("env", value)?;
-            values.insert(key.clone(), text.map_or(Value::Null, Value::from));
-        }
-        if has_port {
-            values.insert(PORT.to_owned(), Value::from(request.port.to_string()));
-        }
-        self.values_record(cx, app, values).await
-    }
-
-    /// Makes a release of changed values; none when nothing changes.
-    pub(super) async fn values_record(
-        &self,
-        cx: &Cx,
-        app: &App,
-        mut values: BTreeMap<String, Value>,
-    ) -> Result<Option<Release>> {
-        let current = self.config_current(app.id).await?;
-        values.retain(|key, value| {
-            let is = current.as_ref().and_then(|config| config.values.get(key)).map(SecretText::expose);
-            is != value.as_str()
-        });
-        if values.is_empty() {
-            return Ok(None);
-        }
-        let change = ConfigChange { values, ..ConfigChange::default() };
-        let made = self.config_record(cx, app, change, (EmptyChange::Release, Busy::Replace)).await?;
-        Ok(Some(made.release))
-    }
-
-    /// Sets or takes away the health check.
-    async fn health_apply(
-        &self,
-        cx: &Cx,
-        app: &App,
-        before: &DeploymentRequest,
-        request: &DeploymentRequest,
-    ) -> Result<Option<Release>> {
-        if before.health_check == request.health_check && before.port == request.port {
-            return Ok(None);
-        }
-        let process_type = request.kind.process_type().to_string();
-        let current = self.config_current(app.id).await?;
-        let is_set = current.is_some_and(|config| config.healthcheck.contains_key(&process_type));
-        let probe = match request.health_check.as_str() {
-            "" if is_set => Value::Null,
-            "" => return Ok(None),
-            path => json!({"readinessProbe": {"httpGet": {"path": path, "port": request.port}}}),
-        };
-        let change = ConfigChange { healthcheck: BTreeMap::from([(process_type, probe)]), ..ConfigChange::default() };
-        let made = self.config_record(cx, app, change, (EmptyChange::Release, Busy::Replace)).await?;
-        Ok(Some(made.release))
-    }
-
-    pub(super) async fn config_current(&self, app: AppId) -> Result<Option<slipway_core::config::Config>> {
-        let mut db = self.read().await?;
-        match store::release_latest_good(&mut db, app).await.stored()? {
-            Some(release) => store::config_by_id(&mut db, release.config).await.stored(),
-            None => Ok(None),
-        }
-    }
-
-    /// Whether the domain of a request may be had, as far as that can be told before there is an app.
-    async fn domain_check(&self, request: &DeploymentRequest, name: &AppName) -> Result<()> {
-        if request.domain.is_empty() {
-            return Ok(());
-        }
-        let domain = domain_parse(&request.domain).map_err(|issue| Error::invalid("domain", issue))?;
-        let mut db = self.read().await?;
-        if let Some(found) = store::domain_by_name(&mut db, &domain).await.stored()? {
-            let app = store::app_by_id(&mut db, found.app).await.stored()?;
-            if app.is_none_or(|app| app.name != *name) {
-                return Err(Error::Conflict(format!("The domain {domain} is taken.")));
-            }
-        }
-        Ok(())
-    }
-
-    async fn domain_apply(&self, cx: &Cx, app: &App, request: &DeploymentRequest) -> Result<()> {
-        if request.domain.is_empty() {
-            return Ok(());
-        }
-        let domain = domain_parse(&request.domain).map_err(|issue| Error::invalid("domain", issue))?;
-        let found = store::domain_by_name(&mut self.read().await?, &domain).await.stored()?;
-        if found.is_some_and(|found| found.app == app.id) {
-            return Ok(());
-        }
-        self.domain_record(cx, app, &domain).await.map(drop)
-    }
-
-    /// Makes a release of the same program with another command.
-    async fn command_apply(
-        &self,
-        cx: &Cx,
-        view: &DeploymentView,
-        request: &DeploymentRequest,
-    ) -> Result<Option<Release>> {
-        let Some(build) = &view.build else { return Ok(None) };
-        let process_type = request.kind.process_type();
-        let mut procfile: BTreeMap<String, Option<String>> =
-            build.procfile.iter().map(|(name, command)| (name.to_string(), Some(command.clone()))).collect();
-        if request.run_cmd.is_empty() {
-            procfile.remove(process_type.as_str());
-        } else {
-            procfile.insert(process_type.to_string(), Some(request.run_cmd.clone()));
-        }
-        let new = NewBuild {
-            image: build.image.clone(),
-            sha: build.sha.clone(),
-            procfile,
-            dockerfile: build.dockerfile.clone(),
-            stack: build.stack.clone(),
-            ..NewBuild::default()
-        };
-        Ok(Some(self.build_release(cx, &view.app, new, None).await?.release))
-    }
-
     /// Checks a change of an app that was not made through this API: it has no repository to be built again.
     fn made_up_check(&self, draft: super::deployment_input::Draft) -> Result<(DeploymentRequest, Option<SecretText>)> {
         let mut draft = draft;
@@ -472,63 +365,4 @@ fn is_other_program(before: &DeploymentRequest, after: &DeploymentRequest) -> bo
         || before.static_dir != after.static_dir
         || before.image != after.image
         || (before.kind != after.kind && after.source == DeploymentSource::Remote)
-}
-
-/// What may be said to have been asked for, of an app that was made otherwise. Source: `dployr-v1.md` §11.
-pub(crate) fn request_made_up(view: &DeploymentView) -> DeploymentRequest {
-    let mut request = request_empty();
-    request.source = DeploymentSource::Image;
-    if let Some(build) = &view.build {
-        request.image.clone_from(&build.image);
-        let process_type = view.primary_type();
-        let command = process_type.and_then(|process_type| build.procfile.get(&process_type).cloned());
-        request.run_cmd = command.unwrap_or_default();
-    }
-    let port = view.config.as_ref().and_then(|config| config.values.get(PORT)?.expose().parse().ok());
-    request.port = port.unwrap_or(request.port);
-    request
-}
-
-/// What is told of a deployment to webhooks: no secret, and no value of the environment.
-pub(crate) fn deployment_data(
-    app: &App,
-    deployment: Option<&slipway_core::deployment::Deployment>,
-    release: Option<&Release>,
-) -> Value {
-    let status = match (deployment, release.map(|release| release.state)) {
-        (Some(deployment), _) => deployment.status,
-        (None, Some(ReleaseState::Succeeded)) => DeploymentStatus::Completed,
-        (None, Some(ReleaseState::Failed)) => DeploymentStatus::Failed,
-        (None, _) => DeploymentStatus::InProgress,
-    };
-    let request = deployment.map(|deployment| &deployment.request);
-    let text = |pick: fn(&DeploymentRequest) -> String| request.map(pick).filter(|text| !text.is_empty());
-    json!({
-        "id": ulid(app.id.uuid()),
-        "name": app.name.as_str(),
-        "service_name": app.name.as_str(),
-        "app": app.name.as_str(),
-        "status": status.as_str(),
-        "error": deployment.map(|found| found.error.as_str()).filter(|error| !error.is_empty()),
-        "type": request.map(|request| request.kind.as_str()),
-        "source": request.map(|request| request.source.as_str()),
-        "runtime": text(|request| request.runtime.clone()),
-        "version": text(|request| request.version.clone()),
-        "remote": text(|request| request.remote.clone()),
-        "branch": text(|request| request.branch.clone()),
-        "image": text(|request| request.image.clone()),
-        "commit_hash": deployment.map(|found| found.commit_hash.as_str()).filter(|hash| !hash.is_empty()),
-        "release": release.map(|release| release.version.0),
-    })
-}
-
-/// Whether the values of a request may be set.
-fn values_check(input: &DeploymentInput) -> Result<()> {
-    for (field, values) in [("env", &input.env), ("secrets", &input.secrets)] {
-        for (key, value) in values {
-            env::key_check(field, key)?;
-            env::value_text(field, value)?;
-        }
-    }
-    Ok(())
 }

@@ -79,8 +79,8 @@ pub(super) fn request_check(draft: Draft, is_private_allowed: bool) -> Result<(D
     if !request.commit_hash.is_empty() && !is_hash(&request.commit_hash) {
         add("commit_hash", "Give all 40 hexadecimal digits.");
     }
-    if request.kind == DeploymentType::Job {
-        add("type", "Jobs are not run as deployments here; run a command in a service's app instead.");
+    if request.kind == DeploymentType::Job && request.run_cmd.is_empty() {
+        add("run_cmd", "A job needs the command that it runs.");
     }
     text_check(&request.description, "description", DESCRIPTION_MAX, &mut add);
     text_check(&request.run_cmd, "run_cmd", COMMAND_MAX, &mut add);
@@ -226,7 +226,9 @@ mod tests {
         assert_eq!(fields(|_| {}), [""; 0]);
         assert_eq!(fields(|input| input.source = set("zip")), ["source"]);
         assert_eq!(fields(|input| input.kind = set("cron")), ["type"]);
-        assert_eq!(fields(|input| input.kind = set("job")), ["type"]);
+        assert_eq!(fields(|input| input.kind = set("job")), [""; 0]);
+        let job = |input: &mut DeploymentInput| (input.kind, input.run_cmd) = (set("job"), Patch::Keep);
+        assert_eq!(fields(job), ["run_cmd"]);
         assert_eq!(fields(|input| input.runtime = Patch::Keep), ["runtime"]);
         assert_eq!(fields(|input| input.runtime = set("cobol")), ["runtime"]);
         assert_eq!(fields(|input| input.version = set("999")), ["runtime"]);

@@ -95,6 +95,7 @@ pub(super) fn request_empty() -> DeploymentRequest {
         domain: String::new(),
         health_check: String::new(),
         secrets: Vec::new(),
+        deploy_key: String::new(),
         is_rebuild_forced: false,
     }
 }

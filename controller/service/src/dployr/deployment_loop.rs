@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use slipway_core::app::App;
 use slipway_core::authz::Actor;
-use slipway_core::deployment::{Deployment, DeploymentWork};
+use slipway_core::deployment::{Deployment, DeploymentType, DeploymentWork};
 use slipway_core::release::{Release, ReleaseState};
 use slipway_core::webhook::WebhookEvent;
 use slipway_core::{Error, Result};
 use slipway_store as store;
 use slipway_store::Db;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::OrderDone;
-use super::deployment::deployment_data;
+use super::deployment_data::deployment_data;
 use crate::reconcile::Reconciler;
 use crate::stored::{Fail, Stored, write};
 use crate::webhook::event_tell;
@@ -32,8 +33,18 @@ const REPLACED: &str = "A later release took its place before it was ready.";
 impl Reconciler {
     /// Does what is to be done for deployments until `shutdown`.
     pub(crate) async fn deployments_run(self: Arc<Self>, shutdown: CancellationToken) {
+        // Ended with this future; what ran with an earlier one is gone.
+        let mut jobs = JoinSet::new();
+        while let Err(error) = self.service().jobs_lost().await {
+            tracing::warn!("could not look for jobs that ran before: {error}");
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+        }
         loop {
-            let pause = match self.service().deployments_turn().await {
+            while jobs.try_join_next().is_some() {}
+            let pause = match self.service().deployments_turn(&mut jobs).await {
                 Ok(true) => LOOK_INTERVAL,
                 Ok(false) => IDLE_INTERVAL,
                 Err(error) => {
@@ -54,7 +65,7 @@ impl Reconciler {
 
 impl Service {
     /// Looks once after deployments; whether any is under way.
-    pub(crate) async fn deployments_turn(&self) -> Result<bool> {
+    pub(crate) async fn deployments_turn(&self, jobs: &mut JoinSet<()>) -> Result<bool> {
         let images = self.deployments_of(DeploymentWork::Image).await?;
         for deployment in &images {
             self.image_deploy(deployment).await?;
@@ -63,10 +74,11 @@ impl Service {
         for deployment in &rolling {
             self.rollout_look(deployment).await?;
         }
+        self.jobs_begin(jobs).await?;
         Ok(!images.is_empty() || !rolling.is_empty())
     }
 
-    async fn deployments_of(&self, work: DeploymentWork) -> Result<Vec<Deployment>> {
+    pub(super) async fn deployments_of(&self, work: DeploymentWork) -> Result<Vec<Deployment>> {
         store::deployments_by_work(&mut self.read().await?, work, TURN_MAX).await.stored()
     }
 
@@ -210,6 +222,12 @@ pub(crate) async fn deployment_ended(
 ) -> Result<(), Fail> {
     match store::deployment_by_app(db, app.id).await? {
         Some(found) if found.work == DeploymentWork::Rollout && found.release == Some(release.id) => {
+            if found.request.kind == DeploymentType::Job && error.is_empty() {
+                // Its command is run now, and ends it.
+                let work = (DeploymentWork::Rollout, DeploymentWork::Job);
+                store::deployment_work_set(db, app.id, found.attempt, work, cx.now).await?;
+                return Ok(());
+            }
             finish(db, cx, app, error, Some(release)).await
         }
         Some(found) if found.work != DeploymentWork::None => Ok(()),
@@ -225,7 +243,13 @@ pub(crate) async fn deployment_ended(
     }
 }
 
-async fn finish(db: &mut Db, cx: &Cx, app: &App, error: &str, release: Option<&Release>) -> Result<(), Fail> {
+pub(super) async fn finish(
+    db: &mut Db,
+    cx: &Cx,
+    app: &App,
+    error: &str,
+    release: Option<&Release>,
+) -> Result<(), Fail> {
     store::deployment_finish(db, app.id, error, cx.now).await?;
     let found = store::deployment_by_app(db, app.id).await?;
     event_tell(db, cx, app.id, ended(error), deployment_data(app, found.as_ref(), release)).await

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use openssl::sha::sha256;
 use slipway_core::authz::AppAction;
 use slipway_core::ulid::ulid;
 use slipway_core::{AppId, Error, ProcessType, Result};
-use slipway_engine::{EngineError, PodStatus, PodUsage};
+use slipway_engine::{EngineError, NodeStatus, PodState, PodStatus, PodUsage};
 
 use super::DeploymentView;
 use super::deployment::Wanted;
@@ -26,6 +27,35 @@ pub struct InstanceFilter {
     pub service: Option<String>,
 }
 
+/// Something that runs, or a machine that things run on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InstanceView {
+    /// A process.
+    Pod(Box<Instance>),
+    /// A machine.
+    Node(NodeStatus),
+}
+
+impl InstanceView {
+    /// The identity that it is shown with.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self {
+            Self::Pod(instance) => instance.id(),
+            Self::Node(node) => node.uid.clone(),
+        }
+    }
+
+    /// Since when it is there.
+    #[must_use]
+    pub fn started(&self) -> DateTime<Utc> {
+        match self {
+            Self::Pod(instance) => instance.pod.started,
+            Self::Node(node) => node.created,
+        }
+    }
+}
+
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
@@ -39,7 +69,24 @@ impl Instance {
     /// The identity that it is shown with: the engine's, else one made of its name.
     #[must_use]
     pub fn id(&self) -> String {
-        self.pod.uid.clone().unwrap_or_else(|| id_made(self.view.app.id, &self.pod.name))
+        instance_id(self.view.app.id, &self.pod)
+    }
+}
+
+/// The identity that a process is shown with.
+pub(crate) fn instance_id(app: AppId, pod: &PodStatus) -> String {
+    pod.uid.clone().unwrap_or_else(|| id_made(app, &pod.name))
+}
+
+/// The word for what a process does. Source: `dployr-v1.md` §6.
+#[must_use]
+pub fn instance_state(state: &PodState) -> &'static str {
+    match state {
+        PodState::Initializing | PodState::Creating => "provisioning",
+        PodState::Up => "healthy",
+        PodState::Starting | PodState::Crashed | PodState::Other(_) => "degraded",
+        PodState::Terminating | PodState::Down | PodState::Destroyed => "offline",
+        PodState::Error => "unreachable",
     }
 }
 
@@ -47,7 +94,7 @@ impl Instance {
 #[derive(Debug, Clone, PartialEq)]
 pub struct InstanceMetrics {
     /// The instance.
-    pub instance: Instance,
+    pub instance: InstanceView,
     /// What it uses.
     pub usage: PodUsage,
 }
@@ -63,34 +110,53 @@ impl Service {
     ///
     /// # Errors
     /// `Invalid` for a filter that is none; `Forbidden` for nodes.
-    pub async fn instances_list(&self, cx: &Cx, filter: &InstanceFilter, page: PageQuery) -> Result<Page<Instance>> {
-        match filter.kind.as_deref() {
-            None | Some("pod") => {}
+    pub async fn instances_list(
+        &self,
+        cx: &Cx,
+        filter: &InstanceFilter,
+        page: PageQuery,
+    ) -> Result<Page<InstanceView>> {
+        let is_for_builds = match filter.role.as_deref() {
+            None => None,
+            Some("instance") => Some(false),
+            Some("build") => Some(true),
+            Some(_) => return Err(Error::invalid("role", "It is either instance or build.")),
+        };
+        let all: Vec<InstanceView> = match filter.kind.as_deref() {
+            // Builds have no processes of apps.
+            None | Some("pod") if is_for_builds == Some(true) => Vec::new(),
+            None | Some("pod") => {
+                let all = self.instances_of(cx, filter.service.as_deref()).await?;
+                all.into_iter().map(|instance| InstanceView::Pod(Box::new(instance))).collect()
+            }
             Some("node") => {
                 cx.admin()?;
-                return Ok(Page { count: 0, items: Vec::new() });
+                // A machine is of no service.
+                let nodes = if filter.service.is_some() { Vec::new() } else { self.nodes().await? };
+                let is_wanted = |node: &NodeStatus| is_for_builds.is_none_or(|wanted| node.is_for_builds == wanted);
+                nodes.into_iter().filter(is_wanted).map(InstanceView::Node).collect()
             }
             Some(_) => return Err(Error::invalid("kind", "It is either pod or node.")),
-        }
-        match filter.role.as_deref() {
-            None | Some("instance") => {}
-            // Builds have no processes of apps.
-            Some("build") => return Ok(Page { count: 0, items: Vec::new() }),
-            Some(_) => return Err(Error::invalid("role", "It is either instance or build.")),
-        }
-        let all = self.instances_of(cx, filter.service.as_deref()).await?;
+        };
         let count = all.len() as u64;
         Ok(Page { count, items: all.into_iter().skip(page.offset as usize).take(page.limit as usize).collect() })
     }
 
-    /// One instance, by identity or name.
+    /// One instance, by identity or name: a process, or for administrators a machine.
     ///
     /// # Errors
     /// `Missing`, also for those that the caller may not see.
-    pub async fn instance_get(&self, cx: &Cx, text: &str) -> Result<Instance> {
+    pub async fn instance_get(&self, cx: &Cx, text: &str) -> Result<InstanceView> {
         let all = self.instances_of(cx, None).await?;
         let is_it = |instance: &Instance| instance.pod.name == text || instance.id().eq_ignore_ascii_case(text);
-        all.into_iter().find(is_it).ok_or_else(|| Error::Missing(MISSING.to_owned()))
+        if let Some(found) = all.into_iter().find(is_it) {
+            return Ok(InstanceView::Pod(Box::new(found)));
+        }
+        let missing = || Error::Missing(MISSING.to_owned());
+        cx.admin().map_err(|_| missing())?;
+        let is_it = |node: &NodeStatus| node.name == text || node.uid.eq_ignore_ascii_case(text);
+        let node = self.nodes().await?.into_iter().find(is_it).ok_or_else(missing)?;
+        Ok(InstanceView::Node(node))
     }
 
     /// What an instance uses.
@@ -99,7 +165,11 @@ impl Service {
     /// `Missing`; `Unavailable`, with the reason, when nobody measures it.
     pub async fn instance_metrics(&self, cx: &Cx, text: &str) -> Result<InstanceMetrics> {
         let instance = self.instance_get(cx, text).await?;
-        match self.engine().pod_usage(instance.view.app.id, &instance.pod.name).await {
+        let found = match &instance {
+            InstanceView::Pod(found) => self.engine().pod_usage(found.view.app.id, &found.pod.name).await,
+            InstanceView::Node(node) => self.engine().node_usage(&node.name).await,
+        };
+        match found {
             Ok(usage) => Ok(InstanceMetrics { instance, usage }),
             Err(EngineError::Missing(_)) => Err(Error::Missing(MISSING.to_owned())),
             Err(EngineError::Rejected(reason)) => Err(Error::Unavailable { context: reason.clone(), public: reason }),
@@ -107,6 +177,15 @@ impl Service {
             Err(error @ EngineError::TimedOut(_)) => {
                 Err(Error::Unavailable { public: "Metrics took too long.".to_owned(), context: error.to_string() })
             }
+        }
+    }
+
+    /// The machines; none where the engine tells of none.
+    async fn nodes(&self) -> Result<Vec<NodeStatus>> {
+        match self.engine().nodes().await {
+            Ok(nodes) => Ok(nodes),
+            Err(EngineError::Rejected(_)) => Ok(Vec::new()),
+            Err(error) => Err(crate::engine_error::engine_error(error)),
         }
     }
 

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use slipway_core::app::Structure;
 use slipway_core::build::Build;
 use slipway_core::config::{Config, SecretText};
-use slipway_core::deployment::{CLAIMS_MAX, Deployment, DeploymentRequest, DeploymentWork};
+use slipway_core::deployment::{CLAIMS_MAX, Deployment, DeploymentRequest, DeploymentType, DeploymentWork};
 use slipway_core::release::Release;
 use slipway_core::structure::is_known;
 use slipway_core::{AppId, AppName, BuildId, Error, ProcessType, ReleaseVersion, Result, Username};
@@ -133,7 +133,9 @@ impl OrderDone {
         }
         let structure = store::app_by_id(db, app).await?.map(|app| app.structure);
         if structure.is_some_and(|structure| structure.is_empty()) && is_known(build, &self.process_type) {
-            let first = Structure::from([(self.process_type.clone(), 1)]);
+            // A job is run by itself, when its release is there.
+            let replicas = u32::from(self.process_type != DeploymentType::Job.process_type());
+            let first = Structure::from([(self.process_type.clone(), replicas)]);
             store::app_update_structure(db, app, &first, now).await?;
         }
         let built = store::DeploymentBuilt {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use slipway_core::config::SecretText;
+use slipway_core::percent;
 use slipway_egress::is_public;
 use url::{Host, Url};
 
@@ -64,31 +65,14 @@ pub(super) fn remote_parse(text: &str, is_private_allowed: bool) -> Result<Remot
     }
     let mut credentials = None;
     if !is_ssh && (!user.is_empty() || password.is_some()) {
-        let user = percent_decode(&user).ok_or("The address holds a bad user name.")?;
-        let password = percent_decode(&password.unwrap_or_default()).ok_or("The address holds a bad password.")?;
+        let user = percent::decode(&user).ok_or("The address holds a bad user name.")?;
+        let password = percent::decode(&password.unwrap_or_default()).ok_or("The address holds a bad password.")?;
         credentials = Some(SecretText::new(format!("{user}:{password}")));
         // These fail only for addresses that cannot have a host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
     Ok(Remote { url: url.into(), credentials })
-}
-
-/// Decodes percent codes; `None` for what is no text afterwards, or holds control characters.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let code = tail.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
-        if let Some(byte) = code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            bytes.push(byte);
-            rest = tail.get(2..).unwrap_or_default();
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
 }
 
 /// `user@host:path` as an address with a scheme.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use slipway_core::authz::AppAction;
-use slipway_core::deployment::DeploymentType;
+use slipway_core::deployment::{Deployment, DeploymentStatus, DeploymentType, DeploymentWork};
 use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{Error, ProcessType, Result};
 use slipway_engine::{AppStatus, PodState, RolloutState};
@@ -162,6 +162,12 @@ impl Service {
 
     async fn service_switch(&self, cx: &Cx, text: &str, switch: Switch) -> Result<ServiceView> {
         let (view, process_type) = self.service_for(cx, text, AppAction::Use).await?;
+        if let Some(job) = job_of(&view, &process_type) {
+            if matches!(switch, Switch::StartAny) {
+                self.job_again(&view.app, job).await?;
+            }
+            return self.service_get(cx, text).await;
+        }
         let types = BTreeSet::from([process_type]);
         self.types_switch_record(cx, &view.app, &types, switch).await?;
         self.service_get(cx, text).await
@@ -173,6 +179,10 @@ impl Service {
     /// `NotFound`.
     pub async fn service_restart(&self, cx: &Cx, text: &str) -> Result<ServiceView> {
         let (view, process_type) = self.service_for(cx, text, AppAction::Use).await?;
+        if let Some(job) = job_of(&view, &process_type) {
+            self.job_again(&view.app, job).await?;
+            return self.service_get(cx, text).await;
+        }
         self.types_restart_record(cx, &view.app, Some(&process_type)).await?;
         self.service_get(cx, text).await
     }
@@ -226,6 +236,15 @@ impl Service {
         if is_static && desired > 0 && status.health == Health::Starting {
             status.health = Health::Running;
         }
+        if let Some(job) = job_of(&view, &process_type) {
+            status.health = match (job.work, job.status) {
+                (DeploymentWork::JobRuns, _) => Health::Running,
+                (DeploymentWork::None, DeploymentStatus::Failed) => Health::Failed,
+                (DeploymentWork::None, _) => Health::Stopped,
+                _ => Health::Starting,
+            };
+            return Ok(ServiceView { view, process_type, status });
+        }
         if view.primary_type().as_ref() == Some(&process_type) && process_type.as_str() != "worker" {
             status.url = self.domain_url(view.app.name.as_str());
         }
@@ -233,12 +252,20 @@ impl Service {
     }
 }
 
+/// The deployment of a service whose command is run once, and not kept running.
+fn job_of<'a>(view: &'a DeploymentView, process_type: &ProcessType) -> Option<&'a Deployment> {
+    let is_job = |found: &&Deployment| {
+        found.request.kind == DeploymentType::Job && found.request.kind.process_type() == *process_type
+    };
+    view.deployment.as_ref().filter(is_job)
+}
+
 fn query(process_type: &ProcessType, lines: usize) -> LogQuery {
     LogQuery { lines, process_type: Some(process_type.to_string()) }
 }
 
 /// Reads a service's state from what the engine knows; `None` when it cannot be asked.
-fn status_of(found: Option<&AppStatus>, process_type: &ProcessType, desired: u32) -> ServiceStatus {
+pub(crate) fn status_of(found: Option<&AppStatus>, process_type: &ProcessType, desired: u32) -> ServiceStatus {
     let mut status =
         ServiceStatus { health: Health::Unknown, desired, ready: 0, started: None, restarts: 0, url: None };
     let Some(found) = found else { return status };

@@ -26,6 +26,8 @@ struct KeptRequest {
     domain: String,
     health_check: String,
     secrets: Vec<String>,
+    #[serde(default)]
+    deploy_key: String,
     is_rebuild_forced: bool,
 }
 
@@ -48,6 +50,7 @@ pub(super) fn write(request: &DeploymentRequest) -> Result<String, StoreError> {
         domain,
         health_check,
         secrets,
+        deploy_key,
         is_rebuild_forced,
     } = request.clone();
     to_json(&KeptRequest {
@@ -68,6 +71,7 @@ pub(super) fn write(request: &DeploymentRequest) -> Result<String, StoreError> {
         domain,
         health_check,
         secrets,
+        deploy_key,
         is_rebuild_forced,
     })
     .map(|text| crate::types::text(&text))
@@ -93,6 +97,7 @@ pub(super) fn read(row: Row<'_>, text: &str) -> Result<DeploymentRequest, StoreE
         domain: kept.domain,
         health_check: kept.health_check,
         secrets: kept.secrets,
+        deploy_key: kept.deploy_key,
         is_rebuild_forced: kept.is_rebuild_forced,
     })
 }

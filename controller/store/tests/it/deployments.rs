@@ -38,6 +38,7 @@ fn new(app: AppId, project: Option<ProjectId>) -> NewDeployment {
             domain: String::new(),
             health_check: String::new(),
             secrets: vec!["TOKEN".to_owned()],
+            deploy_key: String::new(),
             is_rebuild_forced: false,
         },
         credentials: Some(SecretText::new("u:hunter2")),
