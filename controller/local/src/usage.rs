@@ -60,7 +60,8 @@ impl Usage {
             (members, memory, data_limit(leader))
         });
         let (members, memory, data_limit) = processes.await.ok()?;
-        if members.is_empty() {
+        // What ended and was not waited for is no more than a name.
+        if members.iter().all(|(_, stat)| matches!(stat.state, b'Z' | b'X')) {
             return None;
         }
         let mut usage = PodUsage { source: "process", processes: Some(counts(&members)), ..machine() };
