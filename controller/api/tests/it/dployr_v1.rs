@@ -447,7 +447,7 @@ async fn hostile_bodies_are_refused_by_field() {
         ("port", json!(0)),
         ("port", json!("80")),
         ("port", json!(1e300)),
-        ("type", json!("job")),
+        ("type", json!("cron")),
         ("build_cmd", json!("a; b")),
         ("run_cmd", json!("a\nb")),
         ("working_dir", json!("../x")),
