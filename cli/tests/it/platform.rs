@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use slipway_api::dployr_v1::log::LogStreams;
 use slipway_api::serve::serve;
 use slipway_api::{Metrics, State};
 use slipway_client::hooks::HookClient;
@@ -108,7 +109,13 @@ impl Platform {
                 domain: "example.com".to_owned(),
                 router: None,
             };
-            let state = State { service, metrics: Metrics::default(), platform, shutdown: shutdown.clone() };
+            let state = State {
+                service,
+                metrics: Metrics::default(),
+                platform,
+                shutdown: shutdown.clone(),
+                log_streams: LogStreams::default(),
+            };
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             tokio::spawn(serve(listener, slipway_api::api(state), shutdown.clone(), Duration::from_secs(1)));
