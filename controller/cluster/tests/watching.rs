@@ -75,6 +75,8 @@ fn app(test: &str, version: u32, line: &str, id: AppId) -> AppSpec {
         readiness: None,
         liveness: None,
         grace: Duration::from_secs(2),
+        post_start: None,
+        pre_stop: None,
         mounts: Vec::new(),
     };
     AppSpec {

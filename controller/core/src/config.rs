@@ -69,6 +69,10 @@ pub struct Config {
     pub healthcheck: BTreeMap<String, serde_json::Value>,
     /// Seconds between SIGTERM and SIGKILL by process type, as written (`60`).
     pub termination_grace_period: BTreeMap<ProcessType, String>,
+    /// A line for the app's shell that runs beside a process once that was started, by process type.
+    pub lifecycle_post_start: BTreeMap<ProcessType, String>,
+    /// The same before a process is told to stop; it has what it takes of the time for stopping.
+    pub lifecycle_pre_stop: BTreeMap<ProcessType, String>,
     /// Where volumes are mounted.
     pub mounts: Mounts,
     /// When it was made.

@@ -111,6 +111,11 @@ pub struct ProcessSpec {
     pub liveness: Option<Probe>,
     /// Time between SIGTERM and SIGKILL. Default 30 s.
     pub grace: Duration,
+    /// A line for the app's shell that runs beside each process once that was started. A process whose command fails is
+    /// restarted.
+    pub post_start: Option<String>,
+    /// A line for the app's shell that runs beside a process before it is told to stop, within its grace period.
+    pub pre_stop: Option<String>,
     /// The volumes that each of them has, by name.
     pub mounts: Vec<MountSpec>,
 }

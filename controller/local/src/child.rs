@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use slipway_core::AppId;
+use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
+use slipway_engine::command::line_command;
 use slipway_engine::spec::Limit;
 use slipway_engine::{Attach, MountSpec};
 use slipway_slug::SlugManifest;
@@ -426,7 +428,22 @@ pub(crate) enum Place<'a> {
     Container(&'a Handle),
 }
 
-/// A program run beside a process for a health check, in its environment. `true` when it ended with 0.
+/// What a hook of a process is run by: its app's shell with the line, as the process itself is, within the limits that
+/// every process of the app has.
+pub(crate) fn hook_args(place: &Place<'_>, kind: BuildKind, open_files: u64, line: &str) -> Vec<String> {
+    match place {
+        Place::Machine { .. } => {
+            let shell = if Path::new(BASH).exists() { BASH } else { SH };
+            [shell, "-c", LAUNCHER, shell, line, &open_files.to_string(), "", ""].map(str::to_owned).into()
+        }
+        Place::Container(_) => {
+            let command = line_command(kind, line);
+            command.command.into_iter().chain(command.args).flatten().collect()
+        }
+    }
+}
+
+/// A program run beside a process for a health check or a hook, in its environment. `true` when it ended with 0.
 pub(crate) async fn exec_check(command: &[String], place: &Place<'_>) -> bool {
     let Some((program, arguments)) = command.split_first() else { return false };
     let mut check = match place {

@@ -151,6 +151,8 @@ impl Service {
             registry: next.registry,
             healthcheck: next.healthcheck,
             termination_grace_period: next.termination_grace_period,
+            lifecycle_post_start: next.lifecycle_post_start,
+            lifecycle_pre_stop: next.lifecycle_pre_stop,
             mounts: next.mounts,
             created: cx.now,
         };
@@ -207,6 +209,8 @@ fn shape(config: &Config) -> Value {
         "tags": config.tags,
         "healthcheck": config.healthcheck.keys().collect::<Vec<_>>(),
         "termination_grace_period": limits(&config.termination_grace_period),
+        "lifecycle_post_start": config.lifecycle_post_start.keys().map(ProcessType::as_str).collect::<Vec<_>>(),
+        "lifecycle_pre_stop": config.lifecycle_pre_stop.keys().map(ProcessType::as_str).collect::<Vec<_>>(),
     })
 }
 

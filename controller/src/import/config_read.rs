@@ -24,6 +24,8 @@ const PARTS: [(&str, Part); 7] = [
     ("registry", |change| &mut change.registry),
     ("healthcheck", |change| &mut change.healthcheck),
     ("termination_grace_period", |change| &mut change.termination_grace_period),
+    ("lifecycle_post_start", |change| &mut change.lifecycle_post_start),
+    ("lifecycle_pre_stop", |change| &mut change.lifecycle_pre_stop),
 ];
 
 /// Reads a row of `api_config`. Values come to text by the rules for values that a user sets.
@@ -50,6 +52,8 @@ pub(crate) fn config_read(
         registry: BTreeMap::new(),
         healthcheck: BTreeMap::new(),
         termination_grace_period: BTreeMap::new(),
+        lifecycle_post_start: BTreeMap::new(),
+        lifecycle_pre_stop: BTreeMap::new(),
         mounts: BTreeMap::new(),
         created: row.time("created")?.unwrap_or(now),
     };
@@ -76,14 +80,6 @@ pub(crate) fn config_read(
                 }
                 Err(error) => notes.push((format!("{column} {key}"), format!("left out: {}", reason(column, &error)))),
             }
-        }
-    }
-    for (column, what) in [
-        ("lifecycle_post_start", "hooks after a start do not exist here: left out"),
-        ("lifecycle_pre_stop", "hooks before a stop do not exist here: left out"),
-    ] {
-        if row.map(column).is_ok_and(|map| !map.is_empty()) {
-            notes.push((column.to_owned(), what.to_owned()));
         }
     }
     if !all.registry.is_empty() && !all.values.contains_key("PORT") {

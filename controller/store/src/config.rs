@@ -32,6 +32,8 @@ struct ConfigRow {
     created: UtcMicros,
     mounts: String,
     termination_grace_period: String,
+    lifecycle_post_start: String,
+    lifecycle_pre_stop: String,
 }
 
 impl ConfigRow {
@@ -49,6 +51,8 @@ impl ConfigRow {
             registry: open(key, row, "registry", &self.sealed_registry)?,
             healthcheck: row.json("healthcheck", &self.healthcheck)?,
             termination_grace_period: row.json_map("termination_grace_period", &self.termination_grace_period)?,
+            lifecycle_post_start: row.json_map("lifecycle_post_start", &self.lifecycle_post_start)?,
+            lifecycle_pre_stop: row.json_map("lifecycle_pre_stop", &self.lifecycle_pre_stop)?,
             mounts: mounts_read(row, &self.mounts)?,
             created: self.created.utc(),
         })
@@ -107,6 +111,8 @@ pub struct NewConfig {
     pub registry: BTreeMap<String, SecretText>,
     pub healthcheck: BTreeMap<String, serde_json::Value>,
     pub termination_grace_period: BTreeMap<ProcessType, String>,
+    pub lifecycle_post_start: BTreeMap<ProcessType, String>,
+    pub lifecycle_pre_stop: BTreeMap<ProcessType, String>,
     pub mounts: Mounts,
     pub created: DateTime<Utc>,
 }
@@ -125,6 +131,8 @@ impl NewConfig {
             registry: BTreeMap::new(),
             healthcheck: BTreeMap::new(),
             termination_grace_period: BTreeMap::new(),
+            lifecycle_post_start: BTreeMap::new(),
+            lifecycle_pre_stop: BTreeMap::new(),
             mounts: BTreeMap::new(),
             created,
         }
@@ -148,6 +156,8 @@ pub async fn config_insert(db: &mut Db, new: &NewConfig) -> Result<Config, Store
         created: new.created.into(),
         mounts: mounts_write(&new.mounts)?,
         termination_grace_period: to_json_map(&new.termination_grace_period)?,
+        lifecycle_post_start: to_json_map(&new.lifecycle_post_start)?,
+        lifecycle_pre_stop: to_json_map(&new.lifecycle_pre_stop)?,
         id,
     };
     on!(db, |conn| diesel::insert_into(configs::table).values(&row).execute(conn).await)?;

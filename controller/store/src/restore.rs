@@ -120,6 +120,7 @@ pub async fn config_restore(db: &mut Db, config: &Config) -> Result<(), StoreErr
     let (memory, cpu) = (to_json_map(&config.memory)?, to_json_map(&config.cpu)?);
     let (tags, healthcheck) = (to_json(&config.tags)?, to_json(&config.healthcheck)?);
     let (mounts, grace) = (mounts_write(&config.mounts)?, to_json_map(&config.termination_grace_period)?);
+    let (post_start, pre_stop) = (to_json_map(&config.lifecycle_post_start)?, to_json_map(&config.lifecycle_pre_stop)?);
     on!(db, |conn| diesel::insert_into(configs::table)
         .values((
             configs::id.eq(&id),
@@ -134,6 +135,8 @@ pub async fn config_restore(db: &mut Db, config: &Config) -> Result<(), StoreErr
             configs::healthcheck.eq(&healthcheck),
             configs::mounts.eq(&mounts),
             configs::termination_grace_period.eq(&grace),
+            configs::lifecycle_post_start.eq(&post_start),
+            configs::lifecycle_pre_stop.eq(&pre_stop),
             configs::created.eq(UtcMicros::from(config.created)),
         ))
         .execute(conn)

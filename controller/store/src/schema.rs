@@ -76,6 +76,8 @@ diesel::table! {
         created -> Timestamp,
         mounts -> Text,
         termination_grace_period -> Text,
+        lifecycle_post_start -> Text,
+        lifecycle_pre_stop -> Text,
     }
 }
 

@@ -194,6 +194,12 @@ pub struct Config {
     /// Seconds that processes may take to end, by process type; since 2020.
     #[serde(default, deserialize_with = "null_default")]
     pub termination_grace_period: BTreeMap<String, String>,
+    /// Commands that run once a process was started, by process type; since 2020.
+    #[serde(default, deserialize_with = "null_default")]
+    pub lifecycle_post_start: BTreeMap<String, String>,
+    /// Commands that run before a process is told to stop, by process type; since 2020.
+    #[serde(default, deserialize_with = "null_default")]
+    pub lifecycle_pre_stop: BTreeMap<String, String>,
     /// When made.
     pub created: String,
     /// The same.

@@ -156,6 +156,8 @@ pub(super) fn config(config: &Config, app: &str, owner: &Username) -> wire::Conf
         registry: _,
         healthcheck: _,
         termination_grace_period: _,
+        lifecycle_post_start: _,
+        lifecycle_pre_stop: _,
         mounts: _,
         created,
     } = config;

@@ -251,6 +251,8 @@ pub fn config_change(call: &Call) -> Result<ConfigChange, Failure> {
         registry: map("registry"),
         healthcheck: map("healthcheck"),
         termination_grace_period: map("termination_grace_period"),
+        lifecycle_post_start: map("lifecycle_post_start"),
+        lifecycle_pre_stop: map("lifecycle_pre_stop"),
     };
     finish(fields, change)
 }

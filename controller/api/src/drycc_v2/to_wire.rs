@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use slipway_core::ProcessType;
 use slipway_core::app::App;
 use slipway_core::build::Build;
 use slipway_core::certificate::{Certificate, CertificateFacts};
@@ -167,26 +168,30 @@ pub fn config(config: &Config, app: &str) -> wire::Config {
         registry,
         healthcheck,
         termination_grace_period,
+        lifecycle_post_start,
+        lifecycle_pre_stop,
         mounts: _,
         created,
     } = config;
     let exposed = |map: &BTreeMap<String, SecretText>| {
         map.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
     };
+    let by_type = |map: &BTreeMap<ProcessType, String>| {
+        map.iter().map(|(process_type, text)| (process_type.to_string(), text.clone())).collect()
+    };
     wire::Config {
         uuid: id.to_string(),
         owner: owner_name.to_string(),
         app: app.to_owned(),
         values: exposed(values),
-        memory: memory.iter().map(|(process_type, limit)| (process_type.to_string(), limit.clone())).collect(),
-        cpu: cpu.iter().map(|(process_type, limit)| (process_type.to_string(), limit.clone())).collect(),
+        memory: by_type(memory),
+        cpu: by_type(cpu),
         tags: tags.clone(),
         registry: exposed(registry),
         healthcheck: healthcheck.clone(),
-        termination_grace_period: termination_grace_period
-            .iter()
-            .map(|(process_type, secs)| (process_type.to_string(), secs.clone()))
-            .collect(),
+        termination_grace_period: by_type(termination_grace_period),
+        lifecycle_post_start: by_type(lifecycle_post_start),
+        lifecycle_pre_stop: by_type(lifecycle_pre_stop),
         created: time(*created),
         updated: time(*created),
     }

@@ -135,6 +135,7 @@ fn refusals() -> Vec<(&'static str, Value)> {
 fn requests() -> Vec<(&'static str, Value)> {
     let filled = json!({"type": "string", "minLength": 1});
     let count = json!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]});
+    let text_or_null = json!({"type": ["string", "null"], "pattern": "\\S"});
     let count_or_null = json!({"anyOf": [count.clone(), {"type": "null"}]});
     let value_or_null = json!({"type": ["string", "number", "null"]});
     let changes = map(&value_or_null);
@@ -184,6 +185,8 @@ fn requests() -> Vec<(&'static str, Value)> {
                     ("registry", changes),
                     ("healthcheck", map(&json!({"type": ["object", "null"]}))),
                     ("termination_grace_period", map(&count_or_null)),
+                    ("lifecycle_post_start", map(&text_or_null)),
+                    ("lifecycle_pre_stop", map(&text_or_null)),
                 ],
             ),
         ),
@@ -279,6 +282,8 @@ fn answers() -> Vec<(&'static str, Value)> {
                         ("registry", texts.clone()),
                         ("healthcheck", json!({"type": "object"})),
                         ("termination_grace_period", texts.clone()),
+                        ("lifecycle_post_start", texts.clone()),
+                        ("lifecycle_pre_stop", texts.clone()),
                     ],
                 ]
                 .concat(),

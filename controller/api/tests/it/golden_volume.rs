@@ -183,6 +183,24 @@ pub async fn walk(database: Database) {
     assert_eq!(ask("POST", "config/", &grace(json!({"web": "90"}))).await.0, 409);
     let rule = "Termination Grace Period format: <value>, where value must be a numeric";
     assert_eq!(ask("POST", "config/", &grace(json!({"web": "1m"}))).await, field("termination_grace_period", rule));
+    let hooks = |post: Value, stop: Value| json!({"lifecycle_post_start": post, "lifecycle_pre_stop": stop});
+    let (status, config) =
+        ask("POST", "config/", &hooks(json!({"web": "bin/announce"}), json!({"worker": "bin/leave"}))).await;
+    let kept = (&config["lifecycle_post_start"], &config["lifecycle_pre_stop"]);
+    assert_eq!((status, kept), (201, (&json!({"web": "bin/announce"}), &json!({"worker": "bin/leave"}))));
+    let changed = "owner changed lifecycle for lifecycle_post_start, lifecycle_pre_stop";
+    assert_eq!(newest().await["summary"], changed);
+    let (status, config) = ask("POST", "config/", &hooks(json!({"web": null}), json!({}))).await;
+    assert_eq!((status, &config["lifecycle_post_start"]), (201, &json!({})));
+    let empty = "The command of web is empty";
+    assert_eq!(
+        ask("POST", "config/", &hooks(json!({"web": " "}), json!({}))).await,
+        field("lifecycle_post_start", empty)
+    );
+    let text = "Not a valid string.";
+    assert_eq!(ask("POST", "config/", &hooks(json!({}), json!({"web": 1}))).await, field("lifecycle_pre_stop", text));
+    let gone = "web does not exist under lifecycle_pre_stop";
+    assert_eq!(ask("POST", "config/", &hooks(json!({}), json!({"web": null}))).await, (422, json!({"detail": gone})));
     let absent = "clock does not exist under termination_grace_period";
     assert_eq!(ask("POST", "config/", &grace(json!({"clock": null}))).await, detail(422, absent));
     assert_eq!(ask("POST", "config/", &grace(json!({"web": null}))).await.0, 201);

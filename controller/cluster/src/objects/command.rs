@@ -37,6 +37,14 @@ pub fn line_command(kind: BuildKind, start: &str, line: &str) -> ContainerComman
     kubelet(start, command::line_command(kind, line))
 }
 
+/// What runs a line beside a process. The kubelet leaves what is run in a container as it is.
+#[must_use]
+pub fn hook_command(kind: BuildKind, start: &str, line: &str) -> Vec<String> {
+    let command = command::line_command(kind, line);
+    let words = command.command.into_iter().chain(command.args).flatten();
+    words.map(|word| if word == BUILDPACK_START { start.to_owned() } else { word }).collect()
+}
+
 /// The kubelet turns `$$` into `$`, and `$(NAME)` into a variable. What users write is for their own shell. The program
 /// itself holds no such thing of the user's.
 fn kubelet(start: &str, command: ContainerCommand) -> ContainerCommand {

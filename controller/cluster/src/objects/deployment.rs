@@ -12,7 +12,7 @@ use serde_json::json;
 use slipway_core::limit::Limit;
 use slipway_engine::{ProcessSpec, ReleaseSpec};
 
-use super::command::{process_command, start_program};
+use super::command::{hook_command, process_command, start_program};
 use super::probe::{port_probe, probe};
 use super::{Input, Object, RenderError, Running, volume};
 use crate::index::Kind;
@@ -193,7 +193,7 @@ fn container(input: &Input<'_>, running: &Running<'_>, process: &ProcessSpec) ->
         resources: Some(resources(process)),
         readiness_probe: readiness,
         liveness_probe: process.liveness.as_ref().map(probe),
-        lifecycle: routed_port.and_then(|_| lifecycle(input.capabilities.has_sleep_action, process.grace)),
+        lifecycle: lifecycle(input, running, process, routed_port.is_some()),
         security_context: Some(container_security(running.port)),
         // The end of the output says why a process ended, when it wrote no message of its own.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
@@ -201,26 +201,39 @@ fn container(input: &Input<'_>, running: &Running<'_>, process: &ProcessSpec) ->
     }
 }
 
-/// The pause before SIGTERM. Clusters before 1.30 have no action for it; there the image's `sleep` is run, and an
-/// image without it is stopped at once, as it would be without the pause.
-fn lifecycle(has_sleep_action: bool, grace: Duration) -> Option<core::Lifecycle> {
-    let seconds = DRAIN.min(grace / 2).as_secs();
-    if seconds == 0 {
-        return None;
-    }
-    let handler = if has_sleep_action {
-        core::LifecycleHandler {
+/// What runs beside a process after its start and before its stop.
+///
+/// Before SIGTERM of a process that gets requests is a pause. Clusters before 1.30 have no action for it; there the
+/// image's `sleep` is run, and an image without it is stopped at once, as it would be without the pause.
+fn lifecycle(
+    input: &Input<'_>,
+    running: &Running<'_>,
+    process: &ProcessSpec,
+    takes_requests: bool,
+) -> Option<core::Lifecycle> {
+    let exec = |command: Vec<String>| core::LifecycleHandler {
+        exec: Some(core::ExecAction { command: Some(command) }),
+        ..core::LifecycleHandler::default()
+    };
+    let line = |line: &str| exec(hook_command(running.release.kind, start_program(running.image), line));
+    let seconds = if takes_requests { DRAIN.min(process.grace / 2).as_secs() } else { 0 };
+    let pre_stop = match &process.pre_stop {
+        // A container has one handler: the pause goes before the user's own line.
+        Some(own) if seconds > 0 => Some(line(&format!("sleep {seconds}\n{own}"))),
+        Some(own) => Some(line(own)),
+        None if seconds == 0 => None,
+        None if input.capabilities.has_sleep_action => Some(core::LifecycleHandler {
             sleep: Some(core::SleepAction { seconds: i64::try_from(seconds).unwrap_or(i64::MAX) }),
             ..core::LifecycleHandler::default()
-        }
-    } else {
-        let command = vec!["sleep".to_owned(), seconds.to_string()];
-        core::LifecycleHandler {
-            exec: Some(core::ExecAction { command: Some(command) }),
-            ..core::LifecycleHandler::default()
-        }
+        }),
+        None => Some(exec(vec!["sleep".to_owned(), seconds.to_string()])),
     };
-    Some(core::Lifecycle { pre_stop: Some(handler), ..core::Lifecycle::default() })
+    let post_start = process.post_start.as_deref().map(line);
+    (pre_stop.is_some() || post_start.is_some()).then(|| core::Lifecycle {
+        post_start,
+        pre_stop,
+        ..core::Lifecycle::default()
+    })
 }
 
 fn resources(process: &ProcessSpec) -> core::ResourceRequirements {

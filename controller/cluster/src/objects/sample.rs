@@ -31,6 +31,8 @@ pub(crate) fn process(process_type: &str, replicas: u32) -> ProcessSpec {
         readiness: None,
         liveness: None,
         grace: Duration::from_secs(30),
+        post_start: None,
+        pre_stop: None,
         mounts: Vec::new(),
     }
 }

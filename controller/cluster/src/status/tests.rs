@@ -64,6 +64,8 @@ fn spec(version: u32, replicas: u32) -> AppSpec {
         readiness: None,
         liveness: None,
         grace: std::time::Duration::from_secs(30),
+        post_start: None,
+        pre_stop: None,
         mounts: Vec::new(),
     };
     let release = ReleaseSpec {

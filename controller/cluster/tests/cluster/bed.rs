@@ -208,6 +208,8 @@ pub fn process(process_type: &str, replicas: u32, line: &str) -> ProcessSpec {
         readiness: None,
         liveness: None,
         grace: Duration::from_secs(4),
+        post_start: None,
+        pre_stop: None,
         mounts: Vec::new(),
     }
 }

@@ -194,6 +194,8 @@ async fn an_app_that_does_not_end_by_itself_is_removed_at_once() {
     // Alone the namespace would look again for its pods only when half of this is over, which is more than is waited.
     let stubborn = ProcessSpec {
         grace: Duration::from_mins(10),
+        post_start: None,
+        pre_stop: None,
         ..process("worker", 1, "trap '' TERM; while :; do sleep 1; done")
     };
     spec.release = Some(release(1, vec![stubborn]));

@@ -28,6 +28,10 @@ pub struct ConfigChange {
     pub healthcheck: BTreeMap<String, Value>,
     /// Seconds that processes may take to end, by process type.
     pub termination_grace_period: BTreeMap<String, Value>,
+    /// Commands after a process's start, by process type.
+    pub lifecycle_post_start: BTreeMap<String, Value>,
+    /// Commands before a process's stop, by process type.
+    pub lifecycle_pre_stop: BTreeMap<String, Value>,
 }
 
 impl ConfigChange {
@@ -44,6 +48,8 @@ impl ConfigChange {
         keep(&mut self.registry, &|key| current.registry.contains_key(&key.to_ascii_lowercase()));
         keep(&mut self.healthcheck, &|key| current.healthcheck.contains_key(key));
         keep(&mut self.termination_grace_period, &|key| current.termination_grace_period.contains_key(key));
+        keep(&mut self.lifecycle_post_start, &|key| current.lifecycle_post_start.contains_key(key));
+        keep(&mut self.lifecycle_pre_stop, &|key| current.lifecycle_pre_stop.contains_key(key));
         self
     }
 }
@@ -55,6 +61,9 @@ pub const VARIABLES_MAX_BYTES: usize = 1_000_000;
 
 /// Longest time between SIGTERM and SIGKILL that an app may ask for, in seconds.
 pub const GRACE_MAX_SECS: u64 = 60 * 60;
+
+/// Longest command that runs after a start or before a stop, in bytes.
+pub const HOOK_MAX_BYTES: usize = 16 * 1024;
 
 const GRACE_RULE: &str = "Termination Grace Period format: <value>, where value must be a numeric";
 const KEY_RULE: &str = "Config keys must start with a letter or underscore and only contain [A-z0-9_]";
@@ -83,6 +92,9 @@ pub fn change_apply(current: &Config, change: &ConfigChange) -> Result<Config> {
     healthcheck_merge(&mut next.healthcheck, &change.healthcheck)?;
     let grace = &change.termination_grace_period;
     merge(&mut next.termination_grace_period, grace, "termination_grace_period", plain_text)?;
+    let command = |value: &Value| value.as_str().map(str::to_owned);
+    merge(&mut next.lifecycle_post_start, &change.lifecycle_post_start, "lifecycle_post_start", command)?;
+    merge(&mut next.lifecycle_pre_stop, &change.lifecycle_pre_stop, "lifecycle_pre_stop", command)?;
     legacy_convert(&mut next);
     let total: usize = next.values.iter().map(|(key, value)| key.len() + value.expose().len() + 2).sum();
     if total > VARIABLES_MAX_BYTES {
@@ -206,6 +218,8 @@ fn check(change: &ConfigChange) -> Result<()> {
     });
     check_map("healthcheck", &change.healthcheck, healthcheck_check);
     check_map("termination_grace_period", &change.termination_grace_period, grace_check);
+    check_map("lifecycle_post_start", &change.lifecycle_post_start, hook_check);
+    check_map("lifecycle_pre_stop", &change.lifecycle_pre_stop, hook_check);
     if fields.is_empty() { Ok(()) } else { Err(Error::Invalid(fields)) }
 }
 
@@ -329,6 +343,18 @@ fn grace_check(key: &str, value: &Value) -> Result<(), String> {
     let text = text.ok_or_else(|| GRACE_RULE.to_owned())?;
     let secs = text.parse::<u64>().ok().filter(|secs| *secs <= GRACE_MAX_SECS);
     secs.map(drop).ok_or_else(|| format!("Termination Grace Period is not in allowed range: 0~{GRACE_MAX_SECS}"))
+}
+
+fn hook_check(key: &str, value: &Value) -> Result<(), String> {
+    process_type_check(key)?;
+    match value.as_str() {
+        Some(command) if command.trim().is_empty() => Err(format!("The command of {} is empty", shorten(key))),
+        Some(command) if command.len() > HOOK_MAX_BYTES => {
+            Err(format!("The command of {} is larger than {HOOK_MAX_BYTES} bytes", shorten(key)))
+        }
+        Some(_) => Ok(()),
+        None => Err("Not a valid string.".to_owned()),
+    }
 }
 
 /// Cuts a piece of hostile input to what fits in a message.

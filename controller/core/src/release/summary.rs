@@ -39,6 +39,7 @@ pub fn summary(build: Option<&Build>, previous: &Config, config: &Config) -> Opt
         limits(previous, config),
         (previous.termination_grace_period != config.termination_grace_period)
             .then(|| "changed timeouts for termination_grace_period".to_owned()),
+        hooks(previous, config),
         changes(&previous.tags, &config.tags, ["added tag ", "changed tag ", "deleted tag "]),
         changes(
             &previous.registry,
@@ -58,6 +59,17 @@ pub fn summary(build: Option<&Build>, previous: &Config, config: &Config) -> Opt
     ];
     parts.extend(texts.into_iter().flatten().map(|text| format!("{user} {text}")));
     (!parts.is_empty()).then(|| parts.join(" and "))
+}
+
+fn hooks(previous: &Config, config: &Config) -> Option<String> {
+    let changed: Vec<&str> = [
+        ("lifecycle_post_start", previous.lifecycle_post_start != config.lifecycle_post_start),
+        ("lifecycle_pre_stop", previous.lifecycle_pre_stop != config.lifecycle_pre_stop),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_changed)| is_changed.then_some(name))
+    .collect();
+    (!changed.is_empty()).then(|| format!("changed lifecycle for {}", changed.join(", ")))
 }
 
 fn changes<T: PartialEq>(
@@ -158,6 +170,8 @@ mod tests {
             registry: BTreeMap::new(),
             healthcheck: BTreeMap::new(),
             termination_grace_period: BTreeMap::new(),
+            lifecycle_post_start: BTreeMap::new(),
+            lifecycle_pre_stop: BTreeMap::new(),
             mounts: BTreeMap::new(),
             created: Utc::now(),
         }
@@ -204,6 +218,10 @@ mod tests {
         let mut late = mounted.clone();
         late.termination_grace_period.insert(ProcessType::web(), "5".to_owned());
         assert_eq!(summary(None, &mounted, &late).unwrap(), "bob changed timeouts for termination_grace_period");
+
+        let mut hooked = late.clone();
+        hooked.lifecycle_pre_stop.insert(ProcessType::web(), "bin/leave".to_owned());
+        assert_eq!(summary(None, &late, &hooked).unwrap(), "bob changed lifecycle for lifecycle_pre_stop");
         assert_eq!(summary(Some(&build("")), &before, &before).unwrap(), "al deployed repo/image:1");
     }
 

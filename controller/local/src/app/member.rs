@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use slipway_core::log::LogLine;
 use slipway_engine::EngineError;
 use slipway_engine::route::Backend;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Shared;
 use super::health::Health;
@@ -311,6 +312,13 @@ impl Member {
             settle: shared.config.settle,
         };
         let set_ready = |is_ready: bool| self.set(|state| state.ready = is_ready.then(|| Arc::clone(&backend)));
+        let post_start = async {
+            let Some(line) = &process.post_start else { return std::future::pending().await };
+            let place = room.place();
+            if self.hook(shared, &place, line).await {
+                std::future::pending().await
+            }
+        };
         let end = tokio::select! {
             status = running.wait() => {
                 // No request may be sent there from now on, whatever is still to be done here.
@@ -322,6 +330,11 @@ impl Member {
                 set_ready(false);
                 self.end(shared, &mut running, &backend, Stop::Term).await;
                 Err(format!("failed its health check: {reason}"))
+            }
+            () = post_start => {
+                set_ready(false);
+                self.end(shared, &mut running, &backend, Stop::Term).await;
+                Err("was ended, since the command after its start failed".to_owned())
             }
             () = self.stopped(Stop::Drain) => {
                 self.end(shared, &mut running, &backend, Stop::Drain).await;
@@ -346,6 +359,12 @@ impl Member {
         }
     }
 
+    /// Runs a hook beside the process; `true` when it ended with 0.
+    async fn hook(&self, shared: &Shared, place: &Place<'_>, line: &str) -> bool {
+        let args = child::hook_args(place, self.plan.release.kind, shared.config.open_files, line);
+        child::exec_check(&args, place).await
+    }
+
     /// Ends a process: its requests first when `how` is `Drain`, and faster when somebody asks for that meanwhile.
     async fn end(&self, shared: &Shared, running: &mut Running, backend: &Arc<Backend>, how: Stop) {
         let grace = self.plan.process.grace;
@@ -358,11 +377,21 @@ impl Member {
                 _ = running.wait() => return,
             }
         }
-        let hurry = async {
+        let mut hurry = pin!(async {
             self.stopped(Stop::Remove).await;
             sleep(shared.config.remove_grace.min(grace)).await;
-        };
-        if let Err(error) = running.stop(grace, hurry).await {
+        });
+        let deadline = Instant::now() + grace;
+        let room = self.room.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let (Some(line), Some(room)) = (&self.plan.process.pre_stop, room) {
+            let place = room.place();
+            tokio::select! {
+                _ = timeout_at(deadline, self.hook(shared, &place, line)) => {}
+                () = &mut hurry => {}
+                _ = running.wait() => return,
+            }
+        }
+        if let Err(error) = running.stop(deadline.saturating_duration_since(Instant::now()), hurry).await {
             tracing::warn!(app.id = %self.app, %error, "a process could not be waited for");
         }
     }

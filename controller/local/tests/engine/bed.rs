@@ -200,6 +200,8 @@ pub(crate) fn process(kind: &str, command: &str) -> ProcessSpec {
         readiness: None,
         liveness: None,
         grace: Duration::from_secs(5),
+        post_start: None,
+        pre_stop: None,
         mounts: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use slipway_core::ReleaseVersion;
 use slipway_engine::route::IdleReason;
 use slipway_engine::spec::{Check, Probe};
-use slipway_engine::status::PodState;
+use slipway_engine::status::{PodState, Rollout, RolloutState};
 use slipway_engine::{Artifact, Engine, EngineError};
 use slipway_slug::SlugManifest;
 
@@ -268,4 +268,40 @@ async fn commands_come_from_the_slug_when_the_release_has_none() {
     let other = other.change("web", |web| web.command = None);
     bed.engine.app_apply(other.clone()).await.unwrap();
     assert!(bed.failing(other.app).await.contains("no command for 'web'"));
+}
+
+/// What a hook says goes nowhere, as on a cluster; what it does is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_run_after_the_start_and_before_the_stop() {
+    let bed = Bed::new().await;
+    let seen = tempfile::tempdir().unwrap();
+    let hook = |name: &str| format!("echo \"$TEXT $PORT\" > {}", seen.path().join(name).display());
+    let spec = bed.server().env("TEXT", "hooked").change("web", |web| {
+        (web.post_start, web.pre_stop) = (Some(hook("started")), Some(hook("stopping")));
+    });
+    bed.settle(&spec).await;
+    let read = |name: &str| std::fs::read_to_string(seen.path().join(name)).unwrap_or_default();
+    until("the hook after the start", || async { read("started").starts_with("hooked ") }).await;
+    assert_eq!(read("stopping"), "");
+    bed.settle(&spec.change("web", |web| web.replicas = 0)).await;
+    assert_eq!(read("stopping"), read("started"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_fails_ends_its_process_and_one_that_hangs_is_cut_off() {
+    let bed = Bed::new().await;
+    let good = bed.server();
+    let spec = good.clone().change("web", |web| web.post_start = Some("exit 3".to_owned()));
+    bed.engine.app_apply(spec.clone()).await.unwrap();
+    let reason = "was ended, since the command after its start failed";
+    bed.wait(spec.app, "the hook's failure", |status| {
+        matches!(&status.rollout, Some(Rollout { state: RolloutState::Failing(said), .. }) if said.contains(reason))
+    })
+    .await;
+    let hanging = good.next().change("web", |web| {
+        (web.pre_stop, web.grace) = (Some("sleep 1009".to_owned()), Duration::from_secs(1));
+    });
+    let pid = pids(&bed.settle(&hanging).await)[0];
+    bed.settle(&hanging.change("web", |web| web.replicas = 0)).await;
+    assert!(!is_alive(pid));
 }

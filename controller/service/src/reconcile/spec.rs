@@ -112,6 +112,8 @@ fn release_spec(
             readiness: probe_of(&config.healthcheck, &process_type, "readinessProbe", port),
             liveness: probe_of(&config.healthcheck, &process_type, "livenessProbe", port),
             grace: grace(&process_type),
+            post_start: config.lifecycle_post_start.get(&process_type).cloned(),
+            pre_stop: config.lifecycle_pre_stop.get(&process_type).cloned(),
             mounts: mounts.remove(&process_type).unwrap_or_default(),
             process_type,
         })
@@ -267,6 +269,8 @@ mod tests {
             tags: BTreeMap::new(),
             registry: BTreeMap::new(),
             termination_grace_period: [(process("worker"), "90".to_owned())].into(),
+            lifecycle_post_start: [(process("worker"), "bin/announce".to_owned())].into(),
+            lifecycle_pre_stop: [(process("worker"), "bin/leave".to_owned())].into(),
             mounts: BTreeMap::new(),
             healthcheck: [("web/cmd".to_owned(), json!({"readinessProbe": {"httpGet": {"path": "/up"}}}))].into(),
             created,

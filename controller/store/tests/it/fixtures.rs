@@ -55,6 +55,8 @@ pub fn new_config(app: AppId, owner: UserId, values: &[(&str, &str)]) -> NewConf
         registry: BTreeMap::new(),
         healthcheck: BTreeMap::new(),
         termination_grace_period: BTreeMap::new(),
+        lifecycle_post_start: BTreeMap::new(),
+        lifecycle_pre_stop: BTreeMap::new(),
         mounts: BTreeMap::new(),
         created: at(0),
     }

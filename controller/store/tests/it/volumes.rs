@@ -76,9 +76,13 @@ both! {
             let paths = BTreeMap::from([(web.clone(), MountPath::new("/data").unwrap())]);
             let mut new = new_config(blog.id, bob.id, &[]);
             new.mounts = [(VolumeName::new("data").unwrap(), paths)].into();
-            new.termination_grace_period = [(web, "60".to_owned())].into();
+            new.termination_grace_period = [(web.clone(), "60".to_owned())].into();
+            new.lifecycle_post_start = [(web.clone(), "bin/announce".to_owned())].into();
+            new.lifecycle_pre_stop = [(web, "bin/leave".to_owned())].into();
             let made = config_insert(db, &new).await?;
             assert_eq!((&made.mounts, &made.termination_grace_period), (&new.mounts, &new.termination_grace_period));
+            assert_eq!(made.lifecycle_post_start, new.lifecycle_post_start);
+            assert_eq!(made.lifecycle_pre_stop, new.lifecycle_pre_stop);
             assert_eq!(config_by_id(db, made.id).await?.unwrap(), made);
             Ok(())
         }).await.unwrap();

@@ -31,7 +31,7 @@ fn bodies_are_as_in_the_contract() {
     }));
     check::<Config>(&json!({
         "uuid": "u", "owner": "bob", "app": "blog", "values": {"A": "1"}, "memory": {"web": "64M"}, "cpu": {}, "tags": {},
-        "termination_grace_period": {}, "registry": {}, "healthcheck": {"web/cmd": {"livenessProbe": {"httpGet": {"port": 5000}}}}, "created": time,
+        "termination_grace_period": {}, "lifecycle_post_start": {}, "lifecycle_pre_stop": {}, "registry": {}, "healthcheck": {"web/cmd": {"livenessProbe": {"httpGet": {"port": 5000}}}}, "created": time,
         "updated": time,
     }));
     check::<Release>(&json!({

@@ -18,6 +18,8 @@ fn empty() -> Config {
         registry: BTreeMap::new(),
         healthcheck: BTreeMap::new(),
         termination_grace_period: BTreeMap::new(),
+        lifecycle_post_start: BTreeMap::new(),
+        lifecycle_pre_stop: BTreeMap::new(),
         mounts: BTreeMap::new(),
         created: Utc::now(),
     }
