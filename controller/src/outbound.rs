@@ -86,7 +86,7 @@ impl OutboundClient {
 #[async_trait]
 impl WebClient for OutboundClient {
     async fn send(&self, call: WebCall) -> Result<WebAnswer, WebError> {
-        let WebCall { method, url, authorization, accept, body, timeout } = call;
+        let WebCall { method, url, authorization, accept, body, media_type, timeout } = call;
         let url: Url = url.expose_secret().parse().map_err(|_| WebError::Address)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(WebError::Address);
@@ -99,7 +99,7 @@ impl WebClient for OutboundClient {
             request = request.header(ACCEPT, accept);
         }
         if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body);
+            request = request.header(CONTENT_TYPE, media_type).body(body);
         }
         let mut answer = request.send().await.map_err(|error| why(&error))?;
         let authenticate = answer.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
@@ -148,6 +148,7 @@ mod tests {
             authorization: Some(SecretString::from("Basic x")),
             accept: None,
             body: Some(Bytes::from_static(b"{}")),
+            media_type: "application/json",
             timeout,
         }
     }

@@ -7,10 +7,13 @@ use secrecy::ExposeSecret;
 use slipway_api::dployr_v1::log::LogStreams;
 use slipway_api::{Metrics, Platform, State};
 use slipway_engine::Engine;
-use slipway_service::{Leadership, Mailer, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings};
+use slipway_service::{
+    Leadership, Mailer, Oidc, OidcError, OidcSettings, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings,
+};
 use slipway_store::{SealingKey, Store, StoreConfig, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::config::{Config, MailRoute};
 use crate::hook_sender::HttpSender;
@@ -52,6 +55,9 @@ pub enum StartError {
     /// The way that mail takes.
     #[error("cannot prepare sending mail")]
     Mail(#[from] MailError),
+    /// Where browsers may log in.
+    #[error("cannot use the settings of the log-in provider")]
+    Oidc(#[from] OidcError),
     /// The key under which secrets are sealed.
     #[error("the sealing key must be 64 hexadecimal digits")]
     SealingKey,
@@ -132,7 +138,19 @@ fn teams_settings(config: &Config) -> Result<TeamSettings, StartError> {
         web: Arc::new(OutboundClient::new(config.fetch.allow_private, &config.fetch.trusted)?),
         are_registries_probed: teams.are_registries_probed,
         insecure_registries: config.fetch.insecure.clone(),
+        oidc: teams.oidc.clone().map(|settings| oidc(config, settings)).transpose()?.map(Arc::new),
     })
+}
+
+/// The operator names the issuer, so that its host may be at a private address; what it refers to elsewhere may not.
+fn oidc(config: &Config, settings: OidcSettings) -> Result<Oidc, StartError> {
+    let mut trusted = config.fetch.trusted.clone();
+    let issuer: Url = settings.issuer.parse().map_err(|_| OidcError::Issuer)?;
+    if let (Some(host), Some(port)) = (issuer.host_str(), issuer.port_or_known_default()) {
+        trusted.push(format!("{host}:{port}"));
+    }
+    let web = OutboundClient::new(config.fetch.allow_private, &trusted)?;
+    Ok(Oidc::new(settings, Arc::new(web))?)
 }
 
 pub(crate) fn service_config(config: &Config) -> ServiceConfig {

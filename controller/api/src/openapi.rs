@@ -260,6 +260,11 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
             None => add(status, description, None),
         }
     }
+    if operation.is_some_and(|operation| operation.is_page) {
+        for content in responses.values_mut().filter_map(|response| response.get_mut("content")) {
+            content["text/html"] = json!({ "schema": { "type": "string" } });
+        }
+    }
     if let Some((status, both)) = content_by_type {
         responses.insert(status.to_string(), json!({ "description": "Done.", "content": both }));
     }

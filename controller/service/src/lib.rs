@@ -97,10 +97,11 @@ pub use settings::{IMAGES_KEPT, Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use slipway_core::release::rollback::RollbackFloor;
 pub use team::{
-    AuditQuery, BrowserSession, Dashboard, Deed, ImageChange, ImageView, ImagesGiven, Invite, Mail, Mailer, Me,
-    NotificationGiven, ProjectChange, ProjectGiven, ProjectItem, ProjectView, RegistryGiven, RegistryView,
-    SESSION_LIFETIME, StorageGiven, StorageView, TeamDetails, TeamSettings, TeamView, VersionChange, VersionDeployment,
-    VersionDetails, VersionGiven, VersionItem, WebAnswer, WebCall, WebClient, WebError,
+    AuditQuery, BrowserSession, Dashboard, Deed, ImageChange, ImageView, ImagesGiven, Invite, Mail, Mailer,
+    Me, NotificationGiven, Oidc, OidcBegun, OidcError, OidcReturn, OidcSettings, ProjectChange, ProjectGiven,
+    ProjectItem, ProjectView, RegistryGiven, RegistryView, SESSION_LIFETIME, StorageGiven, StorageView, TeamDetails,
+    TeamSettings, TeamView, VersionChange, VersionDeployment, VersionDetails, VersionGiven, VersionItem,
+    WebAnswer, WebCall, WebClient, WebError,
 };
 pub use token::TokenScope;
 pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister, UserSwitched};

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use slipway_service::OidcSettings;
 
-use super::{ConfigError, flag};
+use super::{ConfigError, flag, list};
 
 /// Settings of what concerns teams.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct TeamsConfig {
     pub mail_from: String,
     /// `SLIPWAY_REGISTRY_PROBES`: whether registries of teams are asked before they are kept. Default true.
     pub are_registries_probed: bool,
+    /// Where browsers may log in beside the password; see [`oidc`]. Default nowhere.
+    pub oidc: Option<OidcSettings>,
 }
 
 /// The way that mail takes.
@@ -71,11 +74,44 @@ pub(super) fn teams(
         }
     };
     Ok(TeamsConfig {
+        oidc: oidc(var, &public_url)?,
         public_url,
         mail,
         mail_from: var("SLIPWAY_MAIL_FROM").unwrap_or_else(|| "Slipway <slipway@localhost>".to_owned()),
         are_registries_probed: flag(var, "REGISTRY_PROBES")?.unwrap_or(true),
     })
+}
+
+/// `SLIPWAY_OIDC_ISSUER` and `SLIPWAY_OIDC_CLIENT_ID`: an OpenID Connect provider and who we are there; the address to come
+/// back to is `SLIPWAY_PUBLIC_URL` and `/api/auth/oidc/callback`. `SLIPWAY_OIDC_CLIENT_SECRET`, or the file that
+/// `SLIPWAY_OIDC_CLIENT_SECRET_FILE` names: default none. `SLIPWAY_OIDC_SCOPES`: what is asked for beside `openid`, with blanks
+/// between; default `email profile`. `SLIPWAY_OIDC_EMAIL_DOMAINS`: whose addresses may log in, with commas between; default
+/// all. `SLIPWAY_OIDC_REGISTER`: whether those whom nobody knows get an account; default false.
+fn oidc(var: &dyn Fn(&str) -> Option<String>, public_url: &str) -> Result<Option<OidcSettings>, ConfigError> {
+    let Some(issuer) = var("SLIPWAY_OIDC_ISSUER") else { return Ok(None) };
+    let missing = |name, expected| ConfigError::Malformed { name, expected };
+    let client_id = var("SLIPWAY_OIDC_CLIENT_ID")
+        .ok_or_else(|| missing("SLIPWAY_OIDC_CLIENT_ID", "set where SLIPWAY_OIDC_ISSUER is"))?;
+    let client_secret = match (var("SLIPWAY_OIDC_CLIENT_SECRET"), var("SLIPWAY_OIDC_CLIENT_SECRET_FILE")) {
+        (Some(secret), _) => Some(secret),
+        (None, Some(file)) => Some(
+            std::fs::read_to_string(file)
+                .map_err(|_| missing("SLIPWAY_OIDC_CLIENT_SECRET_FILE", "the path of a file that can be read"))?,
+        ),
+        (None, None) => None,
+    };
+    let scopes = var("SLIPWAY_OIDC_SCOPES").unwrap_or_else(|| "email profile".to_owned());
+    let domains = list(&var("SLIPWAY_OIDC_EMAIL_DOMAINS").unwrap_or_default());
+    let settings = OidcSettings {
+        issuer: issuer.trim().to_owned(),
+        client_id: client_id.trim().to_owned(),
+        client_secret: client_secret.map(|secret| SecretString::from(secret.trim())),
+        scopes: scopes.split_whitespace().filter(|scope| *scope != "openid").map(str::to_owned).collect(),
+        email_domains: domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+        is_registering: flag(var, "OIDC_REGISTER")?.unwrap_or(false),
+        redirect_url: format!("{public_url}/api/auth/oidc/callback"),
+    };
+    Ok(Some(settings))
 }
 
 #[cfg(test)]
@@ -107,9 +143,42 @@ mod tests {
             ("SLIPWAY_PUBLIC_URL", "ftp://hunter2"),
             ("SLIPWAY_SMTP_URL", "https://hunter2"),
             ("SLIPWAY_REGISTRY_PROBES", "maybe"),
+            ("SLIPWAY_OIDC_ISSUER", "https://hunter2"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_provider_takes_an_issuer_and_a_client() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("secret");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let mut vars = vec![
+            ("SLIPWAY_PUBLIC_URL", "https://slipway.example.com"),
+            ("SLIPWAY_OIDC_ISSUER", "https://id.example.com/realm"),
+            ("SLIPWAY_OIDC_CLIENT_ID", "slipway"),
+            ("SLIPWAY_OIDC_CLIENT_SECRET_FILE", file.to_str().unwrap()),
+            ("SLIPWAY_OIDC_EMAIL_DOMAINS", "Example.com, example.org"),
+        ];
+        let oidc = read(&vars).unwrap().oidc.unwrap();
+        assert_eq!(oidc.redirect_url, "https://slipway.example.com/api/auth/oidc/callback");
+        assert_eq!(oidc.scopes, ["email", "profile"]);
+        assert_eq!(oidc.email_domains, ["example.com", "example.org"]);
+        assert!(!oidc.is_registering && !format!("{oidc:?}").contains("hunter2"));
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&oidc.client_secret.unwrap()), "hunter2");
+        vars.extend([("SLIPWAY_OIDC_REGISTER", "on"), ("SLIPWAY_OIDC_SCOPES", "openid email groups")]);
+        let oidc = read(&vars).unwrap().oidc.unwrap();
+        assert!(oidc.is_registering);
+        assert_eq!(oidc.scopes, ["email", "groups"]);
+        assert!(
+            read(&[
+                ("SLIPWAY_OIDC_ISSUER", "https://x"),
+                ("SLIPWAY_OIDC_CLIENT_ID", "a"),
+                ("SLIPWAY_OIDC_CLIENT_SECRET_FILE", "/nonexistent")
+            ])
+            .is_err()
+        );
     }
 }

@@ -378,6 +378,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    oidc_logins (hash) {
+        hash -> Binary,
+        browser -> Binary,
+        sealed_secrets -> Binary,
+        return_to -> Text,
+        user_id -> Nullable<Text>,
+        expires -> Timestamp,
+    }
+}
+
+diesel::table! {
+    oidc_identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Text,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    proven_emails (user_id) {
+        user_id -> Text,
+        email -> Text,
+    }
+}
+
+diesel::table! {
     sign_up_codes (hash) {
         hash -> Binary,
         user_id -> Text,
@@ -620,6 +647,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     team_invitations,
     user_tokens,
     browser_sessions,
+    oidc_logins,
+    oidc_identities,
+    proven_emails,
     sign_up_codes,
     user_preferences,
     registries,
@@ -648,6 +678,8 @@ diesel::joinable!(team_invitations -> teams (team));
 diesel::joinable!(team_invitations -> users (user_id));
 diesel::joinable!(user_tokens -> users (user_id));
 diesel::joinable!(browser_sessions -> users (user_id));
+diesel::joinable!(oidc_identities -> users (user_id));
+diesel::joinable!(proven_emails -> users (user_id));
 diesel::joinable!(versions -> projects (project));
 diesel::joinable!(version_images -> versions (version));
 diesel::joinable!(deployments -> versions (version));

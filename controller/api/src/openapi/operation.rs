@@ -40,6 +40,8 @@ pub struct Operation {
     pub refusal: Option<&'static str>,
     /// Values of the query beside those of paging.
     pub query: &'static [&'static str],
+    /// Whether browsers see a page in place of a refusal.
+    pub is_page: bool,
 }
 
 pub(super) const fn new(tag: &'static str, summary: &'static str, answers: Answers) -> Operation {
@@ -53,6 +55,7 @@ pub(super) const fn new(tag: &'static str, summary: &'static str, answers: Answe
         bare: &[],
         refusal: None,
         query: &[],
+        is_page: false,
     }
 }
 
@@ -79,6 +82,10 @@ impl Operation {
 
     pub(super) const fn query(self, query: &'static [&'static str]) -> Self {
         Self { query, ..self }
+    }
+
+    pub(super) const fn or_page(self) -> Self {
+        Self { is_page: true, ..self }
     }
 }
 

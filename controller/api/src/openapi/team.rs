@@ -60,6 +60,21 @@ fn platform(operation: &str) -> Option<Operation> {
         "team_session_sign_up" => {
             new("teams", "Chooses a password with the code of an invitation, and logs in", Empty(204)).body("SignUp")
         }
+        "team_oidc_begin" => new("teams", "Sends a browser to the log-in provider", Empty(302))
+            .query(&["return"])
+            .also(&[400, 404])
+            .or_page(),
+        "team_oidc_finish" => new("teams", "Where the log-in provider sends browsers back to", Empty(302))
+            .query(&["state", "code", "error"])
+            .also(&[400, 403, 404, 409])
+            .or_page(),
+        "team_oidc_link" => new(
+            "teams",
+            "Where to go, so that an identity of the log-in provider becomes the caller's",
+            Json(200, "OidcLink"),
+        )
+        .query(&["return"])
+        .also(&[404]),
         _ => return None,
     };
     Some(found)
@@ -310,6 +325,7 @@ fn own_schemas() -> Vec<(&'static str, Value)> {
             "BrowserLogin",
             request(&["password"], &[("email", text_or_null()), ("username", text_or_null()), ("password", text())]),
         ),
+        ("OidcLink", object(&[("url", text())])),
         ("SignUp", request(&["code", "password"], &[("code", text()), ("password", text())])),
         (
             "Me",

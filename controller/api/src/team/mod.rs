@@ -20,6 +20,7 @@ mod ingress;
 mod me;
 mod member;
 mod notification;
+mod oidc;
 mod project;
 mod query;
 mod registry;
@@ -34,6 +35,7 @@ mod version;
 #[must_use]
 pub fn routes() -> Vec<Route> {
     let mut routes = session::routes();
+    routes.extend(oidc::routes());
     routes.extend(group::routes());
     routes.extend(member::routes());
     routes.extend(me::routes());

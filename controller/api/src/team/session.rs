@@ -71,12 +71,22 @@ fn logged_in(call: &Call, session: &BrowserSession) -> Answer {
     Ok(response)
 }
 
-/// Neither scripts nor other sites' forms can use the cookie.
 fn set_cookie(call: &Call, response: &mut Response, value: &str, seconds: i64) -> Result<(), Failure> {
+    cookie_set(call, response, (COOKIE, "/api"), value, seconds)
+}
+
+/// Sets a cookie, by its name and the path that it is sent to. Neither scripts nor other sites' forms can use it.
+pub(super) fn cookie_set(
+    call: &Call,
+    response: &mut Response,
+    (name, path): (&str, &str),
+    value: &str,
+    seconds: i64,
+) -> Result<(), Failure> {
     let secure = if call.url.starts_with("https://") { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={value}; Path=/api; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let cookie = format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     let mut cookie = HeaderValue::from_str(&cookie).map_err(slipway_core::Error::internal)?;
     cookie.set_sensitive(true);
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(())
 }

@@ -376,7 +376,7 @@ impl Call<'_> {
         Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: body.into_string().await.expect("a body in UTF-8"),
+            body: String::from_utf8_lossy(&body.into_vec().await.expect("a body")).into_owned(),
         }
     }
 }

@@ -74,6 +74,7 @@ impl Service {
                     let user = store::user_insert(db, &new).await?;
                     let token = tokens.derive(user.id, user.key_generation)?;
                     store::user_set_key_hash(db, user.id, &Tokens::hash(&token)).await?;
+                    store::proven_email_set(db, user.id, &user.email).await?;
                     user
                 }
                 // Somebody removed the account meanwhile.
@@ -331,7 +332,7 @@ fn invite_check(invite: &Invite) -> Result<()> {
 }
 
 /// Checks the form of an e-mail address, as far as it can be told without sending to it.
-fn email_check(property: &str, email: &str) -> Result<()> {
+pub(super) fn email_check(property: &str, email: &str) -> Result<()> {
     let is_good = email.split_once('@').is_some_and(|(local, host)| {
         let is_label =
             |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -357,7 +358,7 @@ fn username_of(email: &str, attempt: u32) -> Result<Username> {
     Username::new(&name).map_err(|_| Error::invalid("email", "email gives no name to log in with"))
 }
 
-async fn username_free(db: &mut store::Db, email: &str) -> std::result::Result<Username, Fail> {
+pub(super) async fn username_free(db: &mut store::Db, email: &str) -> std::result::Result<Username, Fail> {
     for attempt in 0..USERNAME_ATTEMPTS {
         let name = username_of(email, attempt)?;
         if store::user_by_name(db, &name).await?.is_none() {

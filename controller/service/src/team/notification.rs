@@ -16,7 +16,7 @@ use slipway_team::{Error, Member, NotificationId, Result, Stamp};
 use url::Url;
 
 use super::happening::target;
-use super::port::WebCall;
+use super::port::{JSON, WebCall};
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
 
@@ -182,6 +182,7 @@ pub(crate) fn message(url: &SecretString, body: String) -> WebCall {
         authorization: None,
         accept: None,
         body: Some(Bytes::from(body)),
+        media_type: JSON,
         timeout: TIMEOUT,
     }
 }

@@ -27,6 +27,9 @@ pub trait Mailer: Send + Sync + 'static {
     async fn send(&self, mail: &Mail) -> Result<(), String>;
 }
 
+/// The media type of most bodies.
+pub(crate) const JSON: &str = "application/json";
+
 /// A request to an address that a user named.
 #[derive(Debug, Clone)]
 pub struct WebCall {
@@ -38,8 +41,10 @@ pub struct WebCall {
     pub authorization: Option<SecretString>,
     /// The value of the header `Accept`.
     pub accept: Option<&'static str>,
-    /// JSON to be sent.
+    /// What is to be sent.
     pub body: Option<Bytes>,
+    /// What the body is.
+    pub media_type: &'static str,
     /// Time that the whole may take.
     pub timeout: Duration,
 }

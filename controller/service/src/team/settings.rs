@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::oidc::Oidc;
 use super::port::{Mailer, NoWeb, WebClient};
 
 /// Settings of what concerns teams.
@@ -19,6 +20,8 @@ pub struct TeamSettings {
     pub are_registries_probed: bool,
     /// Hosts of registries that speak plain HTTP. Default none.
     pub insecure_registries: Vec<String>,
+    /// Where browsers may log in beside the password. Default nowhere.
+    pub oidc: Option<Arc<Oidc>>,
 }
 
 impl Default for TeamSettings {
@@ -29,6 +32,7 @@ impl Default for TeamSettings {
             web: Arc::new(NoWeb),
             are_registries_probed: true,
             insecure_registries: Vec::new(),
+            oidc: None,
         }
     }
 }
@@ -39,6 +43,7 @@ impl fmt::Debug for TeamSettings {
             .field("public_url", &self.public_url)
             .field("mailer", &self.mailer.is_some())
             .field("are_registries_probed", &self.are_registries_probed)
+            .field("oidc", &self.oidc)
             .finish_non_exhaustive()
     }
 }

@@ -189,6 +189,53 @@ both! {
         }).await.unwrap();
     }
 
+    async fn log_ins_at_a_provider_are_good_once_and_identities_are_one_accounts(test) {
+        let (ann, bob) = (user(&test, "ann").await, user(&test, "bob").await);
+        let login = |path: &str, link| OidcLogin {
+            browser: [9; 32], nonce: SecretString::from("OIDC-NONCE"), verifier: SecretString::from("OIDC-VERIFIER"),
+            return_to: path.to_owned(), link,
+        };
+        let (first, second) = (login("/a", None), login("/b", Some(ann)));
+        test.store.write(async |db| -> Result<(), StoreError> {
+            oidc_login_insert(db, &[1; 32], &first, (at(1), at(5)), 9).await?;
+            oidc_login_insert(db, &[2; 32], &second, (at(2), at(6)), 9).await?;
+            let taken = oidc_login_take(db, &[2; 32], at(5)).await?.unwrap();
+            assert_eq!((taken.browser, taken.return_to.as_str(), taken.link), ([9; 32], "/b", Some(ann)));
+            assert_eq!(taken.nonce.expose_secret(), "OIDC-NONCE");
+            assert_eq!(taken.verifier.expose_secret(), "OIDC-VERIFIER");
+            assert!(oidc_login_take(db, &[2; 32], at(5)).await?.is_none(), "it is good once");
+            assert!(oidc_login_take(db, &[1; 32], at(5)).await?.is_none(), "it is over");
+            for n in 10..14_u8 {
+                oidc_login_insert(db, &[n; 32], &first, (at(1), at(i64::from(n))), 2).await?;
+            }
+            for (n, expect) in [(10, false), (11, false), (12, true), (13, true)] {
+                assert_eq!(oidc_login_take(db, &[n; 32], at(2)).await?.is_some(), expect, "the oldest go first: {n}");
+            }
+
+            oidc_identity_insert(db, ("https://id", "1"), ann, at(1)).await?;
+            oidc_identity_insert(db, ("https://id", "2"), ann, at(1)).await?;
+            for (issuer, subject, expect) in
+                [("https://id", "1", Some(ann)), ("https://id", "3", None), ("https://other", "1", None)]
+            {
+                let found = user_by_oidc_identity(db, issuer, subject).await?;
+                assert_eq!(found.map(|user| user.id), expect, "{issuer} {subject}");
+            }
+            assert_eq!(proven_email(db, bob).await?, None);
+            for email in ["bob@a", "bob@b"] {
+                proven_email_set(db, bob, email).await?;
+                assert_eq!(proven_email(db, bob).await?.as_deref(), Some(email));
+            }
+            user_delete(db, ann).await?;
+            assert!(user_by_oidc_identity(db, "https://id", "1").await?.is_none());
+            Ok(())
+        }).await.unwrap();
+        let again = test.store.write(async |db| -> Result<(), StoreError> {
+            oidc_identity_insert(db, ("https://id", "1"), bob, at(1)).await?;
+            oidc_identity_insert(db, ("https://id", "1"), bob, at(2)).await
+        }).await;
+        assert!(again.is_err(), "{again:?}");
+    }
+
     async fn what_a_team_owns_is_sealed_and_goes_with_it(test) {
         let ann = user(&test, "ann").await;
         let (own, other) = (team(&test, "own", ann, 1).await, team(&test, "other", ann, 2).await);

@@ -61,6 +61,8 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         "team_health_read" | "team_session_logout" => (Rule::Everybody, json!(null)),
         "team_session_login" => (Rule::Everybody, json!({"username": "owner", "password": "pw"})),
         "team_session_sign_up" => (Rule::Everybody, json!({"code": "none", "password": "pw"})),
+        "team_oidc_begin" | "team_oidc_finish" => (Rule::Everybody, json!(null)),
+        "team_oidc_link" => (Rule::Users, json!(null)),
         "team_me_read"
         | "team_onboarding_show"
         | "team_onboarding_hide"

@@ -1,0 +1,3 @@
+DROP TABLE proven_emails;
+DROP TABLE oidc_identities;
+DROP TABLE oidc_logins;
