@@ -14,8 +14,10 @@ mod outbound;
 pub mod run;
 pub mod secrets;
 pub mod telemetry;
+mod templates;
 
 pub use config::{Config, ConfigError, UpOptions};
 pub use run::{Controller, StartError};
 pub use secrets::{Secrets, SecretsError};
 pub use slipway_service::RouterEndpoint;
+pub use templates::TemplatesError;

@@ -19,6 +19,7 @@ use crate::config::{Config, MailRoute};
 use crate::hook_sender::HttpSender;
 use crate::mail::{FolderMailer, MailError, SmtpMailer};
 use crate::outbound::OutboundClient;
+use crate::templates::TemplatesError;
 
 /// A controller that has its database and its address, and answers once [`Controller::run`] is called.
 pub struct Controller {
@@ -55,6 +56,9 @@ pub enum StartError {
     /// The way that mail takes.
     #[error("cannot prepare sending mail")]
     Mail(#[from] MailError),
+    /// What projects can be made of.
+    #[error("cannot use the templates")]
+    Templates(#[from] TemplatesError),
     /// Where browsers may log in.
     #[error("cannot use the settings of the log-in provider")]
     Oidc(#[from] OidcError),
@@ -138,6 +142,7 @@ fn teams_settings(config: &Config) -> Result<TeamSettings, StartError> {
         web: Arc::new(OutboundClient::new(config.fetch.allow_private, &config.fetch.trusted)?),
         are_registries_probed: teams.are_registries_probed,
         insecure_registries: config.fetch.insecure.clone(),
+        templates: Arc::new(crate::templates::load(teams.templates.as_deref())?),
         oidc: teams.oidc.clone().map(|settings| oidc(config, settings)).transpose()?.map(Arc::new),
     })
 }

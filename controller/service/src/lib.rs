@@ -100,7 +100,7 @@ pub use team::{
     AuditQuery, BrowserSession, Dashboard, Deed, ImageChange, ImageView, ImagesGiven, Invite, Mail, Mailer,
     Me, NotificationGiven, Oidc, OidcBegun, OidcError, OidcReturn, OidcSettings, ProjectChange, ProjectGiven,
     ProjectItem, ProjectView, RegistryGiven, RegistryView, SESSION_LIFETIME, StorageGiven, StorageView, TeamDetails,
-    TeamSettings, TeamView, VersionChange, VersionDeployment, VersionDetails, VersionGiven, VersionItem,
+    TeamSettings, TeamView, TemplateUse, VersionChange, VersionDeployment, VersionDetails, VersionGiven, VersionItem,
     WebAnswer, WebCall, WebClient, WebError,
 };
 pub use token::TokenScope;

@@ -23,6 +23,7 @@ mod session;
 mod settings;
 mod statistics;
 mod storage;
+mod template;
 mod user_token;
 mod version;
 mod version_copy;
@@ -41,6 +42,7 @@ pub use registry::{RegistryGiven, RegistryView};
 pub use session::{BrowserSession, SESSION_LIFETIME};
 pub use settings::TeamSettings;
 pub use storage::{StorageGiven, StorageView};
+pub use template::TemplateUse;
 pub use version::{VersionChange, VersionDeployment, VersionDetails, VersionGiven};
 
 use crate::Service;

@@ -22,6 +22,8 @@ pub struct TeamsConfig {
     pub mail_from: String,
     /// `SLIPWAY_REGISTRY_PROBES`: whether registries of teams are asked before they are kept. Default true.
     pub are_registries_probed: bool,
+    /// `SLIPWAY_TEMPLATES`: a folder of templates beside the platform's own: files `ID.json`, pictures `ID.jpg`. Default none.
+    pub templates: Option<PathBuf>,
     /// Where browsers may log in beside the password; see [`oidc`]. Default nowhere.
     pub oidc: Option<OidcSettings>,
 }
@@ -75,6 +77,7 @@ pub(super) fn teams(
     };
     Ok(TeamsConfig {
         oidc: oidc(var, &public_url)?,
+        templates: var("SLIPWAY_TEMPLATES").map(PathBuf::from),
         public_url,
         mail,
         mail_from: var("SLIPWAY_MAIL_FROM").unwrap_or_else(|| "Slipway <slipway@localhost>".to_owned()),

@@ -21,6 +21,7 @@ pub mod slug;
 pub mod stamp;
 pub mod storage;
 pub mod team;
+pub mod template;
 pub mod user_token;
 pub mod version;
 

@@ -488,3 +488,16 @@ pub struct OldDashboard {
     /// The newest entries of the record.
     pub audit_log: Vec<ServiceCall>,
 }
+
+/// A template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Its file's stem.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub description: Option<String>,
+    /// What it is made with.
+    pub technologies: Vec<String>,
+}

@@ -50,7 +50,7 @@ fn with_not_found(also: &'static [u16]) -> &'static [u16] {
 }
 
 fn platform(operation: &str) -> Option<Operation> {
-    use Answers::{Empty, Json};
+    use Answers::{Empty, Json, List, Text};
     let found = match operation {
         "team_health_read" => new("teams", "Whether the platform works", Json(200, "Health")),
         "team_session_login" => new("teams", "Logs a browser in; the answer sets the cookie", Empty(204))
@@ -60,6 +60,11 @@ fn platform(operation: &str) -> Option<Operation> {
         "team_session_sign_up" => {
             new("teams", "Chooses a password with the code of an invitation, and logs in", Empty(204)).body("SignUp")
         }
+        "team_templates_list" => new("templates", "What projects can be made of", List("Template")),
+        "team_template_use" => new("templates", "Makes a project of a template", Json(201, "TemplateProject"))
+            .body("TemplateUse")
+            .also(&[404, 409]),
+        "team_template_picture" => new("templates", "The picture of a template", Text("image/jpeg")),
         "team_oidc_begin" => new("teams", "Sends a browser to the log-in provider", Empty(302))
             .query(&["return"])
             .also(&[400, 404])
@@ -324,6 +329,29 @@ fn own_schemas() -> Vec<(&'static str, Value)> {
         (
             "BrowserLogin",
             request(&["password"], &[("email", text_or_null()), ("username", text_or_null()), ("password", text())]),
+        ),
+        (
+            "Template",
+            object(&[
+                ("id", text()),
+                ("name", text()),
+                ("description", text_or_null()),
+                ("technologies", list(&text())),
+            ]),
+        ),
+        ("TemplateProject", json!({"anyOf": [reference("ProjectItem"), reference("ProductItem")]})),
+        (
+            "TemplateUse",
+            request(
+                &["id", "name", "type"],
+                &[
+                    ("id", text()),
+                    ("teamSlug", text_or_null()),
+                    ("name", text()),
+                    ("type", json!({"enum": ["versionless", "versioned", "simple", "complex"]})),
+                    ("description", text_or_null()),
+                ],
+            ),
         ),
         ("OidcLink", object(&[("url", text())])),
         ("SignUp", request(&["code", "password"], &[("code", text()), ("password", text())])),

@@ -27,6 +27,7 @@ mod registry;
 mod scope;
 mod session;
 mod storage;
+mod template;
 mod to_wire;
 mod version;
 
@@ -36,6 +37,7 @@ mod version;
 pub fn routes() -> Vec<Route> {
     let mut routes = session::routes();
     routes.extend(oidc::routes());
+    routes.extend(template::routes());
     routes.extend(group::routes());
     routes.extend(member::routes());
     routes.extend(me::routes());

@@ -116,6 +116,15 @@ where
     run(Scope { call, member, dialect: Dialect::Slug }, written, work).await
 }
 
+/// Runs `work` for a member whose team the body names.
+pub(super) async fn member_run<F, Fut>(call: Call, member: Member, dialect: Dialect, work: F) -> Answer
+where
+    F: FnOnce(Scope) -> Fut,
+    Fut: Future<Output = Answer>,
+{
+    run(Scope { call, member, dialect }, Written::Yes, work).await
+}
+
 /// Whether a deed goes into the team's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {

@@ -148,6 +148,7 @@ impl World {
             public_url: "https://slipway.example.com".to_owned(),
             mailer: Some(Arc::clone(&mailer) as Arc<dyn Mailer>),
             web: Arc::clone(&web) as Arc<dyn WebClient>,
+            templates: Arc::new(slipway_team::template::Templates::built_in().unwrap()),
             ..TeamSettings::default()
         };
         change(&mut config);

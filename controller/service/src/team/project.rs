@@ -97,7 +97,7 @@ fn is_deletable(statuses: &BTreeMap<VersionId, Vec<Status>>) -> bool {
     !statuses.values().flatten().any(|status| *status == Status::InProgress)
 }
 
-fn name_taken(error: StoreError) -> Fail {
+pub(super) fn name_taken(error: StoreError) -> Fail {
     match error {
         StoreError::Conflict { what: UniqueOn::ProjectName } => Error::taken("name").into(),
         other => other.into(),

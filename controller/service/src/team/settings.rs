@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use slipway_team::template::Templates;
+
 use super::oidc::Oidc;
 use super::port::{Mailer, NoWeb, WebClient};
 
@@ -20,6 +22,8 @@ pub struct TeamSettings {
     pub are_registries_probed: bool,
     /// Hosts of registries that speak plain HTTP. Default none.
     pub insecure_registries: Vec<String>,
+    /// What projects can be made of. Default none.
+    pub templates: Arc<Templates>,
     /// Where browsers may log in beside the password. Default nowhere.
     pub oidc: Option<Arc<Oidc>>,
 }
@@ -32,6 +36,7 @@ impl Default for TeamSettings {
             web: Arc::new(NoWeb),
             are_registries_probed: true,
             insecure_registries: Vec::new(),
+            templates: Arc::default(),
             oidc: None,
         }
     }
