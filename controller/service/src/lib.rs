@@ -97,7 +97,7 @@ pub use settings::{IMAGES_KEPT, Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use slipway_core::release::rollback::RollbackFloor;
 pub use team::{
-    AuditQuery, BrowserSession, Dashboard, Deed, ImageChange, ImageView, ImagesGiven, Invite, Mail, Mailer,
+    AuditQuery, BrowserSession, Dashboard, Deed, ImageChange, ImageTags, ImageView, ImagesGiven, Invite, Mail, Mailer,
     Me, NotificationGiven, Oidc, OidcBegun, OidcError, OidcReturn, OidcSettings, ProjectChange, ProjectGiven,
     ProjectItem, ProjectView, RegistryGiven, RegistryView, SESSION_LIFETIME, StorageGiven, StorageView, TeamDetails,
     TeamSettings, TeamView, TemplateUse, VersionChange, VersionDeployment, VersionDetails, VersionGiven, VersionItem,

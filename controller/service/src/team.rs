@@ -19,6 +19,7 @@ mod port;
 mod project;
 mod registry;
 mod registry_probe;
+mod registry_search;
 mod session;
 mod settings;
 mod statistics;
@@ -39,6 +40,7 @@ pub use oidc::{Oidc, OidcBegun, OidcError, OidcReturn, OidcSettings};
 pub use port::{Mail, Mailer, WebAnswer, WebCall, WebClient, WebError};
 pub use project::{ProjectChange, ProjectGiven, ProjectItem, ProjectView, VersionItem};
 pub use registry::{RegistryGiven, RegistryView};
+pub use registry_search::ImageTags;
 pub use session::{BrowserSession, SESSION_LIFETIME};
 pub use settings::TeamSettings;
 pub use storage::{StorageGiven, StorageView};
@@ -49,6 +51,12 @@ use crate::Service;
 use jwt::Jwt;
 
 impl Service {
+    /// Where clients reach the API, without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.config().teams.public_url
+    }
+
     /// Signs and checks tokens.
     pub(crate) fn jwt(&self) -> Jwt {
         let config = self.config();

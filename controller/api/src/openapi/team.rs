@@ -65,6 +65,9 @@ fn platform(operation: &str) -> Option<Operation> {
             .body("TemplateUse")
             .also(&[404, 409]),
         "team_template_picture" => new("templates", "The picture of a template", Text("image/jpeg")),
+        "team_socket_open" => new("teams", "Follows what happens in teams, over a WebSocket", Empty(101))
+            .query(&["token"])
+            .also(&[400, 403]),
         "team_oidc_begin" => new("teams", "Sends a browser to the log-in provider", Empty(302))
             .query(&["return"])
             .also(&[400, 404])

@@ -26,6 +26,7 @@ mod query;
 mod registry;
 mod scope;
 mod session;
+mod socket;
 mod storage;
 mod template;
 mod to_wire;
@@ -37,6 +38,7 @@ mod version;
 pub fn routes() -> Vec<Route> {
     let mut routes = session::routes();
     routes.extend(oidc::routes());
+    routes.extend(socket::routes());
     routes.extend(template::routes());
     routes.extend(group::routes());
     routes.extend(member::routes());

@@ -14,17 +14,17 @@ use slipway_team::registry::{Credentials, Namespace, RegistryDetails, RegistryKi
 use slipway_team::{Error, Refusal, Refused, Result};
 use url::Url;
 
-use super::port::{WebAnswer, WebCall, WebError};
+use super::port::{JSON, WebAnswer, WebCall, WebError};
 use crate::{Cx, Service};
 
 /// Time that one question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Where Docker Hub's API is; its name in lists is another.
-const HUB_API: &str = "hub.docker.com";
+pub(super) const HUB_API: &str = "hub.docker.com";
 /// Where GitHub's API is.
-const GITHUB_API: &str = "api.github.com";
+pub(super) const GITHUB_API: &str = "api.github.com";
 /// Where GitLab's API is unless it is one's own.
-const GITLAB_API: &str = "gitlab.com";
+pub(super) const GITLAB_API: &str = "gitlab.com";
 /// Who gives tokens for Google's registry.
 const GOOGLE_TOKEN: &str = "oauth2.googleapis.com";
 /// What a token for Google's registry allows.
@@ -44,7 +44,7 @@ impl Service {
                 let url = format!("https://{HUB_API}/v2/orgs/{prefix}");
                 judged("imageNamePrefix", &self.ask("imageNamePrefix", &url, None).await?)
             }
-            RegistryKind::V2 => self.distribution_probe(&details.url, credentials, None).await,
+            RegistryKind::V2 => self.distribution_probe(&details.url, credentials).await,
             RegistryKind::Gitlab => {
                 let api = details.api_url.as_deref().unwrap_or(GITLAB_API);
                 let group = match details.namespace {
@@ -54,7 +54,7 @@ impl Service {
                 let url = format!("https://{api}/api/v4/{group}/{}", prefix.replace('/', "%2F"));
                 let bearer = credentials.map(bearer);
                 judged("imageNamePrefix", &self.ask("apiUrl", &url, bearer).await?)?;
-                self.distribution_probe(&details.url, credentials, None).await
+                self.distribution_probe(&details.url, credentials).await
             }
             RegistryKind::Github => {
                 let owner = match details.namespace {
@@ -75,21 +75,27 @@ impl Service {
         }
     }
 
-    /// Asks a registry that speaks the distribution API: with the credentials, and where it says so, with a token of the
-    /// realm that it names.
-    async fn distribution_probe(
+    /// Asks a registry that speaks the distribution API whether it is one.
+    async fn distribution_probe(&self, host: &str, credentials: Option<&Credentials>) -> Result<()> {
+        judged("url", &self.distribution_ask(host, "", credentials, None).await?)
+    }
+
+    /// Asks a registry that speaks the distribution API for something below `/v2/`: with the credentials, and where it says
+    /// so, with a token of the realm that it names.
+    pub(super) async fn distribution_ask(
         &self,
         host: &str,
+        path: &str,
         credentials: Option<&Credentials>,
         scope: Option<&str>,
-    ) -> Result<()> {
+    ) -> Result<WebAnswer> {
         let insecure = &self.config().teams.insecure_registries;
         let authority = host.split('/').next().unwrap_or_default();
         let scheme = if insecure.iter().any(|own| own == authority) { "http" } else { "https" };
-        let url = format!("{scheme}://{host}/v2/");
+        let url = format!("{scheme}://{host}/v2/{path}");
         let answer = self.ask("url", &url, credentials.map(basic)).await?;
         if answer.status != 401 {
-            return judged("url", &answer);
+            return Ok(answer);
         }
         let Some((realm, service)) = answer.authenticate.as_deref().and_then(challenge) else {
             return Err(unauthorized());
@@ -112,12 +118,11 @@ impl Service {
         let token: Value = serde_json::from_slice(&answer.body).map_err(|_| unauthorized())?;
         let token = ["token", "access_token"].into_iter().find_map(|name| token.get(name)?.as_str());
         let token = token.ok_or_else(unauthorized)?;
-        let answer = self.ask("url", &url, Some(SecretString::from(format!("Bearer {token}")))).await?;
-        judged("url", &answer)
+        self.ask("url", &url, Some(SecretString::from(format!("Bearer {token}")))).await
     }
 
     /// A token of Google's for a service account. Source: RFC 7523.
-    async fn google_token(&self, cx: &Cx, credentials: &Credentials) -> Result<SecretString> {
+    pub(super) async fn google_token(&self, cx: &Cx, credentials: &Credentials) -> Result<SecretString> {
         let bad_key = || Error::invalid("token", "token must be the private key of a service account, as PEM");
         let pem = credentials.token.expose_secret().replace("\\n", "\n");
         let key = PKey::private_key_from_pem(pem.as_bytes()).map_err(|_| bad_key())?;
@@ -142,6 +147,7 @@ impl Service {
             authorization: None,
             accept: Some("application/json"),
             body: None,
+            media_type: JSON,
             timeout: TIMEOUT,
         };
         let answer = self.config().teams.web.send(call).await.map_err(|error| unanswered("url", error))?;
@@ -150,13 +156,19 @@ impl Service {
         Ok(SecretString::from(format!("Bearer {token}")))
     }
 
-    async fn ask(&self, property: &str, url: &str, authorization: Option<SecretString>) -> Result<WebAnswer> {
+    pub(super) async fn ask(
+        &self,
+        property: &str,
+        url: &str,
+        authorization: Option<SecretString>,
+    ) -> Result<WebAnswer> {
         let call = WebCall {
             method: Method::GET,
             url: SecretString::from(url),
             authorization,
             accept: None,
             body: None,
+            media_type: JSON,
             timeout: TIMEOUT,
         };
         self.config().teams.web.send(call).await.map_err(|error| unanswered(property, error))
@@ -168,7 +180,7 @@ fn basic(credentials: &Credentials) -> SecretString {
     SecretString::from(format!("Basic {}", STANDARD.encode(pair)))
 }
 
-fn bearer(credentials: &Credentials) -> SecretString {
+pub(super) fn bearer(credentials: &Credentials) -> SecretString {
     SecretString::from(format!("Bearer {}", credentials.token.expose_secret()))
 }
 

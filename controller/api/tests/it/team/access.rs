@@ -63,7 +63,7 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         "team_session_sign_up" => (Rule::Everybody, json!({"code": "none", "password": "pw"})),
         "team_oidc_begin" | "team_oidc_finish" => (Rule::Everybody, json!(null)),
         "team_template_use" => (Rule::Users, json!({"id": "none", "name": "NEW", "type": "simple"})),
-        "team_oidc_link" | "team_templates_list" | "team_template_picture" => {
+        "team_oidc_link" | "team_socket_open" | "team_templates_list" | "team_template_picture" => {
             (Rule::Users, json!(null))
         }
         "team_me_read"

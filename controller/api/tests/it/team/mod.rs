@@ -9,6 +9,7 @@ mod group;
 mod image;
 mod member;
 mod project;
+mod socket;
 mod template;
 mod thing;
 mod version;
