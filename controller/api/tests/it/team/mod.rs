@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use crate::world::{Database, Reply, World};
 
 mod access;
+mod check;
 mod group;
 mod image;
 mod member;
 mod project;
+mod replay;
 mod socket;
 mod template;
 mod thing;
