@@ -16,7 +16,7 @@ type Notes = Vec<(String, String)>;
 type Part = fn(&mut ConfigChange) -> &mut BTreeMap<String, Value>;
 
 /// The maps by their column.
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 9] = [
     ("values", |change| &mut change.values),
     ("memory", |change| &mut change.memory),
     ("cpu", |change| &mut change.cpu),
