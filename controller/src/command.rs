@@ -6,15 +6,18 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use slipway_cluster::{ClusterEngine, ClusterSettings};
 use slipway_engine::Engine;
+use slipway_engine::workload::WorkloadNode;
 use slipway_local::{LocalConfig, LocalEngine};
 use slipway_service::{Leadership, StoredLog};
 use slipway_slug::SlugStore;
+use slipway_team::node::NodeKind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::EngineChoice;
 use crate::images::ImagesCommand;
 use crate::import::ImportArguments;
+use crate::run::workload_settings;
 use crate::{Config, Controller, telemetry};
 
 /// The Slipway controller.
@@ -73,7 +76,8 @@ async fn serve_cluster(config: Config, settings: ClusterSettings, shutdown: Canc
     let engine = engine.context("cannot start the engine for clusters")?;
     // Nobody else can be on a database that is a file of this machine.
     let leadership = store.is_shared().then(|| Leadership::told_by(engine.lease(shutdown.clone())));
-    let mut controller = Controller::start_on(config, store, engine).await?;
+    let node = Arc::new(engine.workload_node(workload_settings(&config))) as Arc<dyn WorkloadNode>;
+    let mut controller = Controller::start_as(config, store, engine, Some((NodeKind::Kubernetes, node))).await?;
     controller.leadership = leadership;
     controller.run(shutdown).await;
     Ok(())

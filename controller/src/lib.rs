@@ -10,6 +10,7 @@ mod hook_sender;
 pub mod images;
 pub mod import;
 mod mail;
+mod nodes;
 mod outbound;
 pub mod run;
 pub mod secrets;

@@ -6,18 +6,24 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use slipway_api::dployr_v1::log::LogStreams;
 use slipway_api::{Metrics, Platform, State};
+use slipway_cluster::workload::WorkloadSettings;
+use slipway_cluster::workload::kubeconfig::Reach;
 use slipway_engine::Engine;
+use slipway_engine::workload::WorkloadNode;
 use slipway_service::{
     Leadership, Mailer, Oidc, OidcError, OidcSettings, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings,
 };
 use slipway_store::{SealingKey, Store, StoreConfig, StoreError};
+use slipway_team::node::NodeKind;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Config, MailRoute};
 use crate::hook_sender::HttpSender;
 use crate::mail::{FolderMailer, MailError, SmtpMailer};
+use crate::nodes::Nodes;
 use crate::outbound::OutboundClient;
 use crate::templates::TemplatesError;
 
@@ -91,9 +97,22 @@ impl Controller {
     /// # Errors
     /// [`StartError`].
     pub async fn start_on(config: Config, store: Store, engine: Arc<dyn Engine>) -> Result<Self, StartError> {
+        Self::start_as(config, store, engine, None).await
+    }
+
+    /// As [`Controller::start_on`], with what the platform itself runs on as a node of every team.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_as(
+        config: Config,
+        store: Store,
+        engine: Arc<dyn Engine>,
+        own: Option<(NodeKind, Arc<dyn WorkloadNode>)>,
+    ) -> Result<Self, StartError> {
         let hooks = Arc::new(HttpSender::new(config.fetch.allow_private)?);
         let mut settings = service_config(&config);
-        settings.teams = teams_settings(&config)?;
+        settings.teams = TeamSettings { nodes: Arc::new(nodes(&config, own)), ..teams_settings(&config)? };
         let service = Service::new(settings, store, engine, Arc::new(SystemClock));
         service.router_set(config.router.clone());
         let fail = |source| StartError::Listen { addr: config.listen, source };
@@ -113,6 +132,8 @@ impl Controller {
         let leadership = self.leadership.unwrap_or_else(|| self.service.leadership(&shutdown));
         let reconciler = Reconciler::new(self.service.clone()).with_hooks(self.hooks).led_by(leadership);
         let reconciler = tokio::spawn(reconciler.run(shutdown.clone()));
+        // Each controller asks for itself: requests of all of them look at it.
+        let nodes = AbortOnDropHandle::new(tokio::spawn(self.service.clone().nodes_watch(shutdown.clone())));
         let state = State {
             service: self.service,
             metrics: Metrics::default(),
@@ -125,6 +146,7 @@ impl Controller {
         if let Err(error) = reconciler.await {
             tracing::error!("the reconciler ended badly: {error}");
         }
+        drop(nodes);
         tracing::info!("the controller has stopped");
     }
 }
@@ -144,6 +166,7 @@ fn teams_settings(config: &Config) -> Result<TeamSettings, StartError> {
         insecure_registries: config.fetch.insecure.clone(),
         templates: Arc::new(crate::templates::load(teams.templates.as_deref())?),
         oidc: teams.oidc.clone().map(|settings| oidc(config, settings)).transpose()?.map(Arc::new),
+        ..TeamSettings::default()
     })
 }
 
@@ -156,6 +179,23 @@ fn oidc(config: &Config, settings: OidcSettings) -> Result<Oidc, StartError> {
     }
     let web = OutboundClient::new(config.fetch.allow_private, &trusted)?;
     Ok(Oidc::new(settings, Arc::new(web))?)
+}
+
+/// What runs containers of teams.
+fn nodes(config: &Config, own: Option<(NodeKind, Arc<dyn WorkloadNode>)>) -> Nodes {
+    let reach = Reach { is_private_allowed: config.fetch.allow_private, trusted: config.fetch.trusted.clone() };
+    Nodes { own: own.filter(|_| config.teams.is_node), reach, workloads: workload_settings(config) }
+}
+
+/// What the operator decides about containers of teams on clusters.
+pub(crate) fn workload_settings(config: &Config) -> WorkloadSettings {
+    let usual = WorkloadSettings::default();
+    WorkloadSettings {
+        root_domain: Some(config.domain.clone()),
+        ingress_class: config.teams.ingress_class.clone().unwrap_or(usual.ingress_class.clone()),
+        cluster_issuer: config.teams.cluster_issuer.clone().unwrap_or(usual.cluster_issuer.clone()),
+        ..usual
+    }
 }
 
 pub(crate) fn service_config(config: &Config) -> ServiceConfig {

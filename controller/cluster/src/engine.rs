@@ -38,6 +38,7 @@ use crate::settings::ClusterSettings;
 use crate::status::Wish;
 use crate::usage;
 use crate::worker::{Problem, SLUG_REFUSED, Shared, Standing, Worker, foreign, lock, namespace_owner};
+use crate::workload::{ClusterNode, WorkloadSettings};
 
 /// Changes that a slow listener may be behind.
 const CHANGES: usize = 4096;
@@ -135,6 +136,12 @@ impl ClusterEngine {
     pub fn lease(&self, shutdown: CancellationToken) -> watch::Receiver<bool> {
         let ClusterSettings { namespace, holder, .. } = &self.shared.settings;
         lease::start(&self.client, namespace, LEASE, holder, shutdown)
+    }
+
+    /// The same cluster as a node of teams.
+    #[must_use]
+    pub fn workload_node(&self, settings: WorkloadSettings) -> ClusterNode {
+        ClusterNode::new(self.client.clone(), settings, None)
     }
 
     /// What is on the cluster.

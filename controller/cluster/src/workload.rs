@@ -4,6 +4,7 @@
 //! lists and removes. Nothing here shares objects with apps: the two have namespaces of their own, and neither touches
 //! what the other made.
 
+pub mod kubeconfig;
 pub mod node;
 pub mod objects;
 mod pod;

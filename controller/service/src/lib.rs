@@ -67,6 +67,7 @@ use password::Passwords;
 use rate::Spent;
 use signal::Signals;
 use stored::Stored;
+use team::Nodes;
 use throttle::Throttle;
 use token::Tokens;
 
@@ -96,12 +97,10 @@ pub use run::NewRun;
 pub use settings::{IMAGES_KEPT, Registration, RouterEndpoint, ServiceConfig};
 pub use slipway_core::config::ConfigChange;
 pub use slipway_core::release::rollback::RollbackFloor;
+pub use slipway_openpgp::Unreadable;
+pub use slipway_store::NodeEventQuery;
 pub use team::{
-    AuditQuery, BrowserSession, Dashboard, Deed, ImageChange, ImageTags, ImageView, ImagesGiven, Invite, Mail, Mailer,
-    Me, NotificationGiven, Oidc, OidcBegun, OidcError, OidcReturn, OidcSettings, ProjectChange, ProjectGiven,
-    ProjectItem, ProjectView, RegistryGiven, RegistryView, SESSION_LIFETIME, StorageGiven, StorageView, TeamDetails,
-    TeamSettings, TeamView, TemplateUse, VersionChange, VersionDeployment, VersionDetails, VersionGiven, VersionItem,
-    WebAnswer, WebCall, WebClient, WebError,
+    AuditQuery, BrowserSession, ContainerName, Dashboard, Deed, ImageChange, ImageTags, ImageView, ImagesGiven, InstallView, Invite, Joining, Mail, Mailer, Me, NodeChange, NodeConnector, NodeDetails, NodeGiven, NodeView, NotificationGiven, Oidc, OidcBegun, OidcError, OidcReturn, OidcSettings, ProjectChange, ProjectGiven, ProjectItem, ProjectView, RegistryGiven, RegistryView, SESSION_LIFETIME, ScriptGiven, StorageGiven, StorageView, TeamDetails, TeamSettings, TeamView, TemplateUse, VersionChange, VersionDeployment, VersionDetails, VersionGiven, VersionItem, WebAnswer, WebCall, WebClient, WebError,
 };
 pub use token::TokenScope;
 pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister, UserSwitched};
@@ -125,6 +124,7 @@ struct Inner {
     jwts: Jwts,
     rates_spent: Spent,
     signals: Signals,
+    nodes: Nodes,
     router: RwLock<Option<RouterEndpoint>>,
 }
 
@@ -135,6 +135,7 @@ impl Service {
         let passwords = Passwords::new(config.password_hashes_max, config.password_queue_max);
         let tokens = Tokens::new(config.server_key.clone());
         let jwts = Jwts::new(&config.server_key);
+        let nodes = Nodes::new(Arc::clone(&config.teams.nodes));
         Self {
             inner: Arc::new(Inner {
                 config,
@@ -147,6 +148,7 @@ impl Service {
                 jwts,
                 rates_spent: Spent::default(),
                 signals: Signals::default(),
+                nodes,
                 router: RwLock::new(None),
             }),
         }

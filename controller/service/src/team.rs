@@ -4,6 +4,7 @@
 //! place of an actor. Their errors are those of `slipway-team`. Source: `team-api.md`.
 
 mod audit;
+mod container;
 mod dashboard;
 mod group;
 mod happening;
@@ -12,10 +13,16 @@ mod invitation;
 mod jwt;
 mod me;
 mod member;
+mod node;
+mod node_event;
+mod node_live;
+mod node_port;
+mod node_script;
 mod notification;
 mod oidc;
 mod path_check;
 mod port;
+mod prefix;
 mod project;
 mod registry;
 mod registry_probe;
@@ -30,11 +37,16 @@ mod version;
 mod version_copy;
 
 pub use audit::{AuditQuery, Deed};
+pub use container::ContainerName;
 pub use dashboard::Dashboard;
 pub use group::{TeamDetails, TeamView};
 pub use image::{ImageChange, ImageView, ImagesGiven};
 pub use invitation::Invite;
 pub use me::Me;
+pub use node::{NodeDetails, NodeGiven, NodeView};
+pub use node_live::NodeChange;
+pub use node_port::NodeConnector;
+pub use node_script::{InstallView, Joining, ScriptGiven};
 pub use notification::NotificationGiven;
 pub use oidc::{Oidc, OidcBegun, OidcError, OidcReturn, OidcSettings};
 pub use port::{Mail, Mailer, WebAnswer, WebCall, WebClient, WebError};
@@ -49,6 +61,7 @@ pub use version::{VersionChange, VersionDeployment, VersionDetails, VersionGiven
 
 use crate::Service;
 use jwt::Jwt;
+pub(crate) use node_live::Nodes;
 
 impl Service {
     /// Where clients reach the API, without a slash at its end.

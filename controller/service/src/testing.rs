@@ -4,6 +4,7 @@ mod certificate;
 mod clock;
 mod hooks;
 mod log;
+mod nodes;
 mod outside;
 mod script;
 
@@ -30,6 +31,7 @@ use log::FakeLog;
 pub use certificate::{TestCertificate, TestKey};
 pub use clock::FakeClock;
 pub use hooks::FakeHooks;
+pub use nodes::{FakeNode, FakeNodes};
 pub use outside::{FakeMailer, FakeWeb, SeenCall};
 
 /// What becomes of what is applied.

@@ -26,6 +26,13 @@ pub struct TeamsConfig {
     pub templates: Option<PathBuf>,
     /// Where browsers may log in beside the password; see [`oidc`]. Default nowhere.
     pub oidc: Option<OidcSettings>,
+    /// `SLIPWAY_TEAM_NODE`: whether what the platform itself runs on is a node of every team. Default true.
+    pub is_node: bool,
+    /// `SLIPWAY_TEAM_INGRESS_CLASS`: the class of the Ingresses of teams' containers. Default `nginx`.
+    pub ingress_class: Option<String>,
+    /// `SLIPWAY_TEAM_CLUSTER_ISSUER`: who issues their certificates, a `ClusterIssuer` of cert-manager. Default
+    /// `letsencrypt-prod`.
+    pub cluster_issuer: Option<String>,
 }
 
 /// The way that mail takes.
@@ -82,6 +89,9 @@ pub(super) fn teams(
         mail,
         mail_from: var("SLIPWAY_MAIL_FROM").unwrap_or_else(|| "Slipway <slipway@localhost>".to_owned()),
         are_registries_probed: flag(var, "REGISTRY_PROBES")?.unwrap_or(true),
+        is_node: flag(var, "TEAM_NODE")?.unwrap_or(true),
+        ingress_class: var("SLIPWAY_TEAM_INGRESS_CLASS").map(|class| class.trim().to_owned()),
+        cluster_issuer: var("SLIPWAY_TEAM_CLUSTER_ISSUER").map(|issuer| issuer.trim().to_owned()),
     })
 }
 

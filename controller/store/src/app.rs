@@ -8,11 +8,12 @@ use slipway_core::deployment::DeploymentStatus;
 use slipway_core::{AppId, AppName, ProjectId, UserId};
 
 use crate::db::{on, paged};
+use crate::platform_name::{NameOwner, platform_name_take};
 use crate::schema::{
     apps, builds, configs, domains, dployr_deployments as deployments, perms, releases, settings, tls, users,
 };
 use crate::types::{Row, UtcMicros, count, to_json, to_json_map};
-use crate::{Db, Page, Paged, StoreError};
+use crate::{Db, Page, Paged, StoreError, UniqueOn};
 use diesel::dsl::not;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -95,7 +96,11 @@ pub async fn app_insert(db: &mut Db, new: &NewApp) -> Result<App, StoreError> {
         .select(columns!())
         .first(conn)
         .await)?;
-    app(row)
+    let app = app(row)?;
+    if !platform_name_take(db, new.name.as_str(), NameOwner::App(app.id), new.created).await? {
+        return Err(StoreError::Conflict { what: UniqueOn::AppName });
+    }
+    Ok(app)
 }
 
 /// The app of this name, unless it is being removed.

@@ -16,9 +16,10 @@ use slipway_core::{CertificateId, UserId};
 
 use crate::config::{mounts_write, seal};
 use crate::db::on;
+use crate::platform_name::{NameOwner, platform_name_take};
 use crate::schema::{apps, builds, certs, configs, domains, keys, releases, users};
 use crate::types::{Row, UtcMicros, can_be_stored, text, to_json, to_json_map};
-use crate::{Db, StoreError};
+use crate::{Db, StoreError, UniqueOn};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -108,6 +109,9 @@ pub async fn app_restore(db: &mut Db, app: &App) -> Result<(), StoreError> {
         ))
         .execute(conn)
         .await)?;
+    if !platform_name_take(db, app.name.as_str(), NameOwner::App(app.id), app.created).await? {
+        return Err(StoreError::Conflict { what: UniqueOn::AppName });
+    }
     Ok(())
 }
 

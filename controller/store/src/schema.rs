@@ -605,6 +605,37 @@ diesel::table! {
 }
 
 diesel::table! {
+    node_events (number) {
+        number -> BigInt,
+        node -> Text,
+        created -> Timestamp,
+        kind -> Text,
+        data -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    node_installers (node) {
+        node -> Text,
+        id -> Text,
+        kind -> Text,
+        script_kind -> Text,
+        root_path -> Nullable<Text>,
+        acme_email -> Nullable<Text>,
+        expires -> Timestamp,
+    }
+}
+
+diesel::table! {
+    platform_names (name) {
+        name -> Text,
+        app -> Nullable<Text>,
+        team -> Nullable<Text>,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
     deployment_tokens (id) {
         id -> Text,
         deployment -> Text,
@@ -664,7 +695,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     deployments,
     instances,
     deployment_events,
-    deployment_tokens
+    deployment_tokens,
+    node_events,
+    node_installers,
+    platform_names
 );
 // `users.number` and `certs.number` are what the databases count; everything refers to `id`.
 diesel::joinable!(apps -> users (owner));

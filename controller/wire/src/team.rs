@@ -2,6 +2,10 @@
 //!
 //! Times are RFC 3339 in UTC with milliseconds. Members that have no value are `null`.
 
+mod node;
+
+pub use node::*;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

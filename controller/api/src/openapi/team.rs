@@ -1,5 +1,7 @@
 //! The operations and bodies of the team API.
 
+mod node;
+
 use serde_json::{Value, json};
 
 use super::operation::{Answers, Operation, new};
@@ -23,7 +25,8 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             .or_else(|| own(operation))
             .or_else(|| thing(operation))
             .or_else(|| record(operation))
-            .or_else(|| project::find(operation)),
+            .or_else(|| project::find(operation))
+            .or_else(|| node::find(operation)),
     }
 }
 
@@ -44,6 +47,9 @@ fn with_not_found(also: &'static [u16]) -> &'static [u16] {
         [401, 409] => &[401, 404, 409],
         [412] => &[404, 412],
         [409, 412] => &[404, 409, 412],
+        [412, 503] => &[404, 412, 503],
+        [401] => &[401, 404],
+        [400, 401] => &[400, 401],
         [400] => &[400, 404],
         also => also,
     }
@@ -201,6 +207,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     schemas.extend(own_schemas());
     schemas.extend(things());
     schemas.extend(project::schemas());
+    schemas.extend(node::schemas());
     schemas
 }
 

@@ -12,6 +12,7 @@ mod active;
 mod audit;
 pub mod auth;
 mod body;
+mod container;
 mod dashboard;
 pub mod error;
 mod group;
@@ -19,6 +20,7 @@ mod image;
 mod ingress;
 mod me;
 mod member;
+mod node;
 mod notification;
 mod oidc;
 mod project;
@@ -30,6 +32,7 @@ mod socket;
 mod storage;
 mod template;
 mod to_wire;
+mod to_wire_node;
 mod version;
 
 /// The routes. Literals stand before variables, so that `users/leave` is not taken for a user, and the routes of the
@@ -48,6 +51,8 @@ pub fn routes() -> Vec<Route> {
     own.extend(registry::routes());
     own.extend(storage::routes());
     own.extend(notification::routes());
+    own.extend(node::routes());
+    own.extend(container::routes());
     own.extend(project::routes());
     own.extend(version::routes());
     own.extend(image::routes());

@@ -15,9 +15,9 @@ use slipway_api::{Api, Metrics, Platform, State};
 use slipway_core::Username;
 use slipway_core::log::LogLine;
 use slipway_engine::Engine;
-use slipway_service::testing::{FakeEngine, FakeMailer, FakeWeb, TestCertificate};
+use slipway_service::testing::{FakeEngine, FakeMailer, FakeNodes, FakeWeb, TestCertificate};
 use slipway_service::{
-    Clock, Mailer, RateLimits, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient,
+    Clock, Mailer, NodeConnector, RateLimits, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient,
 };
 use slipway_store::testing::{Backend, TestStore};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +58,7 @@ pub struct World {
     pub shutdown: CancellationToken,
     pub mailer: Arc<FakeMailer>,
     pub web: Arc<FakeWeb>,
+    pub nodes: Arc<FakeNodes>,
     tokens: HashMap<&'static str, String>,
     apps_made: AtomicUsize,
     certificate: TestCertificate,
@@ -115,6 +116,19 @@ impl World {
         &self.store.store
     }
 
+    /// Takes a prefix on the platform's own node for a team behind the API's back; whether the team has it then.
+    pub async fn prefix_try(&self, team: &str, prefix: &str) -> bool {
+        let owner = slipway_store::NameOwner::Team(team.parse().unwrap());
+        let now = self.service.now();
+        let take = async |db: &mut slipway_store::Db| slipway_store::platform_name_take(db, prefix, owner, now).await;
+        self.store.store.write(take).await.unwrap()
+    }
+
+    /// The same, when nobody has it.
+    pub async fn prefix(&self, team: &str, prefix: &str) {
+        assert!(self.prefix_try(team, prefix).await, "{prefix} is taken");
+    }
+
     /// With no users.
     pub async fn bare(database: Database, domain: &str) -> Self {
         Self::bare_with(database, domain, |_| {}).await
@@ -144,11 +158,13 @@ impl World {
             SecretString::from("0123456789abcdef".repeat(4)),
         );
         let (mailer, web) = (Arc::new(FakeMailer::default()), Arc::new(FakeWeb::default()));
+        let nodes = Arc::new(FakeNodes::default());
         config.teams = TeamSettings {
             public_url: "https://slipway.example.com".to_owned(),
             mailer: Some(Arc::clone(&mailer) as Arc<dyn Mailer>),
             web: Arc::clone(&web) as Arc<dyn WebClient>,
             templates: Arc::new(slipway_team::template::Templates::built_in().unwrap()),
+            nodes: Arc::clone(&nodes) as Arc<dyn NodeConnector>,
             ..TeamSettings::default()
         };
         change(&mut config);
@@ -156,6 +172,8 @@ impl World {
         let service = Service::new(config, store.store.clone(), Arc::clone(&engine) as Arc<dyn Engine>, clock);
         let shutdown = CancellationToken::new();
         tokio::spawn(Reconciler::new(service.clone()).run(shutdown.clone()));
+        // Once is enough: tests say themselves when nodes are to be asked again.
+        service.nodes_check().await.unwrap();
 
         let state = State {
             service: service.clone(),
@@ -173,6 +191,7 @@ impl World {
             apps_made: AtomicUsize::new(0),
             mailer,
             web,
+            nodes,
             certificate: TestCertificate::new(&["www.example.com"]).unwrap(),
             store,
         }

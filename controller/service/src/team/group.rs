@@ -7,6 +7,7 @@ use slipway_team::registry::{Registry, RegistryDetails};
 use slipway_team::team::{Statistics, TeamUser, person_name};
 use slipway_team::{Error, Member, RegistryId, Result, Role, Slug, Stamp, Team, TeamId};
 
+use super::node::platform_node_insert;
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
 
@@ -79,6 +80,9 @@ impl Service {
                 stamp,
             };
             store::registry_insert(db, &library).await?;
+            if let Some(node) = self.platform_node(team.id, stamp)? {
+                platform_node_insert(db, node).await?;
+            }
             Ok::<_, Fail>(team)
         })?;
         self.team_view(team).await

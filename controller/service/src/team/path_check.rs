@@ -1,6 +1,8 @@
 //! Whether what a path names is the team's.
 
-use slipway_team::{Error, ImageId, Member, NotificationId, ProjectId, RegistryId, Result, StorageId, VersionId};
+use slipway_team::{
+    Error, ImageId, Member, NodeId, NotificationId, ProjectId, RegistryId, Result, StorageId, VersionId,
+};
 use uuid::Uuid;
 
 use super::image::image_of;
@@ -24,6 +26,9 @@ impl Service {
                 }
                 "storageId" => {
                     self.storage_get(member, StorageId::from_uuid(*id)).await?;
+                }
+                "nodeId" => {
+                    self.node_find(member, NodeId::from_uuid(*id)).await?;
                 }
                 "notificationId" => {
                     self.notification_get(member, NotificationId::from_uuid(*id)).await?;

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use slipway_team::template::Templates;
 
 use super::oidc::Oidc;
+use super::node_port::{NoNodes, NodeConnector};
 use super::port::{Mailer, NoWeb, WebClient};
 
 /// Settings of what concerns teams.
@@ -26,6 +28,12 @@ pub struct TeamSettings {
     pub templates: Arc<Templates>,
     /// Where browsers may log in beside the password. Default nowhere.
     pub oidc: Option<Arc<Oidc>>,
+    /// Who reaches the nodes that containers of teams run on. Default: there are none.
+    pub nodes: Arc<dyn NodeConnector>,
+    /// Time between two looks at whether nodes answer. Default 10 s.
+    pub node_interval: Duration,
+    /// Time that a node has for its answer to that. Default 5 s.
+    pub node_timeout: Duration,
 }
 
 impl Default for TeamSettings {
@@ -38,6 +46,9 @@ impl Default for TeamSettings {
             insecure_registries: Vec::new(),
             templates: Arc::default(),
             oidc: None,
+            nodes: Arc::new(NoNodes),
+            node_interval: Duration::from_secs(10),
+            node_timeout: Duration::from_secs(5),
         }
     }
 }

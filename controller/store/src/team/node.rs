@@ -3,12 +3,12 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use secrecy::{ExposeSecret, SecretString};
-use slipway_team::node::{Access, Node, NodeKeys, NodeKind};
-use slipway_team::{NodeId, TeamId};
+use slipway_team::node::{Access, EngineTls, Node, NodeKeys, NodeKind};
+use slipway_team::{NodeId, Stamp, TeamId};
 
 use super::stamp;
 use crate::db::on;
-use crate::schema::{deployments, nodes};
+use crate::schema::{deployments, nodes, teams};
 use crate::types::{Row, UtcMicros, text, to_json};
 use crate::{Db, StoreError};
 
@@ -42,7 +42,9 @@ fn access_write(access: &Access) -> Result<(&'static str, Option<String>), Store
         Access::Platform => ("platform", None),
         Access::Kubeconfig(config) => ("kubeconfig", Some(config.expose_secret().to_owned())),
         Access::Engine { address, tls } => {
-            let tls = tls.as_ref().map(ExposeSecret::expose_secret);
+            let parts =
+                |tls: &EngineTls| (tls.authority.clone(), tls.certificate.clone(), tls.key.expose_secret().to_owned());
+            let tls = tls.as_ref().map(parts);
             ("engine", Some(to_json(&(address, tls))?))
         }
     })
@@ -54,8 +56,9 @@ fn access_read(row: Row<'_>, access: &str, secret: Option<String>) -> Result<Acc
         ("platform", None) => Ok(Access::Platform),
         ("kubeconfig", Some(config)) => Ok(Access::Kubeconfig(SecretString::from(config))),
         ("engine", Some(json)) => {
-            let (address, tls): (String, Option<String>) = row.json(ACCESS, &json)?;
-            Ok(Access::Engine { address, tls: tls.map(SecretString::from) })
+            let (address, tls): (String, Option<(String, String, String)>) = row.json(ACCESS, &json)?;
+            let tls = tls.map(|(authority, certificate, key)| EngineTls { authority, certificate, key: key.into() });
+            Ok(Access::Engine { address, tls })
         }
         _ => Err(row.corrupt("access does not parse")),
     }
@@ -173,6 +176,17 @@ pub async fn nodes_list(db: &mut Db, team: TeamId) -> Result<Vec<Node>, StoreErr
     rows.into_iter().map(|row| row.node(db)).collect()
 }
 
+/// The nodes of all teams that have a way of their own to be reached by, neither the platform's nor none.
+pub async fn nodes_joined(db: &mut Db) -> Result<Vec<Node>, StoreError> {
+    let rows: Vec<NodeRow> = on!(db, |conn| nodes::table
+        .filter(nodes::access.eq_any(["kubeconfig", "engine"]))
+        .order((nodes::created, nodes::id))
+        .select(NodeRow::as_select())
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(|row| row.node(db)).collect()
+}
+
 /// Whether a deployment is on the node. Index: `deployments_node`.
 pub async fn node_is_used(db: &mut Db, id: NodeId) -> Result<bool, StoreError> {
     let found: Option<String> = on!(db, |conn| deployments::table
@@ -182,4 +196,38 @@ pub async fn node_is_used(db: &mut Db, id: NodeId) -> Result<bool, StoreError> {
         .await
         .optional())?;
     Ok(found.is_some())
+}
+
+/// Teams that lack the platform's own node, with when and by whom they were made.
+pub async fn teams_without_platform_node(db: &mut Db) -> Result<Vec<(TeamId, Stamp)>, StoreError> {
+    let own = nodes::table.filter(nodes::access.eq("platform")).select(nodes::team);
+    let rows: Vec<(String, UtcMicros, String)> = on!(db, |conn| teams::table
+        .filter(teams::id.ne_all(own))
+        .order((teams::created, teams::id))
+        .select((teams::id, teams::created, teams::created_by))
+        .load(conn)
+        .await)?;
+    let one = |(id, created, by): (String, UtcMicros, String)| {
+        let row = Row { table: "teams", id: &id };
+        Ok((row.parse("id", &id)?, stamp(row, (created, &by), (created, &by))?))
+    };
+    rows.into_iter().map(one).collect()
+}
+
+/// Says what the platform's own nodes are: an installation may have moved to a cluster.
+pub async fn platform_nodes_kind_set(db: &mut Db, kind: &str) -> Result<(), StoreError> {
+    let other = nodes::table.filter(nodes::access.eq("platform")).filter(nodes::kind.ne(kind));
+    on!(db, |conn| diesel::update(other).set(nodes::kind.eq(kind)).execute(conn).await)?;
+    Ok(())
+}
+
+/// A node, whichever team's: for calls that show by other means that they may.
+pub async fn node_of_any_team(db: &mut Db, id: NodeId) -> Result<Option<Node>, StoreError> {
+    let row: Option<NodeRow> = on!(db, |conn| nodes::table
+        .filter(nodes::id.eq(id.to_string()))
+        .select(NodeRow::as_select())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(|row| row.node(db)).transpose()
 }

@@ -8,7 +8,7 @@ use slipway_store::*;
 use slipway_team::container::{ImageConfig, InstanceConfig};
 use slipway_team::deployment::{Deployment, DeploymentEvent, DeploymentToken, Instance, News, Status};
 use slipway_team::image::Image;
-use slipway_team::node::{Access, Node, NodeKeys, NodeKind};
+use slipway_team::node::{Access, EngineTls, Node, NodeKeys, NodeKind};
 use slipway_team::project::Project;
 use slipway_team::registry::{Registry, RegistryDetails};
 use slipway_team::version::{ProjectKind, Version, VersionKind};
@@ -246,7 +246,12 @@ both! {
     async fn nodes_keep_how_they_are_reached_sealed(test) {
         let bed = bed(&test).await;
         let kubeconfig = Access::Kubeconfig(SecretString::from("hunter4"));
-        let engine = Access::Engine { address: "https://host.example:2376".to_owned(), tls: Some(SecretString::from("hunter5")) };
+        let tls = EngineTls {
+            authority: "authority".to_owned(),
+            certificate: "certificate".to_owned(),
+            key: SecretString::from("hunter5"),
+        };
+        let engine = Access::Engine { address: "tcp://host.example:2376".to_owned(), tls: Some(tls) };
         let keys = NodeKeys { public: "public".to_owned(), secret: SecretString::from("hunter6") };
         let joined = Node { keys: Some(keys), ..node(bed.team, bed.user, "joined", kubeconfig) };
         let docker = Node { kind: NodeKind::Docker, ..node(bed.team, bed.user, "docker", engine) };
@@ -260,7 +265,7 @@ both! {
             assert!(!format!("{read:?}").contains("hunter"));
             let read = node_by_id(db, bed.team, docker.id).await?.unwrap();
             assert!(matches!(&read.access, Access::Engine { address, tls: Some(tls) }
-                if address.ends_with(":2376") && tls.expose_secret() == "hunter5"));
+                if address.ends_with(":2376") && tls.key.expose_secret() == "hunter5"));
             let names: Vec<String> = nodes_list(db, bed.team).await?.into_iter().map(|node| node.name).collect();
             assert_eq!(names.len(), 3);
             assert!(node_update(db, &Node { name: "renamed".to_owned(), access: Access::None, ..read.clone() }).await?);

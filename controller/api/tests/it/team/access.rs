@@ -46,6 +46,8 @@ enum Rule {
     ById(Role),
     /// Users about their active team.
     Active,
+    /// Whoever knows a node's script; without one all are refused alike.
+    Script,
 }
 
 /// The rule and the body of every operation.
@@ -119,6 +121,22 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
         }
         "team_images_order" => (Rule::Members, json!([])),
         "team_image_update" => (Rule::Members, json!({"tag": "2", "config": {"tty": true}})),
+        "team_node_script_read" => (Rule::Script, json!(null)),
+        "team_node_script_join" => {
+            (Rule::Script, json!({"secret": "x", "server": "x", "token": "x", "certificateAuthority": "x"}))
+        }
+        "team_node_create" | "team_node_update" => (Rule::Members, json!({"name": "NEW"})),
+        "team_node_script_create" => (Rule::Members, json!({"type": "k8s", "scriptType": "shell"})),
+        "team_node_kubeconfig_set" => (Rule::Members, json!({"kubeconfig": "x"})),
+        "team_node_docker_set" => (Rule::Members, json!({"address": "unix:///x"})),
+        operation
+            if ["team_node", "team_container", "team_prefix_container"]
+                .iter()
+                .any(|one| operation.starts_with(one)) =>
+        {
+            (Rule::Members, json!(null))
+        }
+        "team_active_node_script_read" => (Rule::Script, json!(null)),
         older if older.starts_with("team_active_") => {
             let (_, body) = rule(&older.replacen("active_", "", 1))?;
             (Rule::Active, body)
@@ -142,6 +160,7 @@ fn expected(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
     let rank = |role: Role| ROLES.iter().position(|one| *one == role);
     match rule {
         Rule::Everybody => Ok(()),
+        Rule::Script => Err(401),
         _ if role == Role::Anonymous => Err(403),
         Rule::Users => Ok(()),
         Rule::Members if is_member => Ok(()),

@@ -9,6 +9,7 @@ mod check;
 mod group;
 mod image;
 mod member;
+mod node;
 mod project;
 mod replay;
 mod socket;

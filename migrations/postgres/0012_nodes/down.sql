@@ -1,0 +1,3 @@
+DROP TABLE platform_names;
+DROP TABLE node_installers;
+DROP TABLE node_events;
