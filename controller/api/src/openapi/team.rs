@@ -1,13 +1,12 @@
 //! The operations and bodies of the team API.
 
-mod node;
-
 use serde_json::{Value, json};
 
 use super::operation::{Answers, Operation, new};
 use super::schema::{boolean, list, object, reference, request, text, text_or_null, time, uuid};
 
 mod image;
+mod node;
 mod project;
 
 /// The description of an operation. Calls of the older generation are those of the newer one.
