@@ -15,6 +15,10 @@ ELSEWHERE = {
     ("controller", "", "pods/exec", "create"): "servers from 1.35 on ask for it when a WebSocket is opened, besides get",
     ("controller", "metrics.k8s.io", "pods", "get"): "a lab serves no metrics",
     ("controller", "metrics.k8s.io", "nodes", "get"): "a lab serves no metrics",
+} | {
+    ("controller", group, resource, verb): "containers of teams, which the tests of controller/cluster run"
+    for group, resource in (("", "configmaps"), ("networking.k8s.io", "ingresses"))
+    for verb in ("get", "create", "patch", "delete")
 }
 
 
