@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use openssl::sha::Sha256;
 use secrecy::{ExposeSecret, SecretString};
 use slipway_core::config::SecretText;
@@ -232,8 +233,12 @@ impl Service {
         let joined = async {
             let all = store::nodes_joined(&mut self.read().await?).await.stored()?;
             let ids: Vec<NodeId> = all.iter().map(|node| node.id).collect();
-            let checks = all.iter().map(|node| self.node_check(node));
-            futures::stream::iter(checks).buffer_unordered(ASKED_AT_ONCE).for_each(|_| async {}).await;
+            // Boxed, since a spawned task must know that they may move between threads.
+            let mut checks: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(all.len());
+            for node in &all {
+                checks.push(Box::pin(async move { drop(self.node_check(node).await) }));
+            }
+            futures::stream::iter(checks).buffer_unordered(ASKED_AT_ONCE).collect::<()>().await;
             let links = &self.nodes().links;
             links.write().unwrap_or_else(PoisonError::into_inner).retain(|id, _| ids.contains(id));
             Ok(())
