@@ -166,6 +166,7 @@ fn teams_settings(config: &Config) -> Result<TeamSettings, StartError> {
         insecure_registries: config.fetch.insecure.clone(),
         templates: Arc::new(crate::templates::load(teams.templates.as_deref())?),
         oidc: teams.oidc.clone().map(|settings| oidc(config, settings)).transpose()?.map(Arc::new),
+        rollout_timeout: teams.rollout_timeout,
         ..TeamSettings::default()
     })
 }

@@ -238,6 +238,10 @@ impl Api {
             Access::User if generation == Generation::Team => {
                 Ok(team::auth::user(&self.state.service, &head.headers).await?)
             }
+            Access::Starter => match team::auth::user(&self.state.service, &head.headers).await {
+                Err(Error::Unauthenticated(_)) => Ok(Actor::Anonymous),
+                other => Ok(other?),
+            },
             Access::Public => Ok(Actor::Anonymous),
             Access::Optional => Ok(user.await.unwrap_or(Actor::Anonymous)),
             Access::User => Ok(user.await?),

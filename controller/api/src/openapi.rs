@@ -139,6 +139,7 @@ fn entry(route: &Route) -> Value {
                 Generation::Platform | Generation::DryccV2 => json!([{"token": []}]),
             };
         }
+        Access::Starter => entry["security"] = json!([{"bearer": []}, {"cookie": []}, {"token": []}]),
         Access::Builder => entry["security"] = json!([{"builder": []}]),
     }
     if let Some(operation) = found {
@@ -204,6 +205,9 @@ fn responses(route: &Route, operation: Option<&Operation>) -> Value {
         Access::Public | Access::Optional => {}
         Access::User if route.generation == Generation::Team => statuses.push(403),
         Access::User => statuses.push(401),
+        // The older generation knows no such tokens.
+        Access::Starter if route.pattern.contains("{teamSlug}") => statuses.extend([401, 403]),
+        Access::Starter => statuses.push(403),
         Access::Builder => statuses.extend([401, 403]),
     }
     if route.pattern.contains("{app}") {

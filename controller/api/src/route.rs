@@ -18,6 +18,8 @@ pub enum Access {
     Optional,
     /// Users with a good token.
     User,
+    /// Users, and whoever has the token that starts the deployment of the path, which the handler looks at.
+    Starter,
     /// The builder, by the key it shares with the controller.
     Builder,
 }

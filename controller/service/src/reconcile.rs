@@ -7,6 +7,7 @@
 mod app;
 pub(crate) mod autoscale;
 mod collect;
+pub(crate) mod deployment;
 mod expiry;
 mod health;
 mod outbox;
@@ -294,6 +295,10 @@ impl Reconciler {
         beside.spawn(kept("looking after deployments", move || Arc::clone(&this).deployments_run(token.clone())));
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("telling how apps are", move || Arc::clone(&this).health_run(token.clone())));
+        let (this, token) = (Arc::clone(self), shutdown.clone());
+        beside.spawn(kept("carrying out deployments of teams", move || {
+            Arc::clone(&this).team_deployments_run(token.clone())
+        }));
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("looking for certificates that expire", move || Arc::clone(&this).expiry_run(token.clone())));
         beside

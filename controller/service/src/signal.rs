@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use slipway_core::AppId;
+use slipway_team::DeploymentId;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::{Instant, timeout};
 
@@ -24,6 +25,8 @@ pub(crate) struct Signals {
     ordered: Notify,
     recorded: broadcast::Sender<AppId>,
     is_led_elsewhere: AtomicBool,
+    deployment_started: Notify,
+    deployment_told: broadcast::Sender<DeploymentId>,
 }
 
 impl Default for Signals {
@@ -36,6 +39,8 @@ impl Default for Signals {
             ordered: Notify::new(),
             recorded: broadcast::channel(256).0,
             is_led_elsewhere: AtomicBool::new(false),
+            deployment_started: Notify::new(),
+            deployment_told: broadcast::channel(256).0,
         }
     }
 }
@@ -79,6 +84,27 @@ impl Signals {
     /// Waits until there may be something to do for a deployment.
     pub(crate) async fn deployed(&self) {
         self.deployed.notified().await;
+    }
+
+    /// A deployment of a team was started.
+    pub(crate) fn deployment_started(&self, id: DeploymentId) {
+        self.deployment_started.notify_one();
+        self.deployment_told(id);
+    }
+
+    /// Waits until a deployment of a team was started.
+    pub(crate) async fn deployment_wanted(&self) {
+        self.deployment_started.notified().await;
+    }
+
+    /// A deployment of a team told something.
+    pub(crate) fn deployment_told(&self, id: DeploymentId) {
+        drop(self.deployment_told.send(id));
+    }
+
+    /// Hears of every deployment of a team that tells something.
+    pub(crate) fn deployment_news(&self) -> broadcast::Receiver<DeploymentId> {
+        self.deployment_told.subscribe()
     }
 
     /// A builder is wanted.

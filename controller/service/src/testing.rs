@@ -7,6 +7,7 @@ mod log;
 mod nodes;
 mod outside;
 mod script;
+mod shop;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,7 @@ pub use clock::FakeClock;
 pub use hooks::FakeHooks;
 pub use nodes::{FakeNode, FakeNodes};
 pub use outside::{FakeMailer, FakeWeb, SeenCall};
+pub use shop::{Shop, shop};
 
 /// What becomes of what is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,3 +12,4 @@ mod leadership;
 mod lifecycle;
 mod notification;
 mod reconcile;
+mod team_deployment;

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use slipway_service::OidcSettings;
 
-use super::{ConfigError, flag, list};
+use super::{ConfigError, flag, list, seconds};
 
 /// Settings of what concerns teams.
 #[derive(Debug, Clone)]
@@ -33,6 +34,9 @@ pub struct TeamsConfig {
     /// `SLIPWAY_TEAM_CLUSTER_ISSUER`: who issues their certificates, a `ClusterIssuer` of cert-manager. Default
     /// `letsencrypt-prod`.
     pub cluster_issuer: Option<String>,
+    /// `SLIPWAY_TEAM_ROLLOUT_TIMEOUT`: seconds in which each container of a team's deployment must have come up. Default 300;
+    /// with 0 a deployment is successful once its node took everything, which is `None`.
+    pub rollout_timeout: Option<Duration>,
 }
 
 /// The way that mail takes.
@@ -92,6 +96,7 @@ pub(super) fn teams(
         is_node: flag(var, "TEAM_NODE")?.unwrap_or(true),
         ingress_class: var("SLIPWAY_TEAM_INGRESS_CLASS").map(|class| class.trim().to_owned()),
         cluster_issuer: var("SLIPWAY_TEAM_CLUSTER_ISSUER").map(|issuer| issuer.trim().to_owned()),
+        rollout_timeout: Some(seconds(var, "SLIPWAY_TEAM_ROLLOUT_TIMEOUT", 300)?).filter(|limit| !limit.is_zero()),
     })
 }
 
@@ -142,14 +147,17 @@ mod tests {
         let usual = read(&[]).unwrap();
         assert_eq!((usual.public_url.as_str(), usual.are_registries_probed), ("http://127.0.0.1:8000", true));
         assert_eq!(format!("{:?}", usual.mail), "Folder(\"/data/outbox\")");
+        assert_eq!(usual.rollout_timeout, Some(Duration::from_mins(5)));
         let given = read(&[
             ("SLIPWAY_PUBLIC_URL", "https://slipway.example.com/"),
             ("SLIPWAY_SMTP_URL", "smtps://u:hunter2@mail.example.com"),
             ("SLIPWAY_MAIL_FROM", "Us <us@example.com>"),
             ("SLIPWAY_REGISTRY_PROBES", "off"),
+            ("SLIPWAY_TEAM_ROLLOUT_TIMEOUT", "0"),
         ])
         .unwrap();
         assert_eq!((given.public_url.as_str(), given.are_registries_probed), ("https://slipway.example.com", false));
+        assert_eq!(given.rollout_timeout, None);
         assert!(!format!("{given:?}").contains("hunter2"));
         for (name, value) in [
             ("SLIPWAY_PUBLIC_URL", "slipway"),
@@ -157,6 +165,7 @@ mod tests {
             ("SLIPWAY_SMTP_URL", "https://hunter2"),
             ("SLIPWAY_REGISTRY_PROBES", "maybe"),
             ("SLIPWAY_OIDC_ISSUER", "https://hunter2"),
+            ("SLIPWAY_TEAM_ROLLOUT_TIMEOUT", "soon"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");

@@ -605,6 +605,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    deployment_starts (deployment) {
+        deployment -> Text,
+        attempt -> Integer,
+        actor_kind -> Text,
+        actor_id -> Text,
+        actor_name -> Text,
+        claim -> Nullable<Text>,
+        sealed_content -> Binary,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
     node_events (number) {
         number -> BigInt,
         node -> Text,
@@ -692,6 +705,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     versions,
     version_images,
     nodes,
+    deployment_starts,
     deployments,
     instances,
     deployment_events,

@@ -7,8 +7,13 @@ use chrono::{DateTime, Utc};
 use crate::container::InstanceConfig;
 use crate::container::check::is_label;
 use crate::container::part::KeyValue;
-use crate::version::VersionKind;
-use crate::{DeploymentId, DeploymentTokenId, Error, ImageId, InstanceId, NodeId, Refusal, Stamp, TeamId, VersionId};
+use crate::node::NodeKind;
+use crate::version::{ProjectKind, VersionKind};
+use crate::{
+    DeploymentId, DeploymentTokenId, Error, ImageId, InstanceId, NodeId, ProjectId, Refusal, Stamp, TeamId, VersionId,
+};
+
+pub mod start;
 
 /// Where a deployment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,6 +121,38 @@ pub struct Deployment {
     pub environment: Vec<KeyValue>,
     /// When and by whom it was made and changed.
     pub stamp: Stamp,
+}
+
+/// A thing by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named<I, K> {
+    /// Its identity.
+    pub id: I,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: K,
+}
+
+/// A deployment as lists have it: without its environment, with the names of what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its identity.
+    pub id: DeploymentId,
+    /// Under which name it is on its node.
+    pub prefix: String,
+    /// What people wrote about it.
+    pub note: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// When and by whom it was made and changed.
+    pub stamp: Stamp,
+    /// The project.
+    pub project: Named<ProjectId, ProjectKind>,
+    /// What is deployed of it.
+    pub version: Named<VersionId, VersionKind>,
+    /// Where.
+    pub node: Named<NodeId, NodeKind>,
 }
 
 /// An image in a deployment.

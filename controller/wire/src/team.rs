@@ -9,8 +9,10 @@ pub use node::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod deployment;
 mod project;
 
+pub use deployment::*;
 pub use project::*;
 
 /// A refusal. Source: `team-api.md` §1.6.

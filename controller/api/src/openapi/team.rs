@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::operation::{Answers, Operation, new};
 use super::schema::{boolean, list, object, reference, request, text, text_or_null, time, uuid};
 
+mod deployment;
 mod image;
 mod node;
 mod project;
@@ -25,7 +26,8 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             .or_else(|| thing(operation))
             .or_else(|| record(operation))
             .or_else(|| project::find(operation))
-            .or_else(|| node::find(operation)),
+            .or_else(|| node::find(operation))
+            .or_else(|| deployment::find(operation)),
     }
 }
 
@@ -34,7 +36,7 @@ fn older(newer: Answers) -> Answers {
     match newer {
         Answers::Json(status, "TeamAudit") => Answers::Json(status, "ServiceCalls"),
         Answers::Json(status, "Dashboard") => Answers::Json(status, "OldDashboard"),
-        answers => project::older(answers),
+        answers => project::older(deployment::older(answers)),
     }
 }
 
@@ -207,6 +209,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     schemas.extend(things());
     schemas.extend(project::schemas());
     schemas.extend(node::schemas());
+    schemas.extend(deployment::schemas());
     schemas
 }
 

@@ -78,6 +78,17 @@ const ROWS: &[Row] = rows! {
     "/api/products/{productId}/versions/{versionId}/images/{imageId}" "image_read";
     "/api/products/{productId}/versions/{versionId}/images/{imageId}" "image_update";
     "/api/products/{productId}/versions/{versionId}/images/{imageId}" "image_delete";
+    "/api/deployments" "deployments_list";
+    "/api/deployments" "deployment_create";
+    "/api/deployments/{deploymentId}" "deployment_read";
+    "/api/deployments/{deploymentId}" "deployment_update";
+    "/api/deployments/{deploymentId}" "deployment_delete";
+    "/api/deployments/{deploymentId}/start" "deployment_start";
+    "/api/deployments/{deploymentId}/copy" "deployment_copy";
+    "/api/deployments/{deploymentId}/log" "deployment_log_read";
+    "/api/deployments/{deploymentId}/instances/{instanceId}" "instance_read";
+    "/api/deployments/{deploymentId}/instances/{instanceId}" "instance_update";
+    "/api/deployments/{deploymentId}/instances/{instanceId}/secrets" "instance_secrets_read";
 };
 
 /// The routes of the older generation, from those of the newer one.

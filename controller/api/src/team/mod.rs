@@ -14,10 +14,13 @@ pub mod auth;
 mod body;
 mod container;
 mod dashboard;
+mod deployment;
+mod deployment_start;
 pub mod error;
 mod group;
 mod image;
 mod ingress;
+mod instance;
 mod me;
 mod member;
 mod node;
@@ -56,6 +59,9 @@ pub fn routes() -> Vec<Route> {
     own.extend(project::routes());
     own.extend(version::routes());
     own.extend(image::routes());
+    own.extend(deployment::routes());
+    own.extend(deployment_start::routes());
+    own.extend(instance::routes());
     routes.extend(active::routes(&own));
     routes.extend(own);
     routes

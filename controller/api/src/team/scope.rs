@@ -168,7 +168,8 @@ fn ids(call: &Call) -> Result<Vec<(&'static str, Uuid)>, Failure> {
         .collect()
 }
 
-fn deed(call: &Call) -> Deed {
+/// What a call does, as the record has it.
+pub(super) fn deed(call: &Call) -> Deed {
     let mut event = call.path.clone();
     if !call.query.is_empty() {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&call.query).finish();

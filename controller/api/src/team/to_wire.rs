@@ -12,8 +12,10 @@ use slipway_team::user_token::UserToken;
 use slipway_team::{Member, Team};
 use slipway_wire::team as wire;
 
+mod deployment;
 mod project;
 
+pub(super) use deployment::*;
 pub(super) use project::*;
 
 /// A time. Source: `team-api.md` §1.9.

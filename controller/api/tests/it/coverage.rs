@@ -49,7 +49,7 @@ fn call<'a>(world: &'a World, route: &Route, path: &str) -> Call<'a> {
     let call = world.request(route.method.as_str(), path);
     match route.access {
         Access::Builder => call.builder(),
-        Access::User | Access::Optional => call.user("admin"),
+        Access::User | Access::Optional | Access::Starter => call.user("admin"),
         Access::Public => call,
     }
 }

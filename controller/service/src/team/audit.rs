@@ -1,5 +1,6 @@
 //! The record of what was done in teams. Source: `team-api.md` §1.13.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use slipway_core::authz::Actor;
 use slipway_core::{Page, Paged};
@@ -43,9 +44,22 @@ impl Service {
                 return Err(slipway_core::Error::internal("a deed in a team without a user").into());
             }
         };
+        self.team_audit_write_by(team, (actor, cx.now), deed).await
+    }
+
+    /// Writes down what somebody did in a team at a time.
+    ///
+    /// # Errors
+    /// `Unavailable`; none about the deed, which is done.
+    pub async fn team_audit_write_by(
+        &self,
+        team: TeamId,
+        (actor, created): (AuditActor, DateTime<Utc>),
+        deed: Deed,
+    ) -> Result<()> {
         let Deed { context, method, event, data, is_url_secret } = deed;
         let data = data.map(|data| masked(data, is_url_secret));
-        let entry = AuditEntry { created: cx.now, actor, context, method, event, data };
+        let entry = AuditEntry { created, actor, context, method, event, data };
         write!(self, |db| {
             store::team_audit_insert(db, team, &entry).await?;
             Ok::<_, Fail>(())

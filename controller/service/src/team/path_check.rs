@@ -1,7 +1,8 @@
 //! Whether what a path names is the team's.
 
 use slipway_team::{
-    Error, ImageId, Member, NodeId, NotificationId, ProjectId, RegistryId, Result, StorageId, VersionId,
+    DeploymentId, Error, ImageId, InstanceId, Member, NodeId, NotificationId, ProjectId, RegistryId, Result, StorageId,
+    VersionId,
 };
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ impl Service {
     /// # Errors
     /// 404 with the kind of what is missing.
     pub async fn team_path_check(&self, member: &Member, ids: &[(&'static str, Uuid)]) -> Result<()> {
+        let mut deployment = None;
         for (variable, id) in ids {
             match *variable {
                 // The first two are about the team itself, and are looked up with it; the others follow.
@@ -32,6 +34,15 @@ impl Service {
                 }
                 "notificationId" => {
                     self.notification_get(member, NotificationId::from_uuid(*id)).await?;
+                }
+                "deploymentId" => {
+                    let id = DeploymentId::from_uuid(*id);
+                    self.team_deployment_listed(member.team.id, id).await?;
+                    deployment = Some(id);
+                }
+                "instanceId" => {
+                    let Some(deployment) = deployment else { return Err(Error::not_found("instance")) };
+                    self.team_instance_get(member, deployment, InstanceId::from_uuid(*id)).await?;
                 }
                 other => {
                     let team = &member.team.slug;

@@ -36,7 +36,6 @@ impl Service {
     ///
     /// # Errors
     /// 400 `prefix` when it can be none; 409 `prefix` when an app or another team has it.
-    #[allow(dead_code, reason = "the calls that need it come next")]
     pub(crate) async fn prefix_take(
         &self,
         db: &mut Db,

@@ -28,6 +28,9 @@ pub struct TeamSettings {
     pub templates: Arc<Templates>,
     /// Where browsers may log in beside the password. Default nowhere.
     pub oidc: Option<Arc<Oidc>>,
+    /// Time in which each container of a deployment must have come up; without one, a deployment is successful once
+    /// its nodes took everything. Default 5 min.
+    pub rollout_timeout: Option<Duration>,
     /// Who reaches the nodes that containers of teams run on. Default: there are none.
     pub nodes: Arc<dyn NodeConnector>,
     /// Time between two looks at whether nodes answer. Default 10 s.
@@ -46,6 +49,7 @@ impl Default for TeamSettings {
             insecure_registries: Vec::new(),
             templates: Arc::default(),
             oidc: None,
+            rollout_timeout: Some(Duration::from_mins(5)),
             nodes: Arc::new(NoNodes),
             node_interval: Duration::from_secs(10),
             node_timeout: Duration::from_secs(5),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use slipway_core::UserId;
 use slipway_team::container::part::KeyValue;
 use slipway_team::deployment::{Deployment, Placed, Status};
 use slipway_team::{DeploymentId, NodeId, ProjectId, TeamId, VersionId};
@@ -82,7 +83,7 @@ impl DeploymentRow {
     }
 }
 
-fn status(row: Row<'_>, status: &str) -> Result<Status, StoreError> {
+pub(super) fn status(row: Row<'_>, status: &str) -> Result<Status, StoreError> {
     Status::parse(status).ok_or_else(|| row.corrupt("status does not parse"))
 }
 
@@ -112,6 +113,23 @@ pub async fn deployment_update(db: &mut Db, deployment: &Deployment) -> Result<b
     Ok(n > 0)
 }
 
+/// Notes who changed something of a deployment, and when. False if its team has it no more.
+pub async fn deployment_touch(
+    db: &mut Db,
+    team: TeamId,
+    id: DeploymentId,
+    by: (UserId, DateTime<Utc>),
+) -> Result<bool, StoreError> {
+    let (user, now) = by;
+    let n = on!(db, |conn| diesel::update(
+        deployments::table.filter(deployments::id.eq(id.to_string())).filter(deployments::team.eq(team.to_string()))
+    )
+    .set((deployments::updated.eq(UtcMicros::from(now)), deployments::updated_by.eq(user.to_string())))
+    .execute(conn)
+    .await)?;
+    Ok(n > 0)
+}
+
 /// Moves a deployment from one state to another, with the number of its try. False, and nothing is changed, if it stands
 /// elsewhere by now: of two who start it, one is told so.
 pub async fn deployment_move(
@@ -136,6 +154,19 @@ pub async fn deployment_move(
     .execute(conn)
     .await)?;
     Ok(n > 0)
+}
+
+/// Makes those of the deployments obsolete that came to an end, well or badly; how many.
+pub async fn deployments_replace(db: &mut Db, ids: &[DeploymentId]) -> Result<usize, StoreError> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    on!(db, |conn| diesel::update(
+        deployments::table
+            .filter(deployments::id.eq_any(&ids))
+            .filter(deployments::status.eq_any([Status::Successful.as_str(), Status::Failed.as_str()]))
+    )
+    .set(deployments::status.eq(Status::Obsolete.as_str()))
+    .execute(conn)
+    .await)
 }
 
 /// Removes a deployment; false if the team has none of this identity.

@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use slipway_team::DeploymentId;
 use slipway_team::deployment::DeploymentToken;
+use slipway_team::{DeploymentId, TeamId};
 use uuid::Uuid;
 
 use crate::db::on;
 use crate::schema::deployment_tokens;
-use crate::types::{Row, UtcMicros, text};
+use crate::types::{Row, UtcMicros, can_be_stored, text};
 use crate::{Db, StoreError};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -71,6 +71,25 @@ pub async fn deployment_token_by_deployment(
 ) -> Result<Option<DeploymentToken>, StoreError> {
     let row: Option<TokenRow> = on!(db, |conn| deployment_tokens::table
         .filter(deployment_tokens::deployment.eq(deployment.to_string()))
+        .select(TokenRow::as_select())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(TokenRow::token).transpose()
+}
+
+/// The team's token of this name.
+pub async fn deployment_token_by_name(
+    db: &mut Db,
+    team: TeamId,
+    name: &str,
+) -> Result<Option<DeploymentToken>, StoreError> {
+    if !can_be_stored(name) {
+        return Ok(None);
+    }
+    let row: Option<TokenRow> = on!(db, |conn| deployment_tokens::table
+        .filter(deployment_tokens::team.eq(team.to_string()))
+        .filter(deployment_tokens::name.eq(name))
         .select(TokenRow::as_select())
         .first(conn)
         .await

@@ -7,11 +7,11 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use slipway_core::UserId;
 use slipway_team::version::{Version, VersionKind};
-use slipway_team::{ProjectId, VersionId};
+use slipway_team::{ProjectId, TeamId, VersionId};
 
 use super::stamp;
 use crate::db::on;
-use crate::schema::versions;
+use crate::schema::{projects, versions};
 use crate::types::{Row, UtcMicros, can_be_stored, text};
 use crate::{Db, StoreError};
 
@@ -127,6 +127,19 @@ pub async fn version_by_id(db: &mut Db, project: ProjectId, id: VersionId) -> Re
     let row: Option<VersionRow> = on!(db, |conn| versions::table
         .filter(versions::id.eq(id.to_string()))
         .filter(versions::project.eq(project.to_string()))
+        .select(VersionRow::as_select())
+        .first(conn)
+        .await
+        .optional())?;
+    row.map(VersionRow::version).transpose()
+}
+
+/// A version of one of the team's projects, whichever.
+pub async fn version_by_team(db: &mut Db, team: TeamId, id: VersionId) -> Result<Option<Version>, StoreError> {
+    let row: Option<VersionRow> = on!(db, |conn| versions::table
+        .inner_join(projects::table)
+        .filter(versions::id.eq(id.to_string()))
+        .filter(projects::team.eq(team.to_string()))
         .select(VersionRow::as_select())
         .first(conn)
         .await

@@ -5,7 +5,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use slipway_core::{Page, UserId};
 use slipway_store::*;
-use slipway_team::container::{ImageConfig, InstanceConfig};
+use slipway_team::container::{Effective, ImageConfig, InstanceConfig};
+use slipway_team::deployment::start::{Start, Starter, Unit};
 use slipway_team::deployment::{Deployment, DeploymentEvent, DeploymentToken, Instance, News, Status};
 use slipway_team::image::Image;
 use slipway_team::node::{Access, EngineTls, Node, NodeKeys, NodeKind};
@@ -420,6 +421,66 @@ both! {
             assert!(deployment_token_delete(db, first.id).await?);
             assert!(!deployment_token_delete(db, first.id).await?);
             assert_eq!(deployment_token_by_nonce(db, ours.nonce).await?, None);
+            Ok(())
+        }).await.unwrap();
+    }
+
+    async fn a_start_is_kept_as_it_was_taken_and_taken_up_once(test) {
+        let bed = bed(&test).await;
+        let (first, second) = (deployment(&bed, "prod", 5), deployment(&bed, "test", 6));
+        let others = team(&test, "second", bed.user, 1).await.id;
+        let empty = InstanceConfig::default();
+        let page = |offset, limit| Page { limit, offset };
+        let start = |of: &Deployment, attempt: u32| Start {
+            deployment: of.id,
+            attempt,
+            starter: Starter::Token { id: "7".to_owned(), name: "robot".to_owned() },
+            created: then(8),
+            environment: of.environment.clone(),
+            units: vec![Unit {
+                instance: InstanceId::generate(),
+                registry: bed.images[0].registry,
+                image: "web".to_owned(),
+                tag: None,
+                config: Effective::of(&bed.images[0].config, &empty).freeze(),
+            }],
+        };
+        let (one, again) = (start(&first, 1), start(&first, 2));
+        test.store.write(async |db| -> Result<(), StoreError> {
+            deployment_insert(db, &first).await?;
+            deployment_insert(db, &second).await?;
+            deployment_start_insert(db, &one).await?;
+            assert_eq!(deployment_start_by_id(db, first.id).await?, Some(one.clone()));
+            assert_eq!(deployment_start_by_id(db, second.id).await?, None);
+            assert!(deployment_start_claim(db, first.id, "a").await?);
+            assert!(!deployment_start_claim(db, first.id, "b").await?);
+            assert!(!deployment_start_claim(db, second.id, "a").await?);
+            assert_eq!(deployment_start_claims(db).await?, [(first.id, Some("a".to_owned()))].into());
+            deployment_start_insert(db, &again).await?;
+            assert_eq!(deployment_start_claims(db).await?, [(first.id, None)].into());
+            assert_eq!(deployment_start_by_id(db, first.id).await?, Some(again.clone()));
+            assert!(deployment_start_delete(db, first.id).await?);
+            assert!(!deployment_start_delete(db, first.id).await?);
+
+            let listed = deployments_listed(db, bed.team, page(0, 10)).await?;
+            let ids: Vec<DeploymentId> = listed.iter().map(|one| one.id).collect();
+            assert_eq!(ids, [second.id, first.id]);
+            assert_eq!(deployments_listed(db, bed.team, page(1, 1)).await?, listed[1..]);
+            assert_eq!(listed[0].project.name, "shop");
+            assert_eq!((listed[0].version.id, listed[0].node.id), (bed.version.id, bed.node.id));
+            assert_eq!(deployment_listed(db, bed.team, second.id).await?.as_ref(), Some(&listed[0]));
+            assert_eq!(deployment_listed(db, others, second.id).await?, None);
+            assert_eq!(version_by_team(db, bed.team, bed.version.id).await?, Some(bed.version.clone()));
+            assert_eq!(version_by_team(db, others, bed.version.id).await?, None);
+
+            // Only what came to an end gives way.
+            assert_eq!(deployments_replace(db, &[first.id, second.id]).await?, 0);
+            deployment_move(db, first.id, (Status::Preparing, 0), (Status::Failed, 0), then(9)).await?;
+            assert_eq!(deployments_replace(db, &[first.id, second.id]).await?, 1);
+            assert_eq!(deployment_by_id(db, bed.team, first.id).await?.map(|one| one.status), Some(Status::Obsolete));
+            assert!(deployment_touch(db, bed.team, first.id, (bed.user, then(10))).await?);
+            assert!(!deployment_touch(db, others, first.id, (bed.user, then(10))).await?);
+            assert_eq!(deployment_by_id(db, bed.team, first.id).await?.map(|one| one.stamp.updated), Some(then(10)));
             Ok(())
         }).await.unwrap();
     }

@@ -161,6 +161,12 @@ macro_rules! config {
         }
 
         impl InstanceConfig {
+            /// Whether it is whole, as [`Effective::freeze`] makes it, so that it needs nothing of an image.
+            #[must_use]
+            pub const fn is_frozen(&self) -> bool {
+                true $(&& self.$a.is_some())+ $(&& self.$k.is_some())+ && self.secrets.is_some()
+            }
+
             /// Takes over what `patch` names; what it does not name stays, `null` goes back to what `image` has.
             ///
             /// # Errors

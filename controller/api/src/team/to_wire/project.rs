@@ -1,10 +1,11 @@
 //! Projects and what belongs to them.
 
+use serde::Serialize;
 use serde_json::Value;
 use slipway_core::Result;
 use slipway_service::{ImageView, ProjectItem, ProjectView, VersionDeployment, VersionDetails, VersionItem};
 use slipway_team::Stamp;
-use slipway_team::container::ImageConfig;
+use slipway_team::container::part::Routing;
 use slipway_team::image::Image;
 use slipway_team::project::Project;
 use slipway_team::version::{Flags, ProjectKind, Version};
@@ -14,7 +15,7 @@ use super::time;
 use crate::team::ingress;
 use crate::team::scope::Dialect;
 
-fn audit(stamp: &Stamp) -> wire::Audit {
+pub(super) fn audit(stamp: &Stamp) -> wire::Audit {
     let Stamp { created, created_by, updated, updated_by } = stamp;
     wire::Audit {
         created_at: time(*created),
@@ -106,13 +107,14 @@ fn deployment_with_node(own: &VersionDeployment) -> wire::DeploymentWithNode {
 }
 
 pub(in crate::team) fn image(view: &ImageView, dialect: Dialect) -> Result<wire::Image> {
-    let ImageView { image: Image { id, version: _, registry: _, name, tag, order, config, created }, registry } = view;
+    let ImageView { image: Image { id, version: _, registry: _, name, tag, order, config: own, created }, registry } =
+        view;
     Ok(wire::Image {
         id: id.to_string(),
         name: name.clone(),
         tag: tag.clone(),
         order: *order,
-        config: image_config(config, dialect)?,
+        config: config(own, own.routing.as_ref(), dialect)?,
         created_at: time(*created),
         registry: wire::Basic {
             id: registry.id.to_string(),
@@ -123,10 +125,10 @@ pub(in crate::team) fn image(view: &ImageView, dialect: Dialect) -> Result<wire:
 }
 
 /// The configuration of a container is a document; the older generation says otherwise where requests come in.
-fn image_config(config: &ImageConfig, dialect: Dialect) -> Result<Value> {
+pub(super) fn config(config: &impl Serialize, routing: Option<&Routing>, dialect: Dialect) -> Result<Value> {
     let mut document = serde_json::to_value(config).map_err(slipway_core::Error::internal)?;
     if let (Dialect::Active, Some(members)) = (dialect, document.as_object_mut()) {
-        ingress::to_wire(members, config.routing.as_ref());
+        ingress::to_wire(members, routing);
     }
     Ok(document)
 }

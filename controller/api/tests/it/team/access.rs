@@ -42,6 +42,8 @@ enum Rule {
     Users,
     /// Members of the team in the path; others are refused by 403.
     Members,
+    /// As `Members`; who is nobody lacks the token that would do as well (401).
+    Starters,
     /// As `Members`, by the team's identity: others learn of nothing (404), members of a weaker role of that (403).
     ById(Role),
     /// Users about their active team.
@@ -49,6 +51,9 @@ enum Rule {
     /// Whoever knows a node's script; without one all are refused alike.
     Script,
 }
+
+/// An identity that nothing has.
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
 /// The rule and the body of every operation.
 #[expect(clippy::match_same_arms, reason = "a row an operation reads better than groups of equal ones")]
@@ -141,6 +146,27 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
             let (_, body) = rule(&older.replacen("active_", "", 1))?;
             (Rule::Active, body)
         }
+        _ => return deployment_rule(operation),
+    };
+    Some(found)
+}
+
+/// The same for deployments and what belongs to them.
+fn deployment_rule(operation: &str) -> Option<(Rule, Value)> {
+    let found = match operation {
+        "team_deployments_list"
+        | "team_deployment_read"
+        | "team_deployment_delete"
+        | "team_deployment_log_read"
+        | "team_deployment_token_delete"
+        | "team_instance_read"
+        | "team_instance_secrets_read" => (Rule::Members, json!(null)),
+        "team_deployment_start" => (Rule::Starters, json!(null)),
+        "team_deployment_create" => (Rule::Members, json!({"versionId": NOBODY, "nodeId": NOBODY, "prefix": "p"})),
+        "team_deployment_copy" => (Rule::Members, json!({"nodeId": NOBODY, "prefix": "p"})),
+        "team_deployment_update" => (Rule::Members, json!({"note": "NEW"})),
+        "team_deployment_token_create" => (Rule::Members, json!({"name": "NEW"})),
+        "team_instance_update" => (Rule::Members, json!({"config": {}})),
         _ => return None,
     };
     Some(found)
@@ -161,10 +187,11 @@ fn expected(rule: Rule, role: Role, whose: Whose) -> Result<(), u16> {
     match rule {
         Rule::Everybody => Ok(()),
         Rule::Script => Err(401),
+        Rule::Starters if role == Role::Anonymous => Err(401),
         _ if role == Role::Anonymous => Err(403),
         Rule::Users => Ok(()),
-        Rule::Members if is_member => Ok(()),
-        Rule::Members => Err(403),
+        Rule::Members | Rule::Starters if is_member => Ok(()),
+        Rule::Members | Rule::Starters => Err(403),
         Rule::ById(_) if !is_member => Err(404),
         Rule::ById(least) => {
             if rank(role) >= rank(least) {

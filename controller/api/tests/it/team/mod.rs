@@ -6,6 +6,7 @@ use crate::world::{Database, Reply, World};
 
 mod access;
 mod check;
+mod deployment;
 mod group;
 mod image;
 mod member;
