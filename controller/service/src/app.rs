@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use slipway_core::app::{App, Structure};
-use slipway_core::authz::{Actor, AppAction, app_allow};
+use slipway_core::authz::{Actor, AppAction, Share, app_allow};
 use slipway_core::error::{FieldError, Kind};
 use slipway_core::generated_name::name_generate;
 use slipway_core::name::APP_NAME_RULE;
@@ -14,6 +14,7 @@ use slipway_core::{AppName, Error, Result};
 use slipway_engine::EngineError;
 use slipway_store as store;
 use slipway_store::{StoreError, UniqueOn};
+use slipway_team::Role;
 use tokio::time::Instant;
 
 use crate::audit::{app_subject, event};
@@ -203,14 +204,27 @@ impl Service {
             cx.user()?;
         }
         let app = self.app_find(name).await?;
-        let is_collaborator = match &cx.actor {
-            Actor::User { id, .. } if action == AppAction::Use && *id != app.owner => {
-                store::perm_is_collaborator(&mut self.read().await?, app.id, *id).await.stored()?
-            }
-            Actor::User { .. } | Actor::Anonymous | Actor::Builder | Actor::System => false,
-        };
-        app_allow(&cx.actor, action, &app, is_collaborator)?;
+        app_allow(&cx.actor, action, &app, self.app_share(cx, &app, action).await?)?;
         Ok(app)
+    }
+
+    /// What of an app is the caller's who does not own it, as far as `action` depends on it.
+    pub(crate) async fn app_share(&self, cx: &Cx, app: &App, action: AppAction) -> Result<Share> {
+        let Actor::User { id, is_superuser, .. } = &cx.actor else { return Ok(Share::None) };
+        if *id == app.owner || *is_superuser {
+            return Ok(Share::None);
+        }
+        let mut db = self.read().await?;
+        match action {
+            AppAction::Use => {
+                let may_use = store::perm_is_collaborator(&mut db, app.id, *id).await.stored()?;
+                Ok(if may_use { Share::Use } else { Share::None })
+            }
+            AppAction::Remove | AppAction::Manage => {
+                let role = store::team_app_role(&mut db, app.id, *id).await.stored()?;
+                Ok(if role >= Some(Role::Admin) { Share::All } else { Share::None })
+            }
+        }
     }
 
     /// The living app of this name.

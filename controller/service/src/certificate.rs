@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use slipway_core::app::App;
-use slipway_core::authz::{Actor, AppAction, app_allow};
+use slipway_core::authz::{AppAction, app_allow};
 use slipway_core::certificate::Certificate;
 use slipway_core::domain::{Domain, domain_parse};
 use slipway_core::error::{FieldError, Kind};
@@ -203,13 +203,7 @@ impl Service {
     /// The app that a domain is of, if the caller may use it.
     async fn domain_allow(&self, cx: &Cx, domain: &Domain) -> Result<App> {
         let app = self.app_by_id(domain.app).await?.ok_or_else(|| Error::not_found(Kind::Domain))?;
-        let is_collaborator = match &cx.actor {
-            Actor::User { id, .. } => {
-                store::perm_is_collaborator(&mut self.read().await?, app.id, *id).await.stored()?
-            }
-            Actor::Anonymous | Actor::Builder | Actor::System => false,
-        };
-        app_allow(&cx.actor, AppAction::Use, &app, is_collaborator)?;
+        app_allow(&cx.actor, AppAction::Use, &app, self.app_share(cx, &app, AppAction::Use).await?)?;
         Ok(app)
     }
 }

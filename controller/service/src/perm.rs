@@ -1,7 +1,7 @@
 //! Collaborators. Source: `drycc-v2.md` §2.11.
 
 use serde_json::{Value, json};
-use slipway_core::authz::{Actor, AppAction};
+use slipway_core::authz::{Actor, AppAction, Share};
 use slipway_core::{Error, Result, Username};
 use slipway_store as store;
 
@@ -49,7 +49,8 @@ impl Service {
         let app = self.app_for(cx, app, AppAction::Use).await?;
         let user = self.user_find(username).await?;
         let may = match &cx.actor {
-            Actor::User { id, is_superuser, .. } => *is_superuser || *id == app.owner || *id == user.id,
+            Actor::User { id, is_superuser, .. } if *is_superuser || *id == app.owner || *id == user.id => true,
+            Actor::User { .. } => self.app_share(cx, &app, AppAction::Manage).await? == Share::All,
             Actor::Anonymous | Actor::Builder | Actor::System => false,
         };
         let is_granted = store::perm_is_collaborator(&mut self.read().await?, app.id, user.id).await.stored()?;

@@ -3,6 +3,7 @@
 //! Whoever wants something of a team first gets a [`slipway_team::Member`], which is refused to all others; use cases take it in
 //! place of an actor. Their errors are those of `slipway-team`. Source: `team-api.md`.
 
+mod app;
 mod audit;
 mod container;
 mod dashboard;

@@ -10,7 +10,7 @@ use slipway_core::{AppId, AppName, ProjectId, UserId};
 use crate::db::{on, paged};
 use crate::platform_name::{NameOwner, platform_name_take};
 use crate::schema::{
-    apps, builds, configs, domains, dployr_deployments as deployments, perms, releases, settings, tls, users,
+    app_users, apps, builds, configs, domains, dployr_deployments as deployments, releases, settings, tls, users,
 };
 use crate::types::{Row, UtcMicros, count, to_json, to_json_map};
 use crate::{Db, Page, Paged, StoreError, UniqueOn};
@@ -128,6 +128,20 @@ pub async fn app_by_id(db: &mut Db, id: AppId) -> Result<Option<App>, StoreError
     row.map(app).transpose()
 }
 
+/// Those of these apps that are not being removed, oldest first.
+pub async fn apps_by_ids(db: &mut Db, ids: &[AppId]) -> Result<Vec<App>, StoreError> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let rows: Vec<AppRow> = on!(db, |conn| apps::table
+        .inner_join(users::table)
+        .filter(apps::is_deleting.eq(false))
+        .filter(apps::id.eq_any(&ids))
+        .order((apps::created, apps::id))
+        .select(columns!())
+        .load(conn)
+        .await)?;
+    rows.into_iter().map(app).collect()
+}
+
 /// All apps but those being removed, by name. Index: `apps_living`.
 pub async fn apps_list(db: &mut Db, page: Page) -> Result<Paged<App>, StoreError> {
     paged!(
@@ -148,9 +162,8 @@ pub async fn apps_list_visible(db: &mut Db, user: UserId, page: Page) -> Result<
         db,
         page,
         apps::table.inner_join(users::table).filter(apps::is_deleting.eq(false)).filter(
-            apps::owner
-                .eq(user.to_string())
-                .or(apps::id.eq_any(perms::table.filter(perms::user_id.eq(user.to_string())).select(perms::app)))
+            apps::owner.eq(user.to_string()).or(apps::id
+                .eq_any(app_users::table.filter(app_users::user_id.eq(user.to_string())).select(app_users::app)))
         ),
         apps::name,
         columns!(),
@@ -201,7 +214,7 @@ pub async fn apps_filter(db: &mut Db, filter: &AppFilter, page: Page) -> Result<
                 is_everybody
                     .into_sql::<Bool>()
                     .or(apps::owner.eq(&user))
-                    .or(apps::id.eq_any(perms::table.filter(perms::user_id.eq(&user)).select(perms::app))),
+                    .or(apps::id.eq_any(app_users::table.filter(app_users::user_id.eq(&user)).select(app_users::app))),
             )
             .and(is_any_app.into_sql::<Bool>().or(apps::id.eq(&app_id)))
             .and(is_any_project.into_sql::<Bool>().or(apps::id.eq_any(
@@ -236,11 +249,9 @@ pub async fn apps_names_visible(db: &mut Db, user: UserId) -> Result<Vec<AppName
     let rows: Vec<(String, String)> = on!(db, |conn| apps::table
         .inner_join(users::table)
         .filter(apps::is_deleting.eq(false))
-        .filter(
-            apps::owner
-                .eq(user.to_string())
-                .or(apps::id.eq_any(perms::table.filter(perms::user_id.eq(user.to_string())).select(perms::app)))
-        )
+        .filter(apps::owner.eq(user.to_string()).or(
+            apps::id.eq_any(app_users::table.filter(app_users::user_id.eq(user.to_string())).select(app_users::app))
+        ))
         .order(apps::name)
         .select((apps::id, apps::name))
         .load(conn)

@@ -5,7 +5,7 @@ use slipway_core::key::Key;
 use slipway_core::{AppId, KeyId, UserId};
 
 use crate::db::{on, paged};
-use crate::schema::{keys, perms, users};
+use crate::schema::{app_users, keys, users};
 use crate::types::{Row, UtcMicros, can_be_stored, text};
 use crate::{Db, Page, Paged, StoreError};
 use diesel::prelude::*;
@@ -148,11 +148,13 @@ pub async fn key_delete(db: &mut Db, owner: UserId, id: &str) -> Result<bool, St
     Ok(n > 0)
 }
 
-/// The keys of those who were granted use of the app, by owner's name; not the owner's, unless granted.
+/// The keys of those who may use the app by a grant or in its team, by owner's name; not the owner's, unless granted.
 pub async fn keys_by_app(db: &mut Db, app: AppId) -> Result<Vec<Key>, StoreError> {
     let rows: Vec<KeyRow> = on!(db, |conn| keys::table
         .inner_join(users::table)
-        .filter(keys::owner.eq_any(perms::table.filter(perms::app.eq(app.to_string())).select(perms::user_id)))
+        .filter(
+            keys::owner.eq_any(app_users::table.filter(app_users::app.eq(app.to_string())).select(app_users::user_id))
+        )
         .order((users::username, keys::public))
         .select(columns!())
         .load(conn)

@@ -5,7 +5,7 @@ use slipway_core::user::User;
 use slipway_core::{AppId, UserId};
 
 use crate::db::on;
-use crate::schema::{perms, users};
+use crate::schema::{app_users, perms, users};
 use crate::types::UtcMicros;
 use crate::user::UserRow;
 use crate::{Db, StoreError};
@@ -43,9 +43,9 @@ pub async fn perms_list(db: &mut Db, app: AppId) -> Result<Vec<User>, StoreError
     rows.into_iter().map(UserRow::user).collect()
 }
 
-/// Whether the user was granted use of the app.
+/// Whether the user was granted use of the app, or is a member of its team.
 pub async fn perm_is_collaborator(db: &mut Db, app: AppId, user: UserId) -> Result<bool, StoreError> {
     let total: i64 =
-        on!(db, |conn| perms::table.find((app.to_string(), user.to_string())).count().get_result(conn).await)?;
+        on!(db, |conn| app_users::table.find((app.to_string(), user.to_string())).count().get_result(conn).await)?;
     Ok(total > 0)
 }

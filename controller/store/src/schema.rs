@@ -348,6 +348,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    team_apps (app) {
+        app -> Text,
+        team -> Text,
+        created -> Timestamp,
+        created_by -> Text,
+    }
+}
+
+// A view: who may use an app beside its owner.
+diesel::table! {
+    app_users (app, user_id) {
+        app -> Text,
+        user_id -> Text,
+    }
+}
+
+diesel::table! {
     team_invitations (team, user_id) {
         team -> Text,
         user_id -> Text,
@@ -688,6 +705,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     stops,
     teams,
     team_members,
+    team_apps,
+    app_users,
     team_invitations,
     user_tokens,
     browser_sessions,

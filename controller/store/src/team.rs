@@ -1,6 +1,7 @@
 //! Teams and what they own. Functions about a team's things take the team's identity too: what belongs to another is
 //! not found.
 
+mod app;
 mod audit;
 mod dashboard;
 mod deployment;
@@ -25,6 +26,7 @@ mod usage;
 mod user_token;
 mod version;
 
+pub use app::*;
 pub use audit::*;
 pub use dashboard::*;
 pub use deployment::*;

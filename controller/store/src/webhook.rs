@@ -8,7 +8,7 @@ use slipway_core::webhook::{Webhook, WebhookEvent};
 use slipway_core::{AppId, UserId, WebhookId};
 
 use crate::db::{on, paged};
-use crate::schema::{apps, perms, webhooks};
+use crate::schema::{app_users, apps, webhooks};
 use crate::types::{Row, UtcMicros, text, to_json};
 use crate::{Db, Page, Paged, StoreError};
 use diesel::prelude::*;
@@ -125,19 +125,18 @@ pub async fn webhooks_exist(db: &mut Db) -> Result<bool, StoreError> {
     Ok(found.is_some())
 }
 
-/// The active webhooks of those who may use an app as its owner or by a grant.
+/// The active webhooks of those who may use an app as its owner, by a grant or in its team.
 pub async fn webhooks_by_app(db: &mut Db, app: AppId) -> Result<Vec<Webhook>, StoreError> {
     let app = app.to_string();
-    let rows: Vec<WebhookRow> = on!(db, |conn| webhooks::table
-        .filter(webhooks::is_active)
-        .filter(
-            webhooks::owner
-                .eq_any(apps::table.filter(apps::id.eq(&app)).select(apps::owner))
-                .or(webhooks::owner.eq_any(perms::table.filter(perms::app.eq(&app)).select(perms::user_id)))
-        )
-        .order(webhooks::id)
-        .load(conn)
-        .await)?;
+    let rows: Vec<WebhookRow> =
+        on!(db, |conn| webhooks::table
+            .filter(webhooks::is_active)
+            .filter(webhooks::owner.eq_any(apps::table.filter(apps::id.eq(&app)).select(apps::owner)).or(
+                webhooks::owner.eq_any(app_users::table.filter(app_users::app.eq(&app)).select(app_users::user_id))
+            ))
+            .order(webhooks::id)
+            .load(conn)
+            .await)?;
     rows.into_iter().map(WebhookRow::webhook).collect()
 }
 

@@ -9,6 +9,7 @@ use http::Method;
 use crate::route::{Access, Generation, Route};
 
 mod active;
+mod app;
 mod audit;
 pub mod auth;
 mod body;
@@ -62,6 +63,7 @@ pub fn routes() -> Vec<Route> {
     own.extend(deployment::routes());
     own.extend(deployment_start::routes());
     own.extend(instance::routes());
+    own.extend(app::routes());
     routes.extend(active::routes(&own));
     routes.extend(own);
     routes

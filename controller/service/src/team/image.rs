@@ -16,6 +16,7 @@ use slipway_team::{
     Error, ImageId, InstanceId, Member, ProjectId, Refusal, Refused, RegistryId, Result, StorageId, TeamId, VersionId,
 };
 
+use super::app::{app_images, app_version_of};
 use super::version::{version_mutable, version_of};
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
@@ -123,6 +124,9 @@ impl Service {
     /// 404 `project` or `version`.
     pub async fn images_list(&self, member: &Member, path: (ProjectId, VersionId)) -> Result<Vec<ImageView>> {
         let mut db = self.read().await?;
+        if let Some(app) = app_version_of(&mut db, member, path).await.map_err(Error::from)? {
+            return app_images(&mut db, member.team.id, &app).await.map_err(Error::from);
+        }
         let (_, version) = version_of(&mut db, member, path).await.map_err(Error::from)?;
         image_views(&mut db, member, version.id).await.map_err(Error::from)
     }
@@ -179,6 +183,11 @@ impl Service {
     /// 404 `project`, `version` or `image`.
     pub async fn image_get(&self, member: &Member, path: (ProjectId, VersionId), id: ImageId) -> Result<ImageView> {
         let mut db = self.read().await?;
+        if let Some(app) = app_version_of(&mut db, member, path).await.map_err(Error::from)? {
+            let images = app_images(&mut db, member.team.id, &app).await.map_err(Error::from)?;
+            let image = images.into_iter().find(|view| view.image.id == id);
+            return image.ok_or_else(|| Error::not_found("image"));
+        }
         let (_, version) = version_of(&mut db, member, path).await.map_err(Error::from)?;
         let image = image_of(&mut db, &version, id).await.map_err(Error::from)?;
         let registry = store::registry_by_id(&mut db, member.team.id, image.registry).await.stored()?;

@@ -9,6 +9,7 @@ use slipway_team::project::Project;
 use slipway_team::version::{ProjectKind, ROLLING, Version, VersionKind, flags};
 use slipway_team::{Error, Member, ProjectId, Result, Stamp, VersionId};
 
+use super::app::{app_of, app_project, app_version, apps_of, read_only};
 use super::registry::{about_check, text_check};
 use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
@@ -71,10 +72,15 @@ pub(super) fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// The project of the member's team.
+/// The project of the member's team; 412 `projectId` when it stands for an app.
 pub(super) async fn project_of(db: &mut Db, member: &Member, id: ProjectId) -> Result<Project, Fail> {
-    let project = store::project_by_id(db, member.team.id, id).await?;
-    Ok(project.ok_or_else(|| Error::not_found("project"))?)
+    match store::project_by_id(db, member.team.id, id).await? {
+        Some(project) => Ok(project),
+        None => match app_of(db, member, id).await? {
+            Some(app) => Err(read_only(&app)),
+            None => Err(Error::not_found("project").into()),
+        },
+    }
 }
 
 /// A project's versions, and which of them may be increased. `links` are the versions that have a child.
@@ -105,7 +111,7 @@ pub(super) fn name_taken(error: StoreError) -> Fail {
 }
 
 impl Service {
-    /// The projects of the member's team, oldest first.
+    /// The projects of the member's team, and those that stand for its apps, oldest first.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -117,7 +123,12 @@ impl Service {
             let version_count = counts.get(&project.id).copied().unwrap_or_default();
             ProjectItem { project, version_count }
         };
-        Ok(projects.into_iter().map(item).collect())
+        let mut items: Vec<ProjectItem> = projects.into_iter().map(item).collect();
+        let apps = apps_of(&mut db, member.team.id).await.map_err(Error::from)?;
+        items
+            .extend(apps.iter().map(|app| ProjectItem { project: app_project(app, member.team.id), version_count: 1 }));
+        items.sort_by_key(|item| item.project.stamp.created);
+        Ok(items)
     }
 
     /// Makes a project; a versionless one with its one version, which is rolling and the default.
@@ -156,7 +167,12 @@ impl Service {
     /// 404 `project`.
     pub async fn team_project_get(&self, member: &Member, id: ProjectId) -> Result<ProjectView> {
         let mut db = self.read().await?;
-        let project = project_of(&mut db, member, id).await.map_err(Error::from)?;
+        let Some(project) = store::project_by_id(&mut db, member.team.id, id).await.stored()? else {
+            let app = app_of(&mut db, member, id).await.map_err(Error::from)?;
+            let app = app.ok_or_else(|| Error::not_found("project"))?;
+            let versions = vec![VersionItem { version: app_version(&app), is_increasable: false }];
+            return Ok(ProjectView { project: app_project(&app, member.team.id), is_deletable: false, versions });
+        };
         let versions = store::versions_list(&mut db, id, None).await.stored()?;
         let links = store::version_parents(&mut db, id).await.stored()?;
         let statuses = store::deployment_statuses(&mut db, id).await.stored()?;

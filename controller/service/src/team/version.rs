@@ -13,6 +13,7 @@ use slipway_team::team::person_name;
 use slipway_team::version::{Flags, ProjectKind, Version, VersionKind, flags};
 use slipway_team::{Error, Member, NodeId, ProjectId, Result, Stamp, VersionId};
 
+use super::app::{app_images, app_of, app_version, app_version_of};
 use super::happening::happening_record;
 use super::image::{ImageView, image_views};
 use super::project::{VersionItem, filled, project_of, version_item, version_items};
@@ -136,7 +137,12 @@ impl Service {
         name_contains: Option<&str>,
     ) -> Result<Vec<VersionItem>> {
         let mut db = self.read().await?;
-        let project = project_of(&mut db, member, project).await.map_err(Error::from)?;
+        let Some(project) = store::project_by_id(&mut db, member.team.id, project).await.stored()? else {
+            let app = app_of(&mut db, member, project).await.map_err(Error::from)?;
+            let version = app_version(&app.ok_or_else(|| Error::not_found("project"))?);
+            let is_wanted = name_contains.is_none_or(|part| version.name.contains(part));
+            return Ok(is_wanted.then_some(VersionItem { version, is_increasable: false }).into_iter().collect());
+        };
         let versions = store::versions_list(&mut db, project.id, name_contains).await.stored()?;
         let links = store::version_parents(&mut db, project.id).await.stored()?;
         Ok(version_items(project.kind, versions, &links))
@@ -193,6 +199,14 @@ impl Service {
     /// 404 `project` or `version`.
     pub async fn version_get(&self, member: &Member, path: (ProjectId, VersionId)) -> Result<VersionDetails> {
         let mut db = self.read().await?;
+        if let Some(app) = app_version_of(&mut db, member, path).await.map_err(Error::from)? {
+            return Ok(VersionDetails {
+                version: app_version(&app),
+                flags: Flags { is_increasable: false, is_mutable: false, is_deletable: false },
+                images: app_images(&mut db, member.team.id, &app).await.map_err(Error::from)?,
+                deployments: Vec::new(),
+            });
+        }
         let (project, version) = version_of(&mut db, member, path).await.map_err(Error::from)?;
         let deployments = store::deployments_by_versions(&mut db, &[version.id]).await.stored()?;
         let deployments = deployments.into_values().next().unwrap_or_default();

@@ -61,6 +61,7 @@ const SQLITE_COLUMNS: &str = "
 const POSTGRES_COLUMNS: &str = "
     SELECT (table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END)::text AS line
     FROM information_schema.columns
+    JOIN pg_tables ON schemaname = table_schema AND tablename = table_name
     WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%'";
 
 #[tokio::test]

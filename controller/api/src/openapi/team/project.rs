@@ -20,7 +20,7 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
         "team_project_delete" => {
             new("projects", "Removes a project with its versions and deployments", Empty(204)).also(&[412])
         }
-        "team_project_convert" => new("projects", "Makes a project versioned", Empty(204)),
+        "team_project_convert" => new("projects", "Makes a project versioned", Empty(204)).also(&[412]),
         "team_versions_list" => {
             new("versions", "The versions of a project", List("ProjectVersion")).query(&["nameContains"])
         }
@@ -34,7 +34,9 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             new("versions", "Changes a version", Empty(204)).body("VersionChange").also(&[409, 412])
         }
         "team_version_delete" => new("versions", "Removes a version", Empty(204)).also(&[412]),
-        "team_version_default_set" => new("versions", "Makes a version the one that new ones begin as", Empty(204)),
+        "team_version_default_set" => {
+            new("versions", "Makes a version the one that new ones begin as", Empty(204)).also(&[412])
+        }
         "team_version_increase" => new("versions", "Makes the next version", Json(201, "ProjectVersion"))
             .body("VersionChange")
             .also(&[409, 412]),
@@ -50,6 +52,8 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             new("images", "Changes an image; what is not named stays", Empty(204)).body("ImageChange").also(&[412])
         }
         "team_image_delete" => new("images", "Removes an image, from deployments too", Empty(204)).also(&[412]),
+        "team_app_adopt" => new("projects", "Gives an app to the team", Empty(204)),
+        "team_app_release" => new("projects", "Takes an app from the team", Empty(204)),
         _ => return None,
     };
     Some(found)

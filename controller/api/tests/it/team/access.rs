@@ -125,6 +125,7 @@ fn rule(operation: &str) -> Option<(Rule, Value)> {
             (Rule::Members, json!([{"registryId": "00000000-0000-4000-8000-000000000000", "images": ["web:1"]}]))
         }
         "team_images_order" => (Rule::Members, json!([])),
+        "team_app_adopt" | "team_app_release" => (Rule::Members, json!(null)),
         "team_image_update" => (Rule::Members, json!({"tag": "2", "config": {"tty": true}})),
         "team_node_script_read" => (Rule::Script, json!(null)),
         "team_node_script_join" => {

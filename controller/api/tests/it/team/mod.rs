@@ -7,6 +7,7 @@ use crate::world::{Database, Reply, World};
 mod access;
 mod check;
 mod deployment;
+mod app;
 mod group;
 mod image;
 mod member;

@@ -1,0 +1,2 @@
+DROP VIEW app_users;
+DROP TABLE team_apps;
