@@ -17,8 +17,8 @@ use slipway_store::{SealingKey, Store, StoreConfig, StoreError};
 use slipway_team::node::NodeKind;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 use tokio_util::task::AbortOnDropHandle;
+use url::Url;
 
 use crate::config::{Config, MailRoute};
 use crate::hook_sender::HttpSender;

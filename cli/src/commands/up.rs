@@ -84,9 +84,12 @@ pub async fn up(args: UpArgs) -> Result {
     let builder_key = config.secrets.builder_key.clone();
     let mut controller = Controller::start(config, engine.clone()).await.map_err(|error| match &error {
         StartError::Listen { .. } => occupied("--api", &error),
-        StartError::Store(_) | StartError::SealingKey | StartError::Hooks(_) | StartError::Mail(_) => {
-            failed("cannot start the controller", &error)
-        }
+        StartError::Store(_)
+        | StartError::SealingKey
+        | StartError::Hooks(_)
+        | StartError::Mail(_)
+        | StartError::Templates(_)
+        | StartError::Oidc(_) => failed("cannot start the controller", &error),
     })?;
     let api_addr = controller.api_addr;
 

@@ -51,7 +51,7 @@ pub use deployment::{DeploymentChange, DeploymentGiven};
 pub use deployment_copy::CopyGiven;
 pub(crate) use deployment_run::INTERRUPTED;
 pub use deployment_token::DeploymentTokenMade;
-pub use deployment_view::{DeploymentDetails, InstanceView};
+pub use deployment_view::{DeployedInstance, DeploymentDetails};
 pub use group::{TeamDetails, TeamView};
 pub use image::{ImageChange, ImageView, ImagesGiven};
 pub use instance::InstanceSecrets;

@@ -132,7 +132,7 @@ impl Service {
             Some("node") => {
                 cx.admin()?;
                 // A machine is of no service.
-                let nodes = if filter.service.is_some() { Vec::new() } else { self.nodes().await? };
+                let nodes = if filter.service.is_some() { Vec::new() } else { self.engine_nodes().await? };
                 let is_wanted = |node: &NodeStatus| is_for_builds.is_none_or(|wanted| node.is_for_builds == wanted);
                 nodes.into_iter().filter(is_wanted).map(InstanceView::Node).collect()
             }
@@ -155,7 +155,7 @@ impl Service {
         let missing = || Error::Missing(MISSING.to_owned());
         cx.admin().map_err(|_| missing())?;
         let is_it = |node: &NodeStatus| node.name == text || node.uid.eq_ignore_ascii_case(text);
-        let node = self.nodes().await?.into_iter().find(is_it).ok_or_else(missing)?;
+        let node = self.engine_nodes().await?.into_iter().find(is_it).ok_or_else(missing)?;
         Ok(InstanceView::Node(node))
     }
 
@@ -181,7 +181,7 @@ impl Service {
     }
 
     /// The machines; none where the engine tells of none.
-    async fn nodes(&self) -> Result<Vec<NodeStatus>> {
+    async fn engine_nodes(&self) -> Result<Vec<NodeStatus>> {
         match self.engine().nodes().await {
             Ok(nodes) => Ok(nodes),
             Err(EngineError::Rejected(_)) => Ok(Vec::new()),

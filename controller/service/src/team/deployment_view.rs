@@ -27,7 +27,7 @@ pub struct DeploymentDetails {
     /// What secrets are encrypted with, while its node is connected.
     pub public_key: Option<String>,
     /// Its images, in their order.
-    pub instances: Vec<InstanceView>,
+    pub instances: Vec<DeployedInstance>,
     /// The number of the last try; 0 before the first.
     pub last_try: u32,
     /// The token that starts it.
@@ -36,14 +36,14 @@ pub struct DeploymentDetails {
 
 /// An instance with its image.
 #[derive(Debug, Clone)]
-pub struct InstanceView {
+pub struct DeployedInstance {
     /// The instance.
     pub instance: Instance,
     /// Its image, with the registry that it is in.
     pub image: ImageView,
 }
 
-impl InstanceView {
+impl DeployedInstance {
     /// What its container is called.
     #[must_use]
     pub fn container_name(&self) -> &str {
@@ -53,10 +53,10 @@ impl InstanceView {
 }
 
 /// Puts instances and images together; an instance that lacks its image is being removed.
-fn instance_views(instances: Vec<Instance>, images: &[ImageView]) -> Vec<InstanceView> {
+fn instance_views(instances: Vec<Instance>, images: &[ImageView]) -> Vec<DeployedInstance> {
     let view = |instance: Instance| {
         let image = images.iter().find(|view| view.image.id == instance.image)?.clone();
-        Some(InstanceView { instance, image })
+        Some(DeployedInstance { instance, image })
     };
     instances.into_iter().filter_map(view).collect()
 }
@@ -98,7 +98,7 @@ impl Service {
         let Some(driver) = self.node_driver(&node) else { return Ok(BTreeMap::new()) };
         let asked = tokio::time::timeout(STATES_TIMEOUT, driver.containers(Some(&details.listed.prefix))).await;
         let Ok(Ok(containers)) = asked else { return Ok(BTreeMap::new()) };
-        let state = |view: &InstanceView| {
+        let state = |view: &DeployedInstance| {
             let own = containers.iter().find(|container| container.name == view.container_name())?;
             Some((view.instance.id, own.state))
         };
@@ -114,7 +114,7 @@ impl Service {
         member: &Member,
         deployment: DeploymentId,
         id: InstanceId,
-    ) -> Result<InstanceView> {
+    ) -> Result<DeployedInstance> {
         let team = member.team.id;
         let mut db = self.read().await?;
         let deployment = deployment_of(&mut db, team, deployment).await?;

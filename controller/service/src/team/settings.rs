@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use slipway_team::template::Templates;
 
-use super::oidc::Oidc;
 use super::node_port::{NoNodes, NodeConnector};
+use super::oidc::Oidc;
 use super::port::{Mailer, NoWeb, WebClient};
 
 /// Settings of what concerns teams.

@@ -6,7 +6,7 @@ use slipway_store as store;
 use slipway_store::{Db, StoreError, UniqueOn};
 use slipway_team::deployment::{Deployment, Status};
 use slipway_team::name::name_check;
-use slipway_team::node::Node;
+use slipway_team::node::{Node, NodeStatus};
 use slipway_team::notification::Happening;
 use slipway_team::project::Project;
 use slipway_team::team::person_name;
@@ -49,6 +49,8 @@ pub struct VersionDeployment {
     pub deployment: Deployment,
     /// Where it is.
     pub node: Node,
+    /// Whether that answers at the moment.
+    pub node_status: NodeStatus,
 }
 
 /// A version with what is in it.
@@ -221,7 +223,8 @@ impl Service {
         };
         let placed = |deployment: Deployment| {
             let node = nodes.get(&deployment.node)?.clone();
-            Some(VersionDeployment { deployment, node })
+            let node_status = self.node_live(&node).status;
+            Some(VersionDeployment { deployment, node, node_status })
         };
         Ok(VersionDetails {
             flags: flags(project.kind, version.kind, has_child, &statuses),

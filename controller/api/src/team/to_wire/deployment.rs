@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::ExposeSecret;
 use slipway_core::Result;
 use slipway_engine::workload::ContainerState;
-use slipway_service::{DeploymentDetails, DeploymentTokenMade, InstanceSecrets, InstanceView};
+use slipway_service::{DeploymentDetails, DeploymentTokenMade, InstanceSecrets, DeployedInstance};
 use slipway_team::InstanceId;
 use slipway_team::container::part::KeyValue;
 use slipway_team::deployment::{DeploymentEvent, DeploymentToken, Listed, News};
@@ -42,11 +42,11 @@ fn pair(pair: &KeyValue) -> wire::KeyValue {
 }
 
 pub(in crate::team) fn instance(
-    view: &InstanceView,
+    view: &DeployedInstance,
     dialect: Dialect,
     state: Option<ContainerState>,
 ) -> Result<wire::Instance> {
-    let InstanceView { instance, image: own } = view;
+    let DeployedInstance { instance, image: own } = view;
     Ok(wire::Instance {
         id: instance.id.to_string(),
         updated_at: time(instance.updated),
@@ -62,7 +62,7 @@ pub(in crate::team) fn deployment_details(
     states: &BTreeMap<InstanceId, ContainerState>,
 ) -> Result<wire::DeploymentDetails> {
     let DeploymentDetails { listed, environment, public_key, instances, last_try, token } = details;
-    let one = |view: &InstanceView| instance(view, dialect, states.get(&view.instance.id).copied());
+    let one = |view: &DeployedInstance| instance(view, dialect, states.get(&view.instance.id).copied());
     Ok(wire::DeploymentDetails {
         deployment: deployment(listed, dialect),
         environment: environment.iter().map(pair).collect(),

@@ -90,7 +90,7 @@ pub(in crate::team) fn version_details(details: &VersionDetails, dialect: Dialec
 }
 
 fn deployment_with_node(own: &VersionDeployment) -> wire::DeploymentWithNode {
-    let VersionDeployment { deployment, node } = own;
+    let VersionDeployment { deployment, node, node_status } = own;
     wire::DeploymentWithNode {
         id: deployment.id.to_string(),
         prefix: deployment.prefix.clone(),
@@ -101,7 +101,7 @@ fn deployment_with_node(own: &VersionDeployment) -> wire::DeploymentWithNode {
             id: node.id.to_string(),
             name: node.name.clone(),
             r#type: node.kind.as_str().to_owned(),
-            status: "unreachable".to_owned(),
+            status: node_status.as_str().to_owned(),
         },
     }
 }

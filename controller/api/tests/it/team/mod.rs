@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::world::{Database, Reply, World};
 
 mod access;
+mod app;
 mod check;
 mod deployment;
-mod app;
 mod group;
 mod image;
 mod member;
