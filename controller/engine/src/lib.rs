@@ -17,6 +17,7 @@ pub mod session;
 pub mod spec;
 pub mod status;
 pub mod workload;
+pub mod workload_label;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

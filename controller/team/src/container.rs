@@ -7,10 +7,12 @@ pub mod check;
 pub mod choice;
 pub mod config;
 pub mod part;
+mod quantity;
 pub mod reference;
 
 pub use choice::{DeploymentStrategy, Expose, LogDriver, NetworkMode, RestartPolicy, VolumeType};
 pub use config::{Effective, ImageConfig, InstanceConfig, User};
+pub use quantity::quantity;
 pub use reference::ImageName;
 
 #[cfg(test)]

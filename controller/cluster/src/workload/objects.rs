@@ -11,7 +11,11 @@ use k8s_openapi::api::networking::v1::Ingress;
 use kube::core::{ApiResource, Resource};
 use serde_json::{Map, Value, json};
 use slipway_engine::RegistryLogin;
-use slipway_engine::workload::{Ownership, WorkloadSpec};
+use slipway_engine::workload::WorkloadSpec;
+pub use slipway_engine::workload_label::{
+    LABEL_DEPLOYMENT, LABEL_INSTANCE, LABEL_MANAGED_BY, LABEL_PREFIX, LABEL_PROJECT, LABEL_TEAM, LABEL_TEAM_VERSION,
+    labels_of,
+};
 use slipway_team::container::VolumeType;
 use slipway_team::container::part::{KeyValue, Volume};
 
@@ -23,20 +27,6 @@ use super::route::ingress;
 use crate::objects::pull_secret::{DOCKER_CONFIG_KEY, DOCKER_CONFIG_TYPE, docker_config};
 use crate::settings::HERITAGE;
 
-/// Label of everything that is made for a team; what lacks it is never touched.
-pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Label with the team's id.
-pub const LABEL_TEAM: &str = "slipway.io/team";
-/// Label with the project's id.
-pub const LABEL_PROJECT: &str = "slipway.io/project";
-/// Label with the version's id.
-pub const LABEL_TEAM_VERSION: &str = "slipway.io/version";
-/// Label with the deployment's id.
-pub const LABEL_DEPLOYMENT: &str = "slipway.io/deployment";
-/// Label with the instance's id.
-pub const LABEL_INSTANCE: &str = "slipway.io/instance";
-/// Label with the prefix.
-pub const LABEL_PREFIX: &str = "slipway.io/prefix";
 /// Label that a Service and a Deployment find their pods by. It never changes; a Deployment's selector cannot.
 pub const LABEL_SELECTOR: &str = "app";
 /// Annotation of pods: when they were last asked to be new.
@@ -121,20 +111,6 @@ impl Item {
         rest["metadata"]["labels"] = Value::Object(labels);
         Self { resource: ApiResource::erase::<K>(&()), name, body: rest }
     }
-}
-
-/// The labels of everything that is made for a container.
-pub(super) fn labels_of(ownership: &Ownership, prefix: &str) -> BTreeMap<&'static str, String> {
-    let Ownership { team, project, version, deployment, instance } = ownership;
-    BTreeMap::from([
-        (LABEL_MANAGED_BY, HERITAGE.to_owned()),
-        (LABEL_TEAM, team.to_string()),
-        (LABEL_PROJECT, project.to_string()),
-        (LABEL_TEAM_VERSION, version.to_string()),
-        (LABEL_DEPLOYMENT, deployment.to_string()),
-        (LABEL_INSTANCE, instance.to_string()),
-        (LABEL_PREFIX, prefix.to_owned()),
-    ])
 }
 
 /// Names of what a container has, beside itself.
