@@ -67,6 +67,31 @@ pub fn layer(files: &[TestFile<'_>]) -> Vec<u8> {
     builder.into_inner().expect("an archive in memory")
 }
 
+/// The layers of an image with a shell and a web server, and `text` as `/srv/index.html`.
+///
+/// # Panics
+/// Without `busybox` on this machine.
+#[expect(clippy::expect_used, reason = "it makes tests, which may fail")]
+pub fn busybox_layers(text: &str) -> Vec<Vec<u8>> {
+    let program = ["/usr/bin/busybox", "/bin/busybox"].iter().find_map(|path| std::fs::read(path).ok());
+    let program = program.expect("busybox: install the package busybox-static");
+    let base = layer(&[
+        ("bin/busybox", 0o755, &program),
+        ("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\napp:x:1234:1234::/home/app:/bin/sh\n"),
+    ]);
+    // The programs are one under several names.
+    let mut linked = tar::Builder::new(Vec::new());
+    for name in ["sh", "id", "cat", "sleep", "env", "true", "false"] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        header.set_mode(0o777);
+        linked.append_link(&mut header, format!("bin/{name}"), "busybox").expect("a path for an archive");
+    }
+    let linked = linked.into_inner().expect("an archive in memory");
+    vec![base, linked, layer(&[("srv/index.html", 0o644, text.as_bytes())])]
+}
+
 impl TestRegistry {
     /// Starts an empty one.
     ///

@@ -8,33 +8,13 @@ use slipway_core::build::BuildKind;
 use slipway_core::config::SecretText;
 use slipway_engine::spec::{Check, Limit, Probe, RegistryLogin};
 use slipway_engine::{AppSpec, Artifact, Engine, EngineError, RunSpec};
-use slipway_image::testing::{TestRegistry, layer};
+use slipway_image::testing::TestRegistry;
+pub(crate) use slipway_image::testing::busybox_layers as layers;
 
 use crate::bed::{Bed, Next, app, failing_reason, is_alive, pids, process, run_spec, until};
 
 /// Answers with the file that the app's variable names.
 const SERVE: &str = "exec busybox httpd -f -p 127.0.0.1:$PORT -h /srv";
-
-/// The layers of an image with a shell and a web server.
-pub(crate) fn layers(text: &str) -> Vec<Vec<u8>> {
-    let program = ["/usr/bin/busybox", "/bin/busybox"].iter().find_map(|path| fs::read(path).ok());
-    let Some(program) = program else { panic!("busybox is missing: install the package busybox-static") };
-    let base = layer(&[
-        ("bin/busybox", 0o755, &program),
-        ("bin/sh", 0o755, b"#!/bin/busybox sh\n"),
-        ("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\napp:x:1234:1234::/home/app:/bin/sh\n"),
-    ]);
-    // `sh` is the program under another name.
-    let mut linked = tar::Builder::new(Vec::new());
-    for name in ["sh", "id", "cat", "sleep", "env", "true", "false"] {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(tar::EntryType::Symlink);
-        header.set_size(0);
-        header.set_mode(0o777);
-        linked.append_link(&mut header, format!("bin/{name}"), "busybox").unwrap();
-    }
-    vec![base, linked.into_inner().unwrap(), layer(&[("srv/index.html", 0o644, text.as_bytes())])]
-}
 
 pub(crate) async fn bed() -> Bed {
     Bed::with(|config| {
