@@ -56,7 +56,13 @@ fn the_crate_graph_is_the_architecture() {
         assert!(!depends(folder, "slipway-service"), "{folder} knows the controller only through its API");
     }
     assert!(!depends("controller/wire", "slipway-core"), "wire types are apart from domain types");
-    assert!(!depends("controller/local", "slipway-store"), "an engine has no database");
+    for folder in ["controller/local", "controller/cluster", "controller/docker"] {
+        assert!(!depends(folder, "slipway-store"), "an engine has no database");
+        assert!(!depends(folder, "slipway-service"), "an engine has no use cases");
+    }
+    for folder in ["controller/core", "controller/team", "controller/service", "controller/api", "controller/local"] {
+        assert!(!depends(folder, "bollard-stubs"), "{folder} must not know container engines");
+    }
     assert!(!depends("router-sync", "slipway-service"), "the router decides no policy");
 }
 

@@ -23,7 +23,6 @@ pub mod observe;
 pub mod outline;
 pub mod plan;
 pub mod pod;
-mod quantity;
 mod remove;
 pub mod route;
 pub mod run;

@@ -9,11 +9,11 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 use serde::Deserialize;
 use slipway_engine::{EngineError, NodeState, NodeStatus, PodUsage};
+use slipway_team::container::quantity;
 use std::collections::BTreeMap;
 
 use crate::capability::METRICS_GROUP;
 use crate::pod::time;
-use crate::quantity::quantity;
 
 /// What the API tells of a pod, or of a machine.
 #[derive(Debug, Default, Deserialize)]

@@ -32,7 +32,8 @@ use crate::cgroup;
 use crate::config::LocalConfig;
 use crate::image::Images;
 use crate::journal::{Journals, Sink, wants};
-use crate::node;
+use crate::machine;
+use crate::node::record::{Record, Shelf};
 use crate::port::Ports;
 use crate::record::Records;
 use crate::registry::Registry;
@@ -76,6 +77,7 @@ pub struct LocalEngine {
     sink: Arc<Sink>,
     runs: TaskTracker,
     ending: CancellationToken,
+    shelf: Shelf,
 }
 
 #[derive(Debug, Default)]
@@ -113,7 +115,7 @@ impl LocalEngine {
     /// [`LocalError`] when the directory cannot be used.
     pub async fn start(mut config: LocalConfig) -> Result<Arc<Self>, LocalError> {
         let data = |source| LocalError::Data { source };
-        let (config, records, images, volumes) = tokio::task::spawn_blocking(move || {
+        let (config, records, images, volumes, shelf) = tokio::task::spawn_blocking(move || {
             make_dir(&config.data)?;
             config.data = fs::canonicalize(&config.data)?;
             if config.cgroup.is_none() {
@@ -124,7 +126,8 @@ impl LocalEngine {
             make_dir(&config.data.join("logs"))?;
             let images = Images::open(&config.data, &config.path, config.fetch.clone())?;
             let volumes = Volumes::open(&config.data)?;
-            Ok((config, records, images, volumes))
+            let shelf = Shelf::open(&config.data)?;
+            Ok((config, records, images, volumes, shelf))
         })
         .await
         .map_err(|error| data(io::Error::other(error)))?
@@ -159,7 +162,7 @@ impl LocalEngine {
             http,
             changes,
         });
-        Ok(Arc::new(Self { shared, apps: Mutex::default(), sink, runs: TaskTracker::new(), ending }))
+        Ok(Arc::new(Self { shared, apps: Mutex::default(), sink, runs: TaskTracker::new(), ending, shelf }))
     }
 
     /// The routes of all apps, for the built-in router: read the newest for each request.
@@ -172,6 +175,16 @@ impl LocalEngine {
     #[must_use]
     pub fn images(&self) -> ImageStore {
         self.shared.images.store()
+    }
+
+    /// Where containers of teams are recorded.
+    pub(crate) fn shelf(&self) -> Shelf {
+        self.shelf.clone()
+    }
+
+    /// Whether images can be run here.
+    pub(crate) fn has_runtime(&self) -> bool {
+        self.shared.images.runtime().is_some()
     }
 
     /// Stops all apps and one-off processes, each within its grace period, and takes no further wish.
@@ -396,11 +409,11 @@ impl Engine for LocalEngine {
     }
 
     async fn nodes(&self) -> Result<Vec<NodeStatus>, EngineError> {
-        Ok(vec![node::this()])
+        Ok(vec![machine::this()])
     }
 
     async fn node_usage(&self, node: &str) -> Result<PodUsage, EngineError> {
-        if node::this().name != node {
+        if machine::this().name != node {
             return Err(EngineError::Missing(format!("machine {node}")));
         }
         Ok(machine_usage().await)
@@ -408,7 +421,10 @@ impl Engine for LocalEngine {
 
     async fn apps_known(&self) -> Result<Vec<(AppId, AppName)>, EngineError> {
         let dir = self.shared.config.data.join("apps");
+        let shelf = self.shelf.clone();
         blocking("the directory of apps cannot be read", move || {
+            // Those are nobody's who asks.
+            let of_teams: HashSet<AppId> = shelf.all()?.iter().filter_map(Record::app).collect();
             let mut known = Vec::new();
             for entry in fs::read_dir(&dir)? {
                 let entry = entry?;
@@ -417,7 +433,7 @@ impl Engine for LocalEngine {
                 let file = file.and_then(|json| serde_json::from_slice::<AppFile>(&json).ok());
                 // A directory without its file is of an app whose name got lost; any name serves to remove it.
                 let name = file.and_then(|file| AppName::new(file.name).ok()).or_else(|| AppName::new("unknown").ok());
-                known.extend(app.zip(name));
+                known.extend(app.filter(|app| !of_teams.contains(app)).zip(name));
             }
             Ok(known)
         })
@@ -536,7 +552,11 @@ impl Engine for LocalEngine {
     }
 
     async fn artifacts_retain(&self, keep: &[Artifact]) -> Result<(), EngineError> {
-        self.shared.images.retain(keep, SLUG_MIN_AGE).await?;
+        let shelf = self.shelf.clone();
+        let of_teams = blocking("the node's records cannot be read", move || shelf.all()).await?;
+        let of_teams = of_teams.into_iter().map(|record| Artifact::Image { reference: record.pinned });
+        let images: Vec<Artifact> = keep.iter().cloned().chain(of_teams).collect();
+        self.shared.images.retain(&images, SLUG_MIN_AGE).await?;
         let keep: HashSet<_> = keep.iter().filter_map(|artifact| digest_of(artifact).ok()).collect();
         let slugs = self.shared.config.slugs.clone();
         let retained = tokio::task::spawn_blocking(move || slugs.retain(&keep, SLUG_MIN_AGE));

@@ -10,8 +10,9 @@
 //! - `image`, `container`: releases that come as images, and the runtime in front of their processes.
 //! - `child`, `group`, `limits`, `cgroup`, `port`, `workdir`: one operating-system process and what it stands on.
 //! - `volume`: directories that outlive processes.
-//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`, `node`: what processes
+//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`, `machine`: what processes
 //!   and the machine use.
+//! - [`node`]: the machine as a node of teams, whose containers are apps that no database knows.
 //! - `session`, `terminal`: processes that somebody talks to, and what they are talked to through.
 //!
 //! # Invariants
@@ -29,7 +30,8 @@ mod group;
 mod image;
 mod journal;
 mod limits;
-mod node;
+mod machine;
+pub mod node;
 mod oneoff;
 mod port;
 mod record;
@@ -42,4 +44,5 @@ mod workdir;
 
 pub use config::LocalConfig;
 pub use engine::{LocalEngine, LocalError};
+pub use node::LocalNode;
 pub use slipway_image::{FetchSettings, ImageStore};

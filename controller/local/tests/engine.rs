@@ -12,6 +12,8 @@ mod crash;
 mod image;
 #[path = "engine/log.rs"]
 mod log;
+#[path = "engine/node.rs"]
+mod node;
 #[path = "engine/rollout.rs"]
 mod rollout;
 #[path = "engine/run.rs"]

@@ -25,7 +25,6 @@ use super::objects::{
 };
 use super::progress::{Stand, by_name, container, stand};
 use crate::log::{next_line, parse};
-use crate::quantity::quantity;
 use crate::settings::{FIELD_MANAGER, HERITAGE};
 
 /// Lines of a stuck container's output that are told.

@@ -19,6 +19,8 @@ pub fn quantity(text: &str) -> f64 {
         "Pi" => 1024_f64.powi(5),
         "Ei" => 1024_f64.powi(6),
         "m" => 1e-3,
+        "u" => 1e-6,
+        "n" => 1e-9,
         other => {
             other.strip_prefix(['e', 'E']).and_then(|power| power.parse().ok()).map_or(1.0, |power| 10_f64.powi(power))
         }
@@ -37,4 +39,24 @@ mod tests {
         }
         assert!((quantity("1024Mi") - quantity("1Gi")).abs() < 1.0);
     }
+
+    #[test]
+    fn units_are_known() {
+        for (text, number) in [
+            ("250m", 0.25),
+            ("2", 2.0),
+            ("1.5", 1.5),
+            ("12345678n", 0.012_345_678),
+            ("100u", 0.0001),
+            ("128Ki", 131_072.0),
+            ("1Gi", 1_073_741_824.0),
+            ("1e3", 1000.0),
+            ("3M", 3e6),
+            ("", 0.0),
+            ("x", 0.0),
+        ] {
+            assert!((quantity(text) - number).abs() < 1e-9, "{text}: {}", quantity(text));
+        }
+    }
 }
+
