@@ -29,7 +29,8 @@ pub(crate) struct Bed {
     service: Child,
 }
 
-/// Podman with the files of a test. Where cgroups are of both versions, only `runc` takes them.
+/// Podman with the files and locks of a test: what it shared with another, the one that ends first would take with it.
+/// Where cgroups are of both versions, only `runc` takes them.
 fn podman(dir: &Path) -> Command {
     let mut command = Command::new("podman");
     command
@@ -37,6 +38,8 @@ fn podman(dir: &Path) -> Command {
         .arg(dir.join("root"))
         .arg("--runroot")
         .arg(dir.join("run"))
+        .arg("--tmpdir")
+        .arg(dir.join("tmp"))
         .args(["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"])
         .env("CONTAINERS_CONF", dir.join("containers.conf"))
         .env("CONTAINERS_REGISTRIES_CONF", dir.join("registries.conf"))
@@ -74,7 +77,7 @@ impl Bed {
         write(
             "containers.conf",
             &format!(
-                "[containers]\ndefault_ulimits=[\"nofile=1024:1024\",\"nproc=4096:4096\"]\n[network]\nnetwork_config_dir=\"{}\"\n",
+                "[containers]\ndefault_ulimits=[\"nofile=1024:1024\",\"nproc=4096:4096\"]\n[engine]\nlock_type=\"file\"\n[network]\nnetwork_config_dir=\"{}\"\n",
                 dir.path().join("networks").display()
             ),
         );
