@@ -286,6 +286,8 @@ pub(crate) fn app(record: &Record, login: Option<&RegistryLogin>) -> Result<AppS
         liveness: None,
         grace: GRACE,
         mounts,
+        post_start: None,
+        pre_stop: None,
     };
     let release = ReleaseSpec {
         version: ReleaseVersion(record.version),
