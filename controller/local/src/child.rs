@@ -57,7 +57,7 @@ unset slipway_profile
 exec "$0" -c "$1"
 "#;
 /// Longest time between SIGTERM and SIGKILL, whatever is configured.
-const GRACE_MAX: Duration = Duration::from_hours(24);
+pub(crate) const GRACE_MAX: Duration = Duration::from_hours(24);
 
 /// What a process is started with.
 pub(crate) struct Launch<'a> {

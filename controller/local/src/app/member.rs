@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::Shared;
 use super::health::Health;
 use super::release::{Contents, Plan, Prepared};
-use crate::child::{self, LastLines, Launch, Place, Running, What};
+use crate::child::{self, GRACE_MAX, LastLines, Launch, Place, Running, What};
 use crate::container::Handle;
 
 /// How urgently a member shall stop; grows only.
@@ -381,7 +381,7 @@ impl Member {
             self.stopped(Stop::Remove).await;
             sleep(shared.config.remove_grace.min(grace)).await;
         });
-        let deadline = Instant::now() + grace;
+        let deadline = Instant::now() + grace.min(GRACE_MAX);
         let room = self.room.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let (Some(line), Some(room)) = (&self.plan.process.pre_stop, room) {
             let place = room.place();

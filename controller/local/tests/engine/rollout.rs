@@ -299,7 +299,7 @@ async fn a_hook_that_fails_ends_its_process_and_one_that_hangs_is_cut_off() {
     })
     .await;
     let hanging = good.next().change("web", |web| {
-        (web.pre_stop, web.grace) = (Some("sleep 1009".to_owned()), Duration::from_secs(1));
+        (web.pre_stop, web.grace) = (Some("sleep 1021".to_owned()), Duration::from_secs(1));
     });
     let pid = pids(&bed.settle(&hanging).await)[0];
     bed.settle(&hanging.change("web", |web| web.replicas = 0)).await;

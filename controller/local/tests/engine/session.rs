@@ -96,12 +96,12 @@ async fn a_shell_on_a_terminal_knows_its_size_is_interrupted_and_ends_with_its_c
     talk.types("stty size\n").await;
     talk.sees("12 55\r\n").await;
     // Ctrl-C ends what runs in front, and not the shell.
-    talk.types("echo begun; sleep 1007; echo over\n").await;
+    talk.types("echo begun; sleep 1020; echo over\n").await;
     talk.sees("begun\r\n").await;
-    until("the program in front", || async { any_sleeps("1007") }).await;
+    until("the program in front", || async { any_sleeps("1020") }).await;
     talk.types("\x03").await;
     // What is typed before the signal is there would be lost with it.
-    until("the program's end", || async { !any_sleeps("1007") }).await;
+    until("the program's end", || async { !any_sleeps("1020") }).await;
     talk.types("echo \"code $?\"\n").await;
     let before = talk.sees("code 130\r\n").await;
     assert!(!before.contains("over\r\n"), "{before}");
