@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use slipway_cluster::{ClusterEngine, ClusterSettings};
-use slipway_engine::Engine;
 use slipway_engine::workload::WorkloadNode;
 use slipway_local::{LocalConfig, LocalEngine};
 use slipway_service::{Leadership, StoredLog};
@@ -88,7 +87,7 @@ async fn serve_local(config: Config, shutdown: CancellationToken) -> anyhow::Res
     let mut local = LocalConfig::new(config.data_dir.join("engine"), slugs);
     local.fetch = config.fetch.clone();
     let engine = LocalEngine::start(local).await.context("cannot start the local engine")?;
-    let controller = Controller::start(config, Arc::clone(&engine) as Arc<dyn Engine>).await?;
+    let controller = Controller::start_local(config, Arc::clone(&engine)).await?;
     controller.run(shutdown).await;
     engine.shutdown().await;
     Ok(())

@@ -8,8 +8,10 @@ use slipway_api::dployr_v1::log::LogStreams;
 use slipway_api::{Metrics, Platform, State};
 use slipway_cluster::workload::WorkloadSettings;
 use slipway_cluster::workload::kubeconfig::Reach;
-use slipway_engine::Engine;
+use slipway_docker::DockerSettings;
 use slipway_engine::workload::WorkloadNode;
+use slipway_engine::{Engine, EngineError};
+use slipway_local::{LocalEngine, LocalNode};
 use slipway_service::{
     Leadership, Mailer, Oidc, OidcError, OidcSettings, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings,
 };
@@ -68,6 +70,9 @@ pub enum StartError {
     /// Where browsers may log in.
     #[error("cannot use the settings of the log-in provider")]
     Oidc(#[from] OidcError),
+    /// What this machine ran for teams.
+    #[error("cannot use the containers of teams on this machine")]
+    Node(#[from] EngineError),
     /// The key under which secrets are sealed.
     #[error("the sealing key must be 64 hexadecimal digits")]
     SealingKey,
@@ -98,6 +103,20 @@ impl Controller {
     /// [`StartError`].
     pub async fn start_on(config: Config, store: Store, engine: Arc<dyn Engine>) -> Result<Self, StartError> {
         Self::start_as(config, store, engine, None).await
+    }
+
+    /// As [`Controller::start`], on this machine, which is a node of every team too unless the settings say otherwise.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_local(config: Config, engine: Arc<LocalEngine>) -> Result<Self, StartError> {
+        let store = Self::store_open(&config).await?;
+        let mut own = None;
+        if config.teams.is_node {
+            let node = LocalNode::start(Arc::clone(&engine), Some(config.domain.clone())).await?;
+            own = Some((NodeKind::Docker, node as Arc<dyn WorkloadNode>));
+        }
+        Self::start_as(config, store, engine, own).await
     }
 
     /// As [`Controller::start_on`], with what the platform itself runs on as a node of every team.
@@ -185,7 +204,14 @@ fn oidc(config: &Config, settings: OidcSettings) -> Result<Oidc, StartError> {
 /// What runs containers of teams.
 fn nodes(config: &Config, own: Option<(NodeKind, Arc<dyn WorkloadNode>)>) -> Nodes {
     let reach = Reach { is_private_allowed: config.fetch.allow_private, trusted: config.fetch.trusted.clone() };
-    Nodes { own: own.filter(|_| config.teams.is_node), reach, workloads: workload_settings(config) }
+    let engines = DockerSettings { root_domain: Some(config.domain.clone()), ..DockerSettings::default() };
+    Nodes {
+        own: own.filter(|_| config.teams.is_node),
+        reach,
+        workloads: workload_settings(config),
+        engines,
+        engine_sockets: config.teams.engine_sockets.clone(),
+    }
 }
 
 /// What the operator decides about containers of teams on clusters.

@@ -15,6 +15,7 @@ mod remote;
 mod route;
 mod rule;
 mod scale;
+mod team;
 mod terminal;
 mod walking_path;
 mod webhook;

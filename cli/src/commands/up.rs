@@ -82,14 +82,15 @@ pub async fn up(args: UpArgs) -> Result {
     config.drain_timeout = config.drain_timeout.min(DRAIN);
 
     let builder_key = config.secrets.builder_key.clone();
-    let mut controller = Controller::start(config, engine.clone()).await.map_err(|error| match &error {
+    let mut controller = Controller::start_local(config, engine.clone()).await.map_err(|error| match &error {
         StartError::Listen { .. } => occupied("--api", &error),
         StartError::Store(_)
         | StartError::SealingKey
         | StartError::Hooks(_)
         | StartError::Mail(_)
         | StartError::Templates(_)
-        | StartError::Oidc(_) => failed("cannot start the controller", &error),
+        | StartError::Oidc(_)
+        | StartError::Node(_) => failed("cannot start the controller", &error),
     })?;
     let api_addr = controller.api_addr;
 

@@ -29,6 +29,9 @@ pub struct TeamsConfig {
     pub oidc: Option<OidcSettings>,
     /// `SLIPWAY_TEAM_NODE`: whether what the platform itself runs on is a node of every team. Default true.
     pub is_node: bool,
+    /// `SLIPWAY_TEAM_ENGINE_SOCKETS`: paths of sockets of container engines of this machine that teams may name as nodes,
+    /// with commas between them. Whoever does is root on the machine. Default none.
+    pub engine_sockets: Vec<PathBuf>,
     /// `SLIPWAY_TEAM_INGRESS_CLASS`: the class of the Ingresses of teams' containers. Default `nginx`.
     pub ingress_class: Option<String>,
     /// `SLIPWAY_TEAM_CLUSTER_ISSUER`: who issues their certificates, a `ClusterIssuer` of cert-manager. Default
@@ -94,10 +97,20 @@ pub(super) fn teams(
         mail_from: var("SLIPWAY_MAIL_FROM").unwrap_or_else(|| "Slipway <slipway@localhost>".to_owned()),
         are_registries_probed: flag(var, "REGISTRY_PROBES")?.unwrap_or(true),
         is_node: flag(var, "TEAM_NODE")?.unwrap_or(true),
+        engine_sockets: sockets(var)?,
         ingress_class: var("SLIPWAY_TEAM_INGRESS_CLASS").map(|class| class.trim().to_owned()),
         cluster_issuer: var("SLIPWAY_TEAM_CLUSTER_ISSUER").map(|issuer| issuer.trim().to_owned()),
         rollout_timeout: Some(seconds(var, "SLIPWAY_TEAM_ROLLOUT_TIMEOUT", 300)?).filter(|limit| !limit.is_zero()),
     })
+}
+
+fn sockets(var: &dyn Fn(&str) -> Option<String>) -> Result<Vec<PathBuf>, ConfigError> {
+    let name = "SLIPWAY_TEAM_ENGINE_SOCKETS";
+    let paths: Vec<PathBuf> = list(&var(name).unwrap_or_default()).iter().map(PathBuf::from).collect();
+    if paths.iter().any(|path| !path.is_absolute()) {
+        return Err(ConfigError::Malformed { name, expected: "paths that begin with /, with commas between them" });
+    }
+    Ok(paths)
 }
 
 /// `SLIPWAY_OIDC_ISSUER` and `SLIPWAY_OIDC_CLIENT_ID`: an OpenID Connect provider and who we are there; the address to come
@@ -154,10 +167,13 @@ mod tests {
             ("SLIPWAY_MAIL_FROM", "Us <us@example.com>"),
             ("SLIPWAY_REGISTRY_PROBES", "off"),
             ("SLIPWAY_TEAM_ROLLOUT_TIMEOUT", "0"),
+            ("SLIPWAY_TEAM_ENGINE_SOCKETS", "/run/docker.sock, /run/podman/podman.sock"),
         ])
         .unwrap();
         assert_eq!((given.public_url.as_str(), given.are_registries_probed), ("https://slipway.example.com", false));
         assert_eq!(given.rollout_timeout, None);
+        assert!(usual.engine_sockets.is_empty());
+        assert_eq!(given.engine_sockets, ["/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from));
         assert!(!format!("{given:?}").contains("hunter2"));
         for (name, value) in [
             ("SLIPWAY_PUBLIC_URL", "slipway"),
@@ -166,6 +182,7 @@ mod tests {
             ("SLIPWAY_REGISTRY_PROBES", "maybe"),
             ("SLIPWAY_OIDC_ISSUER", "https://hunter2"),
             ("SLIPWAY_TEAM_ROLLOUT_TIMEOUT", "soon"),
+            ("SLIPWAY_TEAM_ENGINE_SOCKETS", "hunter2"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");

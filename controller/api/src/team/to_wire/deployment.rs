@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::ExposeSecret;
 use slipway_core::Result;
 use slipway_engine::workload::ContainerState;
-use slipway_service::{DeploymentDetails, DeploymentTokenMade, InstanceSecrets, DeployedInstance};
+use slipway_service::{DeployedInstance, DeploymentDetails, DeploymentTokenMade, InstanceSecrets};
 use slipway_team::InstanceId;
 use slipway_team::container::part::KeyValue;
 use slipway_team::deployment::{DeploymentEvent, DeploymentToken, Listed, News};
