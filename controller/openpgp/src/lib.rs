@@ -58,7 +58,7 @@ pub enum Unreadable {
     /// What it holds is longer than [`SECRET_MAX`].
     #[error("the message holds more than {SECRET_MAX} bytes")]
     TooMuch,
-    /// It is no armored OpenPGP message that is encrypted.
+    /// It is no armored `OpenPGP` message that is encrypted.
     #[error("the text is not an encrypted, armored OpenPGP message")]
     Malformed,
     /// It was encrypted for another key, or was changed since.
