@@ -28,6 +28,7 @@ const LINES: u32 = 5000;
 
 /// Has a repository built and run, and follows that to its end.
 pub async fn deploy(cx: &Context, args: DeployArgs) -> Result {
+    refuse_password(&args.git)?;
     let (api, name) = (cx.api()?, cx.app()?);
     let mut body = request(&name, &args)?;
     if let Some(source) = &args.password_from {
@@ -83,6 +84,18 @@ fn request(name: &str, args: &DeployArgs) -> Result<Value> {
         body["env"] = pairs(&args.env)?.into();
     }
     Ok(body)
+}
+
+/// Other users of the machine can read what a command was called with, and the shell keeps it.
+fn refuse_password(url: &str) -> Result {
+    if !url.parse::<url::Url>().is_ok_and(|url| url.password().is_some()) {
+        return Ok(());
+    }
+    let without = print::url_without_password(url);
+    Err(Error::new("the address holds a password, which others on this machine can read")
+        .hint(format!(
+            "pass `--git {without}` with --password-from env:NAME, file:PATH or ask; with ssh:// a deploy key needs no password; and replace this password, which your shell may have kept"
+        )))
 }
 
 /// The address with a password in it, which the platform keeps apart from it. Hosts that take tokens ignore the user.
@@ -194,6 +207,14 @@ mod tests {
         assert_eq!(with("https://a.b/c").as_deref(), Some("https://git:p%40ss@a.b/c"));
         assert_eq!(with("https://ann@a.b/c").as_deref(), Some("https://ann:p%40ss@a.b/c"));
         assert_eq!((with("ssh://git@a.b/c"), with("git@a.b:c")), (None, None));
+        assert!(
+            ["https://ann:p@a.b/c", "https://:p@a.b/c", "ssh://git:p@a.b/c"]
+                .iter()
+                .all(|url| refuse_password(url).is_err())
+        );
+        assert!(
+            ["https://ann@a.b/c", "git@a.b:c", "ssh://git@a.b:22/c"].iter().all(|url| refuse_password(url).is_ok())
+        );
         assert_eq!(print::url_without_password("https://ann:p@a.b/c@d"), "https://a.b/c@d");
         assert_eq!(print::url_without_password("git@a.b:c"), "git@a.b:c");
     }

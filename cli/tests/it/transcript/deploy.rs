@@ -36,11 +36,11 @@ fn a_repository_elsewhere() {
 #[test]
 fn nobody_has_to_wait() {
     let world = World::new();
-    shows!(world.bob(&[&format!("{DEPLOY} --detach"), "deploy --git https://ann:hunter2@1.1.1.1/x --runtime go -d -a bar"]), @r##"
+    shows!(world.bob(&[&format!("{DEPLOY} --detach"), "deploy --git https://ann@1.1.1.1/x --runtime go -d -a bar"]), @r##"
     $ deploy --git https://1.1.1.1/blog.git --branch main --runtime nodejs --run-cmd 'node .' -a foo --detach
     Deploying https://1.1.1.1/blog.git to foo... accepted, [ulid]
     ! `slipway watch -a foo` shows what becomes of it.
-    $ deploy --git https://ann:hunter2@1.1.1.1/x --runtime go -d -a bar
+    $ deploy --git https://ann@1.1.1.1/x --runtime go -d -a bar
     Deploying https://1.1.1.1/x to bar... accepted, [ulid]
     ! `slipway watch -a bar` shows what becomes of it.
     "##);
@@ -51,6 +51,7 @@ fn what_is_refused() {
     let world = World::new().with_app();
     shows!(world.bob(&[
         "deploy --git https://127.0.0.1/x.git --runtime go -a foo",
+        "deploy --git https://ann:hunter2@1.1.1.1/x --runtime go -a foo",
         "deploy --git file:///etc --runtime go -a foo",
         "deploy --git https://1.1.1.1/x.git --branch=--upload-pack=x --runtime go -a foo",
         "deploy --git https://1.1.1.1/x.git --runtime cobol --type none --working-dir ../x -a foo",
@@ -64,6 +65,11 @@ fn what_is_refused() {
     $ deploy --git https://127.0.0.1/x.git --runtime go -a foo
     Deploying https://127.0.0.1/x.git to foo...
     ! Error: remote: The address is private; the operator can allow such with SLIPWAY_ALLOW_PRIVATE_ADDRESSES=1.
+    = 1
+    $ deploy --git https://ann:hunter2@1.1.1.1/x --runtime go -a foo
+    ! Error: the address holds a password, which others on this machine can read
+    !
+    ! hint: pass `--git https://1.1.1.1/x` with --password-from env:NAME, file:PATH or ask; with ssh:// a deploy key needs no password; and replace this password, which your shell may have kept
     = 1
     $ deploy --git file:///etc --runtime go -a foo
     Deploying file:///etc to foo...
