@@ -205,6 +205,18 @@ pub enum Command {
     Teams(team::OfTeam<team::TeamCommand>),
     /// Registries that a team's images are from
     Registries(team::OfTeam<team::registry::RegistryCommand>),
+    /// Projects of a team
+    Projects(team::OfTeam<team::project::ProjectCommand>),
+    /// Versions of a team's projects
+    Versions(team::OfTeam<team::project::VersionCommand>),
+    /// Images of versions, and how their containers run
+    Images(team::OfTeam<team::image::ImageCommand>),
+    /// Deployments of versions: prepare, start, follow, go back, give secrets
+    Deployments(team::OfTeam<team::deployment::DeploymentCommand>),
+    /// Nodes: what a team's containers run on, and what runs there
+    Nodes(team::OfTeam<team::node::NodeCommand>),
+    /// Templates that projects are made from
+    Templates(team::OfTeam<team::project::TemplateCommand>),
     /// Storages whose files a team's containers begin with
     Storages(team::OfTeam<team::storage::StorageCommand>),
     /// Chats that are told of what happens in a team

@@ -219,6 +219,14 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         Command::Resources(command) => resource::resource(cx, command).await,
         Command::Teams(OfTeam { team, command }) => team::team(cx, team.as_deref(), command).await,
         Command::Registries(OfTeam { team, command }) => team::registry::registry(cx, team.as_deref(), command).await,
+        Command::Projects(OfTeam { team, command }) => team::project::project(cx, team.as_deref(), command).await,
+        Command::Versions(OfTeam { team, command }) => team::project::version(cx, team.as_deref(), command).await,
+        Command::Images(OfTeam { team, command }) => team::image::image(cx, team.as_deref(), command).await,
+        Command::Deployments(OfTeam { team, command }) => {
+            team::deployment::deployment(cx, team.as_deref(), command).await
+        }
+        Command::Nodes(OfTeam { team, command }) => team::node::node(cx, team.as_deref(), command).await,
+        Command::Templates(OfTeam { team, command }) => team::project::template(cx, team.as_deref(), command).await,
         Command::Storages(OfTeam { team, command }) => team::storage::storage(cx, team.as_deref(), command).await,
         Command::Notifications(OfTeam { team, command }) => {
             team::notification::notification(cx, team.as_deref(), command).await

@@ -37,7 +37,7 @@ pub const SHORTCUTS: [(&str, &[&str]); 26] = [
 ];
 
 /// What a group by itself means.
-pub const DEFAULTS: [(&str, &str); 31] = [
+pub const DEFAULTS: [(&str, &str); 35] = [
     ("allowlist", "list"),
     ("apps", "list"),
     ("auth", "whoami"),
@@ -45,6 +45,7 @@ pub const DEFAULTS: [(&str, &str); 31] = [
     ("builds", "list"),
     ("certs", "list"),
     ("config", "list"),
+    ("deployments", "list"),
     ("domains", "list"),
     ("healthchecks", "list"),
     ("keys", "list"),
@@ -52,7 +53,9 @@ pub const DEFAULTS: [(&str, &str); 31] = [
     ("limits", "list"),
     ("maintenance", "info"),
     ("perms", "list"),
+    ("nodes", "list"),
     ("notifications", "list"),
+    ("projects", "list"),
     ("ps", "list"),
     ("registries", "list"),
     ("registry", "list"),
@@ -63,6 +66,7 @@ pub const DEFAULTS: [(&str, &str); 31] = [
     ("storages", "list"),
     ("tags", "list"),
     ("teams", "list"),
+    ("templates", "list"),
     ("timeouts", "list"),
     ("tls", "info"),
     ("users", "list"),

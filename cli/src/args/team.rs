@@ -1,6 +1,10 @@
 //! `teams`, and the flag of all commands about a team's things.
 
+pub mod deployment;
+pub mod image;
+pub mod node;
 pub mod notification;
+pub mod project;
 pub mod registry;
 pub mod storage;
 

@@ -1,9 +1,15 @@
 //! `teams`, and what all commands about a team's things begin with. Source of calls: team-api.md §3.5 and §3.6.
 
 pub mod audit;
+pub mod deployment;
+pub mod deployment_log;
+pub mod image;
 pub mod member;
+pub mod node;
 pub mod notification;
+pub mod project;
 pub mod registry;
+pub mod secret;
 pub mod storage;
 
 use serde_json::{Value, json};
@@ -271,6 +277,11 @@ fn forget(cx: &Context, team: &Team) -> Result {
         Some(profile) if profile.team.as_ref() == Some(&team.slug) => remember(cx, None),
         Some(_) | None => Ok(()),
     }
+}
+
+/// The body's member, when it is a text.
+pub fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
 }
 
 /// Sets what is given.

@@ -9,9 +9,12 @@ use slipway_api::serve::serve;
 use slipway_api::{Metrics, State};
 use slipway_client::hooks::HookClient;
 use slipway_engine::Engine;
-use slipway_service::testing::{FakeEngine, FakeHooks, FakeMailer, FakeWeb};
-use slipway_service::{HookSender, Mailer, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient};
+use slipway_service::testing::{FakeEngine, FakeHooks, FakeMailer, FakeNodes, FakeWeb};
+use slipway_service::{
+    HookSender, Mailer, NodeConnector, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient,
+};
 use slipway_store::testing::{Backend, TestStore};
+use slipway_team::template::Templates;
 use slipway_wire::drycc_v2::hook::{BuildLog, OrderFinish};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -29,6 +32,8 @@ pub struct Platform {
     pub hooks: Arc<FakeHooks>,
     /// The hosts of registries and notifications.
     pub web: Arc<FakeWeb>,
+    /// What containers of teams would run on.
+    pub nodes: Arc<FakeNodes>,
     shutdown: CancellationToken,
     _store: TestStore,
     runtime: Runtime,
@@ -81,6 +86,7 @@ impl Platform {
     pub fn start() -> Self {
         let runtime = Runtime::new().unwrap();
         let (hooks, web) = (Arc::new(FakeHooks::default()), Arc::new(FakeWeb::default()));
+        let nodes = Arc::new(FakeNodes::default());
         let (url, engine, shutdown, store) = runtime.block_on(async {
             let store = TestStore::open(Backend::Sqlite).await;
             let mut config = ServiceConfig::new(
@@ -92,6 +98,8 @@ impl Platform {
                 public_url: "https://slipway.example.com".to_owned(),
                 mailer: Some(Arc::new(FakeMailer::default()) as Arc<dyn Mailer>),
                 web: Arc::clone(&web) as Arc<dyn WebClient>,
+                templates: Arc::new(Templates::built_in().unwrap()),
+                nodes: Arc::clone(&nodes) as Arc<dyn NodeConnector>,
                 ..TeamSettings::default()
             };
             let engine = FakeEngine::new();
@@ -101,6 +109,7 @@ impl Platform {
                 Arc::clone(&engine) as Arc<dyn Engine>,
                 Arc::new(SystemClock),
             );
+            service.nodes_check().await.unwrap();
             let shutdown = CancellationToken::new();
             let reconciler = Reconciler::new(service.clone()).with_hooks(Arc::clone(&hooks) as Arc<dyn HookSender>);
             tokio::spawn(reconciler.run(shutdown.clone()));
@@ -121,6 +130,6 @@ impl Platform {
             tokio::spawn(serve(listener, slipway_api::api(state), shutdown.clone(), Duration::from_secs(1)));
             (url, engine, shutdown, store)
         });
-        Self { url, engine, hooks, web, shutdown, _store: store, runtime }
+        Self { url, engine, hooks, web, nodes, shutdown, _store: store, runtime }
     }
 }

@@ -15,6 +15,7 @@ macro_rules! shows {
             (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "[ulid]"),
             (r"done in \d+s", "done in [n]s"),
             (r"-?\d+ s from the controller", "[n] s from the controller"),
+            (r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", "[token]"),
             (r"([0-9A-F]{2}:){31}[0-9A-F]{2}", "[fingerprint]"),
             (r"[0-9A-F]{2}:[0-9A-F]{2}\[\.\.\.\][0-9A-F]{2}:[0-9A-F]{2}", "[short fingerprint]"),
         ]}, {
@@ -27,10 +28,13 @@ mod account;
 mod app;
 mod config;
 mod deploy;
+mod deployment;
 mod everywhere;
+mod node;
 mod own;
 mod probe;
 mod process;
+mod project;
 mod route;
 mod shortcut;
 mod team;

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::World;
 
 /// Bob's team acme, which ann is in.
-fn acme() -> World {
+pub fn acme() -> World {
     let world = World::new();
     let said = world.bob(&["teams:create 'Acme Corp' --slug acme", "teams:invite ann@y.z"]);
     assert!(!said.contains("= "), "{said}");
@@ -86,7 +86,7 @@ fn teams() {
     projects         0
     versions         0
     deployments      0
-    nodes            0
+    nodes            1
     $ teams:info --team second
     === second Team
     name             Second
@@ -95,7 +95,7 @@ fn teams() {
     projects         0
     versions         0
     deployments      0
-    nodes            0
+    nodes            1
     $ teams:info --team 'Acme Corp'
     === acme Team
     name             Acme Corp
@@ -104,7 +104,7 @@ fn teams() {
     projects         0
     versions         0
     deployments      0
-    nodes            0
+    nodes            1
     $ teams:info --team secund
     ! Error: there is no team secund
     !
@@ -136,7 +136,7 @@ fn teams() {
     projects         0
     versions         0
     deployments      0
-    nodes            0
+    nodes            1
     $ teams:destroy
     ! Error: destroying third must be confirmed
     !
@@ -155,7 +155,7 @@ fn teams() {
     projects         0
     versions         0
     deployments      0
-    nodes            0
+    nodes            1
     $ teams:leave
     Leaving acme...
     ! Error: The only owner of a team cannot leave it.
@@ -223,7 +223,7 @@ fn members() {
       "slug": "acme",
       "statistics": {
         "deployments": 0,
-        "nodes": 0,
+        "nodes": 1,
         "products": 0,
         "projects": 0,
         "users": 3,
@@ -772,6 +772,55 @@ fn every_command_about_a_team_misses_a_team_that_is_not_there() {
         "notifications:test x",
         "notifications:remove x",
         "audit",
+        "projects:list",
+        "projects:create x",
+        "projects:info x",
+        "projects:update x --name y",
+        "projects:convert x",
+        "projects:destroy x --confirm=x",
+        "versions:list x",
+        "versions:create x y",
+        "versions:info x",
+        "versions:update x y --name z",
+        "versions:default x y",
+        "versions:increase x y z",
+        "versions:destroy x y --confirm=y",
+        "images:list x",
+        "images:add x y --registry z",
+        "images:tag x y z",
+        "images:order x y",
+        "images:config:get x y",
+        "images:config:edit x y",
+        "images:remove x y",
+        "deployments:list",
+        "deployments:create x --node y --prefix z",
+        "deployments:info x",
+        "deployments:update x --note y",
+        "deployments:start x",
+        "deployments:rollback x",
+        "deployments:log x",
+        "deployments:copy x --prefix y",
+        "deployments:secrets:list x",
+        "deployments:secrets:unset x y z",
+        "deployments:token:create x y",
+        "deployments:token:revoke x",
+        "deployments:remove x",
+        "nodes:list",
+        "nodes:add x",
+        "nodes:info x",
+        "nodes:update x --name y",
+        "nodes:script x --type docker",
+        "nodes:disconnect x",
+        "nodes:audit x",
+        "nodes:containers:list x",
+        "nodes:containers:start x y",
+        "nodes:containers:stop x y",
+        "nodes:containers:restart x y",
+        "nodes:containers:remove x y",
+        "nodes:containers:clear x y --confirm=y",
+        "nodes:remove x",
+        "templates:list",
+        "templates:use x y",
     ] {
         let run = world.bob(&[&format!("{command} --team none")]);
         let lines: Vec<&str> = run.lines().skip(1).collect();
