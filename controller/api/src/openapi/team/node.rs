@@ -36,7 +36,7 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             .query(&["skip", "take", "from", "to", "filterEventType"])
             .also(&[400]),
         "team_containers_list" => {
-            nodes("The containers at a node", List("Container")).query(&["prefix"]).also(&[412, 503])
+            nodes("The containers at a node", List("NodeContainer")).query(&["prefix"]).also(&[412, 503])
         }
         "team_container_start" | "team_prefix_container_start" => {
             nodes("Starts a container", Empty(204)).also(&[412, 503])
@@ -143,7 +143,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("NodeKubeconfig", request(&["kubeconfig"], &[("kubeconfig", text())])),
         ("NodeEngine", request(&["address"], &[("address", text()), ("tls", or_null(&tls))])),
         ("NodeAudit", super::paged(&event)),
-        ("Container", container),
+        ("NodeContainer", container),
     ]
 }
 
