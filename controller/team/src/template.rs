@@ -183,7 +183,7 @@ impl Template {
 fn registry(file: FileRegistry) -> Result<TemplateRegistry, String> {
     let FileRegistry { name, r#type, details, description, icon } = file;
     name_check("name", &name).map_err(|error| format!("registry {name:?}: {error}"))?;
-    let kind: RegistryKind = r#type.parse().map_err(|_| format!("registry {name:?}: {:?} is no kind", r#type))?;
+    let kind: RegistryKind = r#type.parse().map_err(|_| format!("registry {name:?}: {type:?} is no kind"))?;
     let given = DetailsGiven {
         url: details.url,
         image_prefix: details.image_name_prefix,

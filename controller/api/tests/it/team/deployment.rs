@@ -280,6 +280,9 @@ async fn starts(database: Database) {
         refused(&start(&world, &nowhere).await),
         (412, json!("nodeId"), json!(shop.nowhere.to_string()), Value::Null)
     );
+    // A node that is deployed to stays.
+    let used = send(&world, "owner", "DELETE", &format!("/api/acme/nodes/{}", shop.nowhere), Value::Null).await;
+    assert_eq!(refusal(&used), (412, "id".to_owned()));
     let one = deployment(&world, shop.version, shop.node, "p").await;
     let whole = details(&world, &one).await;
     let (web, db) = (&whole["instances"][0]["id"], &whole["instances"][1]["id"]);

@@ -13,7 +13,7 @@ async fn a_team_from_its_beginning_to_its_end(database: Database) {
     let created = reply.json();
     let id = created["id"].as_str().unwrap();
     assert_eq!(reply.header("location"), Some(format!("/api/teams/{id}").as_str()));
-    let counts = json!({"users": 1, "projects": 0, "products": 0, "nodes": 0, "versions": 0, "deployments": 0});
+    let counts = json!({"users": 1, "projects": 0, "products": 0, "nodes": 1, "versions": 0, "deployments": 0});
     assert_eq!(created, json!({"id": id, "name": "Acme", "slug": "nodes-eu", "statistics": counts}));
     assert_eq!(get(&world, "owner", "/api/teams").await.json(), json!([created]));
     assert_eq!(get(&world, "stranger", "/api/teams").await.json(), json!([]));
@@ -155,13 +155,16 @@ async fn beginnings(database: Database) {
     let id = get(&world, "owner", "/api/teams").await.json()[0]["id"].clone();
     let (done, open) = (json!({"done": true}), json!({"done": false}));
     let dashboard = get(&world, "owner", "/api/acme/dashboard").await.json();
+    // The platform's own node is there from the beginning.
+    let node = get(&world, "owner", "/api/acme/nodes").await.json()[0]["id"].clone();
     assert_eq!(
         dashboard,
         json!({
             "users": 1, "auditLog": 0, "projects": 0, "versions": 0, "deployments": 0, "failedDeployments": 0,
             "onboarding": {
-                "signUp": done, "createTeam": {"done": true, "resourceId": id}, "createNode": open,
-                "createProject": open, "createVersion": open, "addImages": open, "addDeployment": open, "deploy": open,
+                "signUp": done, "createTeam": {"done": true, "resourceId": id},
+                "createNode": {"done": true, "resourceId": node}, "createProject": open, "createVersion": open,
+                "addImages": open, "addDeployment": open, "deploy": open,
             },
         })
     );

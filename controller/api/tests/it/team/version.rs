@@ -8,8 +8,7 @@ use slipway_store as store;
 use slipway_store::StoreError;
 use slipway_team::container::InstanceConfig;
 use slipway_team::deployment::{Deployment, Instance, Status};
-use slipway_team::node::{Access, Node, NodeKind};
-use slipway_team::{DeploymentId, InstanceId, NodeId, Stamp, TeamId, VersionId};
+use slipway_team::{DeploymentId, InstanceId, Stamp, TeamId, VersionId};
 
 use super::image::{add_images, registry};
 use super::project::project;
@@ -44,23 +43,7 @@ pub async fn deploy(world: &World, version: &str, prefix: &str, status: Status) 
     let work = async |db: &mut store::Db| -> Result<DeploymentId, StoreError> {
         let owner = store::user_by_name(db, &Username::new("owner").unwrap()).await?.expect("the owner").id;
         let stamp = Stamp::new(owner, now);
-        let node = if let Some(node) = store::nodes_list(db, team).await?.into_iter().next() {
-            node.id
-        } else {
-            let node = Node {
-                id: NodeId::generate(),
-                team,
-                name: "cluster".to_owned(),
-                description: None,
-                icon: None,
-                kind: NodeKind::Kubernetes,
-                access: Access::None,
-                keys: None,
-                stamp,
-            };
-            store::node_insert(db, &node).await?;
-            node.id
-        };
+        let node = store::nodes_list(db, team).await?.into_iter().next().expect("the platform's own").id;
         let deployment = Deployment {
             id: DeploymentId::generate(),
             team,
@@ -180,7 +163,7 @@ async fn versionless(database: Database) {
             "updatedAt": deployment["updatedAt"], "node": deployment["node"],
         });
         assert_eq!(*deployment, expected);
-        let node = json!({"id": deployment["node"]["id"], "name": "cluster", "type": "k8s", "status": "unreachable"});
+        let node = json!({"id": deployment["node"]["id"], "name": "Platform", "type": "k8s", "status": "connected"});
         assert_eq!(deployment["node"], node);
     }
     let of_new: BTreeSet<String> = names(&new, "id").iter().map(|id| id.as_str().unwrap().to_owned()).collect();
