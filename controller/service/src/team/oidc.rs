@@ -120,7 +120,7 @@ impl Service {
         // It is good once, whatever comes of it.
         let login = write!(self, |db| { Ok::<_, Fail>(store::oidc_login_take(db, &hash, cx.now).await?) })?;
         let login = login.ok_or_else(over)?;
-        let browser = sha256(cookie.as_ref().map(|cookie| cookie.expose_secret()).unwrap_or_default().as_bytes());
+        let browser = sha256(cookie.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default().as_bytes());
         if !bool::from(browser.ct_eq(&login.browser)) {
             return Err(over());
         }

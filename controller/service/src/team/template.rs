@@ -105,21 +105,20 @@ async fn registries<'a>(
     let own = store::registries_list(db, member.team.id).await?;
     let mut found = BTreeMap::new();
     for wanted in &template.registries {
-        let id = match own.iter().find(|registry| registry.name == wanted.name) {
-            Some(registry) => registry.id,
-            None => {
-                let registry = Registry {
-                    id: RegistryId::generate(),
-                    team: member.team.id,
-                    name: wanted.name.clone(),
-                    description: wanted.description.clone(),
-                    icon: wanted.icon.clone(),
-                    details: wanted.details.clone(),
-                    stamp,
-                };
-                store::registry_insert(db, &registry).await.map_err(registry_taken)?;
-                registry.id
-            }
+        let id = if let Some(registry) = own.iter().find(|registry| registry.name == wanted.name) {
+            registry.id
+        } else {
+            let registry = Registry {
+                id: RegistryId::generate(),
+                team: member.team.id,
+                name: wanted.name.clone(),
+                description: wanted.description.clone(),
+                icon: wanted.icon.clone(),
+                details: wanted.details.clone(),
+                stamp,
+            };
+            store::registry_insert(db, &registry).await.map_err(registry_taken)?;
+            registry.id
         };
         found.insert(wanted.name.as_str(), id);
     }

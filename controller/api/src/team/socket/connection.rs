@@ -33,7 +33,7 @@ const SEND_MAX: Duration = Duration::from_secs(20);
 /// Pause between two signs of life, after which it is looked up again, too, who may follow what.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Time without any sign of a client's life after which it is taken for gone.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// What a socket was opened with.
 pub(super) enum Credentials {
@@ -45,13 +45,12 @@ pub(super) enum Credentials {
 
 impl Credentials {
     pub(super) fn of(call: &Call) -> Self {
-        match call.query("token") {
-            Some(token) => Self::Token(SecretString::from(token)),
-            None => {
-                let kept = [http::header::COOKIE, http::header::AUTHORIZATION];
-                let own = call.headers.iter().filter(|(name, _)| kept.contains(name));
-                Self::Headers(own.map(|(name, value)| (name.clone(), value.clone())).collect())
-            }
+        if let Some(token) = call.query("token") {
+            Self::Token(SecretString::from(token))
+        } else {
+            let kept = [http::header::COOKIE, http::header::AUTHORIZATION];
+            let own = call.headers.iter().filter(|(name, _)| kept.contains(name));
+            Self::Headers(own.map(|(name, value)| (name.clone(), value.clone())).collect())
         }
     }
 

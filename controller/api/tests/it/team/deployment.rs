@@ -1,7 +1,7 @@
 //! Deployments, their instances, tokens and log.
 
 use serde_json::{Value, json};
-use slipway_engine::workload::{ContainerState, WorkloadProgress};
+use slipway_engine::workload::{ContainerState, WorkloadProgress, WorkloadSpec};
 use slipway_service::testing::{Shop, shop};
 use slipway_team::version::VersionKind;
 use slipway_team::{NodeId, VersionId};
@@ -341,7 +341,7 @@ async fn starts(database: Database) {
     node.progress_set("web", WorkloadProgress::Up);
     settled(&world, &one, "successful").await;
     let applied: Vec<_> = node.applied();
-    let names: Vec<&str> = applied.iter().map(|spec| spec.name()).collect();
+    let names: Vec<&str> = applied.iter().map(WorkloadSpec::name).collect();
     assert_eq!(names, ["db", "web", "db"], "in the order of the images");
     let spec = &applied[1];
     assert_eq!(spec.image, "registry.example:5000/acme/web:1");
@@ -449,7 +449,7 @@ async fn places(database: Database) {
         .write(async |db| {
             let mut web = slipway_store::image_by_id(db, version, image).await?.unwrap();
             web.config.environment = None;
-            web.config.name = "other".to_owned();
+            "other".clone_into(&mut web.config.name);
             slipway_store::image_update(db, &web).await
         })
         .await
