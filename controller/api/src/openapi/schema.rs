@@ -117,7 +117,8 @@ pub fn schemas() -> Value {
         .chain(super::team::schemas())
         .chain(super::dployr_v1::schemas())
     {
-        schemas.insert(name.to_owned(), schema);
+        let other = schemas.insert(name.to_owned(), schema);
+        debug_assert!(other.is_none(), "two schemas are called {name}");
     }
     Value::Object(schemas)
 }

@@ -316,7 +316,7 @@ impl Member {
             let Some(line) = &process.post_start else { return std::future::pending().await };
             let place = room.place();
             if self.hook(shared, &place, line).await {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let end = tokio::select! {

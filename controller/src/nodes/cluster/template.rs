@@ -53,9 +53,9 @@ async fn image(name: &str, files: &[(&str, &str)]) {
         let file = dir.path().join(number.to_string());
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        recipe.push_str(&format!("COPY {number} {path}\n"));
+        recipe.extend(["COPY ", &number.to_string(), " ", path, "\n"]);
     }
-    recipe.push_str(&format!("CMD [\"sh\", \"{}\"]\n", files[0].0));
+    recipe.extend(["CMD [\"sh\", \"", files[0].0, "\"]\n"]);
     fs::write(dir.path().join("Dockerfile"), recipe).unwrap();
     let context = dir.path().to_str().unwrap();
     run("buildah", &["bud", "--isolation", "chroot", "--tls-verify=false", "-t", name, context], "").await;
