@@ -75,7 +75,10 @@ async fn answer(stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Seen>>) 
     }
     let Some((status, said)) = said else { return };
     let said = said.to_string();
-    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", said.len());
+    let head = format!(
+        "HTTP/1.1 {status} x\r\nDRYCC_API_VERSION: 2.3\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        said.len()
+    );
     let _ = stream.write_all((head + &said).as_bytes()).await;
     let _ = stream.shutdown().await;
 }
