@@ -50,6 +50,7 @@ pub use dashboard::Dashboard;
 pub use deployment::{DeploymentChange, DeploymentGiven};
 pub use deployment_copy::CopyGiven;
 pub(crate) use deployment_run::INTERRUPTED;
+pub use deployment_start::EventsSeen;
 pub use deployment_token::DeploymentTokenMade;
 pub use deployment_view::{DeployedInstance, DeploymentDetails};
 pub use group::{TeamDetails, TeamView};

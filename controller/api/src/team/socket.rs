@@ -5,24 +5,42 @@
 //! and gets messages whose type is a path and a word, `/acme/registries/find-image`. Refusals are
 //! `{"type": "error", "data": {"status", "message", "property", "value", "error"}}`; they end nothing.
 //!
-//! Who asks is looked up again with every message, and now and then while nothing is asked: nobody follows a team that
-//! they were taken out of, nor with a token that was revoked.
+//! | Path | Messages of the client | What it is told |
+//! |---|---|---|
+//! | `/{slug}/registries` | `find-image {registryId, filter}` · `fetch-image-tags {registryId, images}` | `find-image-result`, `registry-image-tags` |
+//! | `/{slug}/nodes` | `update-agent {id}` | `event {id, status, address, version, connectedAt, updating}`: of each node at once, then of those that change |
+//! | `/{slug}/nodes/{nodeId}` | `watch-containers-state {prefix?}` | `containers-state-list {prefix, containers}`: all, whenever one changes; one that is gone is told once, as `removed` |
+//! | | `watch-container-log {container: {prefix?, name}}` | `container-log {container, log}`, a line each |
+//! | | `container-command {container, operation: start, stop or restart}` · `delete-container {container}` · `update-agent` | nothing: the list of containers tells |
+//! | `/{slug}/deployments/{deploymentId}` | `fetch-deployment-events {from?}` | `deployment-event` by itself, each event once; `deployment-event-list`, all so far |
+//!
+//! The older generation has the same paths without the slug, about the active team, and its own words in what is told.
+//!
+//! Who asks is looked up again with every message, and every few seconds where something is followed: nobody follows a
+//! team that they were taken out of, nor with a token that was revoked, nor what was removed. The end of a subscription
+//! that the client did not ask for is told as `unsubbed`. What is done by a message is in the team's record (context
+//! `ws`); what is looked at is not. A client that does not read is waited for, and those who write for it wait, too.
 
 mod connection;
+mod credentials;
+mod deployment;
+mod follower;
+mod node;
 mod registry;
+mod subscription;
 mod topic;
 
 use http::{Method, header};
 use poem::IntoResponse;
 use poem::web::websocket::WebSocketConfig;
-use slipway_core::authz::Actor;
 use slipway_core::{Error, Result};
 
 use super::auth;
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, Failure};
 use crate::handler;
 use crate::route::{Access, Generation, Route};
-use connection::{Connection, Credentials};
+use connection::Connection;
+use credentials::Credentials;
 
 /// Longest message of a client, in bytes.
 const MESSAGE_MAX: usize = 64 * 1024;
@@ -59,7 +77,7 @@ fn origin_check(call: &Call) -> Result<()> {
     Err(Error::Forbidden("Pages of other hosts may not open this socket by cookie.".to_owned()))
 }
 
-/// Whether two callers are the same.
-fn is_same(one: &Actor, other: &Actor) -> bool {
-    matches!((one, other), (Actor::User { id: one, .. }, Actor::User { id: other, .. }) if one == other)
+/// The word of a message is not known on its path.
+fn no_such_message() -> Failure {
+    slipway_team::Error::invalid("type", "There is no such message on this path.").into()
 }

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use serde_json::{Value, json};
+use slipway_core::log::LogLine;
 use slipway_engine::EngineError;
 use slipway_engine::workload::{Container, ContainerCommand, WorkloadNode};
 use slipway_store as store;
@@ -74,6 +76,43 @@ impl Service {
             all.retain(|container| own.contains(&container.prefix));
         }
         Ok(all)
+    }
+
+    /// Waits until something may have changed about the containers with a prefix at a node, or about all; no longer than
+    /// `limit`. Changes while nobody waits are not told, and none without a prefix: look now and then all the same.
+    ///
+    /// # Errors
+    /// As [`Service::containers_list`], at once.
+    pub async fn containers_changed(
+        &self,
+        member: &Member,
+        id: NodeId,
+        prefix: Option<&str>,
+        limit: Duration,
+    ) -> Result<()> {
+        let (node, driver) = self.node_used(member, id).await?;
+        match prefix {
+            Some(prefix) if self.prefix_is_own(member, &node, prefix).await? => driver.changed(prefix, limit).await,
+            // What others do is not to be noticed.
+            Some(_) | None => tokio::time::sleep(limit).await,
+        }
+        Ok(())
+    }
+
+    /// Follows what a container writes, from its last `tail` lines on. It ends when the container does, or the node.
+    ///
+    /// # Errors
+    /// As [`Service::container_find`].
+    pub async fn container_log_follow(
+        &self,
+        member: &Member,
+        id: NodeId,
+        given: ContainerName,
+        tail: u32,
+    ) -> Result<(ContainerName, BoxStream<'static, LogLine>)> {
+        let (driver, name) = self.container_find(member, id, given).await?;
+        let lines = timely(driver.log(&name.prefix, &name.name, tail, true)).await?;
+        Ok((name, lines))
     }
 
     /// A node that can be used, what drives it, and the whole name of a container there.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use slipway_core::Page;
 use slipway_store as store;
 use slipway_store::Db;
 use slipway_team::container::check::Faults;
@@ -17,7 +16,7 @@ use slipway_team::team::person_name;
 use slipway_team::{DeploymentId, Error, InstanceId, Member, Result, StorageId, TeamId};
 
 use super::deployment::{deployment_of, images_of, instances_of, node_of, version_of};
-use crate::stored::{Fail, write};
+use crate::stored::{Fail, Stored, write};
 use crate::{Cx, Service};
 
 /// What came of an attempt to start, inside its transaction.
@@ -132,7 +131,8 @@ impl Service {
         self.signals().deployment_news()
     }
 
-    /// The newest events of a deployment after so many, oldest first, with how many there are. For those who follow.
+    /// The newest events of a deployment behind those that were seen, oldest first, and how far one has seen then. For
+    /// those who follow.
     ///
     /// # Errors
     /// 404 `deployment`.
@@ -140,15 +140,36 @@ impl Service {
         &self,
         member: &Member,
         id: DeploymentId,
-        known: u64,
-    ) -> Result<(Vec<DeploymentEvent>, u64)> {
-        let newest = Page { limit: EVENTS_MAX, offset: 0 };
-        let mut found = self.team_deployment_log(member, id, None, newest).await?;
-        let new = usize::try_from(found.total.saturating_sub(known)).unwrap_or(usize::MAX);
-        let old = found.items.len().saturating_sub(new);
-        Ok((found.items.split_off(old), found.total))
+        seen: EventsSeen,
+    ) -> Result<(Vec<DeploymentEvent>, EventsSeen)> {
+        self.events_after(member, id, seen, EVENTS_MAX).await
+    }
+
+    /// How far one has seen who has seen all that a deployment told so far.
+    ///
+    /// # Errors
+    /// 404 `deployment`.
+    pub async fn team_deployment_events_seen(&self, member: &Member, id: DeploymentId) -> Result<EventsSeen> {
+        Ok(self.events_after(member, id, EventsSeen::default(), 1).await?.1)
+    }
+
+    async fn events_after(
+        &self,
+        member: &Member,
+        id: DeploymentId,
+        EventsSeen(after): EventsSeen,
+        limit: u32,
+    ) -> Result<(Vec<DeploymentEvent>, EventsSeen)> {
+        let mut db = self.read().await?;
+        deployment_of(&mut db, member.team.id, id).await?;
+        let (events, last) = store::deployment_events_after(&mut db, id, after, limit).await.stored()?;
+        Ok((events, EventsSeen(last)))
     }
 }
+
+/// How far somebody has seen what a deployment tells; by default nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventsSeen(i64);
 
 /// Most events that are told at once to those who follow.
 const EVENTS_MAX: u32 = 1000;

@@ -103,7 +103,10 @@ impl Nodes {
 
     /// Forgets a node.
     pub(crate) fn forget(&self, id: NodeId) {
-        self.links.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let forgotten = self.links.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        if forgotten.is_some() {
+            drop(self.changes.send(NodeChange::Joined(id, NodeLive::default())));
+        }
     }
 }
 

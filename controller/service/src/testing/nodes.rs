@@ -15,7 +15,8 @@ use slipway_engine::workload::{
     Container, ContainerCommand, ContainerState, NodeFacts, WorkloadNode, WorkloadProgress, WorkloadSpec,
 };
 use slipway_team::node::{Access, NodeKind};
-use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast};
 
 use crate::NodeConnector;
 
@@ -77,10 +78,16 @@ impl NodeConnector for FakeNodes {
 }
 
 /// A node in memory. What is applied runs at once unless a script says otherwise.
-#[derive(Default)]
 pub struct FakeNode {
     state: Mutex<State>,
     changed: Notify,
+    written: broadcast::Sender<LogLine>,
+}
+
+impl Default for FakeNode {
+    fn default() -> Self {
+        Self { state: Mutex::default(), changed: Notify::new(), written: broadcast::channel(256).0 }
+    }
 }
 
 #[derive(Default)]
@@ -93,6 +100,7 @@ struct State {
     progress: HashMap<String, WorkloadProgress>,
     refusals: HashMap<String, String>,
     commands: Vec<(String, String, ContainerCommand)>,
+    is_chatty: bool,
 }
 
 impl FakeNode {
@@ -137,6 +145,23 @@ impl FakeNode {
     pub fn running(&self) -> Vec<(String, String, ContainerState)> {
         let state = self.state();
         state.running.iter().map(|((prefix, name), (_, what))| (prefix.clone(), name.clone(), *what)).collect()
+    }
+
+    /// Lets containers of this name write a line, for those who follow.
+    pub fn write(&self, name: &str, text: &str) {
+        // Nobody may follow.
+        drop(self.written.send(LogLine { time: Utc::now(), source: name.to_owned(), text: text.to_owned() }));
+    }
+
+    /// How many follow what is written.
+    #[must_use]
+    pub fn followers(&self) -> usize {
+        self.written.receiver_count()
+    }
+
+    /// From now on its containers write numbers without an end, as fast as they are read, in lines of 8 KiB.
+    pub fn chatter(&self) {
+        self.state().is_chatty = true;
     }
 
     /// The commands that were given, oldest first.
@@ -232,6 +257,8 @@ impl WorkloadNode for FakeNode {
     async fn delete(&self, prefix: &str, name: &str) -> Result<(), EngineError> {
         let mut state = self.reach()?;
         let gone = state.running.remove(&(prefix.to_owned(), name.to_owned()));
+        drop(state);
+        self.changed.notify_waiters();
         gone.map(|_| ()).ok_or_else(|| missing(prefix, name))
     }
 
@@ -263,7 +290,24 @@ impl WorkloadNode for FakeNode {
             return Err(missing(prefix, name));
         }
         let line = LogLine { time: Utc::now(), source: name.to_owned(), text: format!("{name} says hello") };
+        if state.is_chatty {
+            let numbered = move |number: u64| LogLine { text: format!("{number:>8192}"), ..line.clone() };
+            return Ok(futures::stream::iter((0..).map(numbered)).boxed());
+        }
         let known = futures::stream::iter([line]);
-        Ok(if is_following { known.chain(futures::stream::pending()).boxed() } else { known.boxed() })
+        if !is_following {
+            return Ok(known.boxed());
+        }
+        let (written, name) = (self.written.subscribe(), name.to_owned());
+        let new = futures::stream::unfold((written, name), |(mut written, name)| async move {
+            loop {
+                match written.recv().await {
+                    Ok(line) if line.source == name => return Some((line, (written, name))),
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        });
+        Ok(known.chain(new).boxed())
     }
 }

@@ -106,3 +106,27 @@ pub async fn deployment_events_list(
     found.items.reverse();
     Ok(found)
 }
+
+/// The newest events of a deployment with numbers above `after`, at most `limit` of them, oldest first, and the highest
+/// number that was seen; `after` when there is none.
+/// Index: `deployment_events_deployment`.
+pub async fn deployment_events_after(
+    db: &mut Db,
+    deployment: DeploymentId,
+    after: i64,
+    limit: u32,
+) -> Result<(Vec<DeploymentEvent>, i64), StoreError> {
+    let rows: Vec<EventRow> = on!(db, |conn| {
+        deployment_events::table
+            .filter(deployment_events::deployment.eq(deployment.to_string()))
+            .filter(deployment_events::number.gt(after))
+            .order(deployment_events::number.desc())
+            .limit(i64::from(limit))
+            .select(EventRow::as_select())
+            .load(conn)
+            .await
+    })?;
+    let last = rows.iter().map(|row| row.number).max().unwrap_or(after);
+    let events = rows.into_iter().rev().map(EventRow::event).collect::<Result<_, _>>()?;
+    Ok((events, last))
+}

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use http::HeaderMap;
 use poem::web::websocket::{Message as Frame, WebSocketStream};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
-use slipway_core::authz::Actor;
-use slipway_service::{Cx, Service};
+use slipway_service::Cx;
 use slipway_team::{Error, Member};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::super::{auth, error};
-use super::topic::{Place, Topic};
-use super::{is_same, registry};
+use super::credentials::Credentials;
+use super::follower::{Follower, Line, Outgoing, What, message, refusal};
+use super::subscription::Subscription;
+use super::topic::{Place, Topic, parse};
+use super::{node, registry};
 use crate::State;
 use crate::call::{Call, Failure};
 
@@ -26,42 +26,16 @@ use crate::call::{Call, Failure};
 const SUBSCRIPTIONS_MAX: usize = 32;
 /// Most questions of one client that are being answered at once.
 const QUESTIONS_MAX: usize = 8;
+/// Most things at nodes that one client watches at once.
+const WATCHES_MAX: usize = 16;
 /// Messages to a client that wait for it; beyond it nobody goes on until it has read.
-const WAITING_MAX: usize = 64;
+const WAITING_MAX: usize = 16;
 /// Time in which a client must take a message.
 const SEND_MAX: Duration = Duration::from_secs(20);
 /// Pause between two signs of life, after which it is looked up again, too, who may follow what.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Time without any sign of a client's life after which it is taken for gone.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
-
-/// What a socket was opened with.
-pub(super) enum Credentials {
-    /// Cookie or `Authorization`.
-    Headers(HeaderMap),
-    /// A token in the query.
-    Token(SecretString),
-}
-
-impl Credentials {
-    pub(super) fn of(call: &Call) -> Self {
-        if let Some(token) = call.query("token") {
-            Self::Token(SecretString::from(token))
-        } else {
-            let kept = [http::header::COOKIE, http::header::AUTHORIZATION];
-            let own = call.headers.iter().filter(|(name, _)| kept.contains(name));
-            Self::Headers(own.map(|(name, value)| (name.clone(), value.clone())).collect())
-        }
-    }
-
-    /// Whose they are, if they are good.
-    pub(super) async fn actor(&self, service: &Service) -> slipway_core::Result<Actor> {
-        match self {
-            Self::Headers(headers) => auth::user(service, headers).await,
-            Self::Token(token) => service.bearer_authenticate(token.expose_secret()).await,
-        }
-    }
-}
 
 /// A message on a path.
 pub(super) struct Message {
@@ -75,35 +49,32 @@ pub(super) struct Message {
 pub(super) struct Connection {
     state: Arc<State>,
     cx: Cx,
-    credentials: Credentials,
-    places: HashMap<String, Place>,
+    credentials: Arc<Credentials>,
+    subscriptions: HashMap<String, Subscription>,
+    /// The number of the last subscription.
+    number: u64,
     questions: JoinSet<()>,
-    sender: mpsc::Sender<Value>,
-    waiting: mpsc::Receiver<Value>,
-}
-
-/// A message to the client.
-fn message(word: &str, data: &Value) -> Value {
-    json!({ "type": word, "data": data })
-}
-
-/// A refusal, as bodies of requests have it, with its status.
-async fn refusal(failure: &Failure) -> Value {
-    let mut response = error::render(failure);
-    let status = response.status().as_u16();
-    let mut data: Value = response.take_body().into_json().await.unwrap_or_else(|_| json!({}));
-    data["status"] = status.into();
-    message("error", &data)
+    sender: mpsc::Sender<Outgoing>,
+    waiting: mpsc::Receiver<Outgoing>,
 }
 
 impl Connection {
     pub(super) fn new(call: Call, credentials: Credentials) -> Self {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
         let Call { state, cx, .. } = call;
-        Self { state, cx, credentials, places: HashMap::new(), questions: JoinSet::new(), sender, waiting }
+        Self {
+            state,
+            cx,
+            credentials: Arc::new(credentials),
+            subscriptions: HashMap::new(),
+            number: 0,
+            questions: JoinSet::new(),
+            sender,
+            waiting,
+        }
     }
 
-    /// Talks until either side ends. What is being answered then is dropped.
+    /// Talks until either side ends. What is being answered then is dropped, what is being done is not.
     pub(super) async fn run(mut self, mut stream: WebSocketStream) {
         let shutdown = self.state.shutdown.clone();
         let mut ping = tokio::time::interval(PING_INTERVAL);
@@ -122,15 +93,18 @@ impl Connection {
                     }
                     Some(Err(_)) | None => break,
                 },
-                Some(answer) = self.waiting.recv() => text(&answer),
+                Some(outgoing) = self.waiting.recv() => match self.take(outgoing) {
+                    Ok(Some(told)) => text(&told),
+                    Ok(None) => continue,
+                    Err(()) => break,
+                },
                 Some(_) = self.questions.join_next() => continue,
                 _ = ping.tick() => {
                     if heard.elapsed() > SILENCE_MAX || !self.is_known().await {
                         break;
                     }
                     for gone in self.forget().await {
-                        let answer = message("unsubbed", &json!({ "path": gone }));
-                        if !send(&mut stream, text(&answer)).await {
+                        if !send(&mut stream, text(&unsubbed(&gone))).await {
                             return;
                         }
                     }
@@ -146,24 +120,38 @@ impl Connection {
 
     /// Whether whoever opened the socket may still do so.
     async fn is_known(&self) -> bool {
-        let actor = self.credentials.actor(&self.state.service).await;
-        // A database that is away for a moment ends nothing.
-        !matches!(actor, Err(slipway_core::Error::Unauthenticated(_)))
-            && actor.map_or(true, |actor| is_same(&actor, &self.cx.actor))
+        self.credentials.are_of(&self.state.service, &self.cx.actor).await
     }
 
     /// Drops subscriptions of teams that the caller is not in any more; tells which.
     async fn forget(&mut self) -> Vec<String> {
         let mut gone = Vec::new();
-        for (path, place) in &self.places {
-            if matches!(place.member(&self.state, &self.cx).await, Err(Error::Refused(_))) {
+        for (path, subscription) in &self.subscriptions {
+            if matches!(subscription.place.whose.member(&self.state, &self.cx).await, Err(Error::Refused(_))) {
                 gone.push(path.clone());
             }
         }
         for path in &gone {
-            self.places.remove(path);
+            self.subscriptions.remove(path);
         }
         gone
+    }
+
+    /// What the client is told of something that came from those who follow and answer; an error ends the socket.
+    fn take(&mut self, outgoing: Outgoing) -> Result<Option<Value>, ()> {
+        let Outgoing { subscription: number, what } = outgoing;
+        let own = self.subscriptions.iter().find(|(_, subscription)| subscription.number == number);
+        // What comes after the end of a subscription is about nothing.
+        let Some((path, _)) = own else { return Ok(None) };
+        match what {
+            What::Message(told) => Ok(Some(told)),
+            What::Gone => {
+                let path = path.clone();
+                self.subscriptions.remove(&path);
+                Ok(Some(unsubbed(&path)))
+            }
+            What::Stranger => Err(()),
+        }
     }
 
     /// What a client's message is answered with at once; an error ends the socket.
@@ -204,63 +192,89 @@ impl Connection {
             }
             "unsubscribe" => {
                 let path = path(&data)?;
-                self.places.remove(path);
-                Ok(Some(message("unsubbed", &json!({ "path": path }))))
+                self.subscriptions.remove(path);
+                Ok(Some(unsubbed(path)))
             }
             _ => self.ask(&kind, data).await.map(|()| None),
         }
     }
 
+    /// One who follows what is at a place, for the client.
+    fn follower(&self, number: u64, (place, path, member): (Place, &str, Member)) -> Follower {
+        let client = (Arc::clone(&self.state), self.cx.clone(), Arc::clone(&self.credentials));
+        Follower::new(client, (place, path.to_owned(), member), Line::new(number, self.sender.clone()))
+    }
+
     async fn subscribe(&mut self, path: &str) -> Result<(), Failure> {
-        let unknown = || Error::not_found("path");
-        let place = Place::parse(path).ok_or_else(unknown)?;
-        place.member(&self.state, &self.cx).await?;
-        if !self.places.contains_key(path) && self.places.len() >= SUBSCRIPTIONS_MAX {
+        let (whose, topic) = parse(path).ok_or_else(|| Error::not_found("path"))?;
+        let member = whose.member(&self.state, &self.cx).await?;
+        let place = Place { whose, topic: topic? };
+        if self.subscriptions.contains_key(path) {
+            return Ok(());
+        }
+        if self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
             return Err(Error::invalid("path", format!("At most {SUBSCRIPTIONS_MAX} subscriptions are kept.")).into());
         }
-        self.places.insert(path.to_owned(), place);
+        let number = self.number + 1;
+        let subscription = Subscription::begin(number, self.follower(number, (place, path, member))).await?;
+        self.number = number;
+        self.subscriptions.insert(path.to_owned(), subscription);
         Ok(())
     }
 
-    /// Lets a question on a path be answered beside everything else.
+    /// Lets a message on a path be answered beside everything else.
     async fn ask(&mut self, kind: &str, data: Map<String, Value>) -> Result<(), Failure> {
         let unknown = || Error::invalid("type", "There is no subscription to the path of this type.");
+        let busy = || Failure::from(Error::invalid("type", "Too much is asked at once."));
         let (path, word) = kind.rsplit_once('/').ok_or_else(unknown)?;
-        let place = self.places.get(path).cloned().ok_or_else(unknown)?;
-        let member = match place.member(&self.state, &self.cx).await {
+        let subscription = self.subscriptions.get(path).ok_or_else(unknown)?;
+        let (number, place) = (subscription.number, subscription.place.clone());
+        let member = match place.whose.member(&self.state, &self.cx).await {
             Ok(member) => member,
             Err(error) => {
-                self.places.remove(path);
+                self.subscriptions.remove(path);
                 return Err(error.into());
             }
         };
-        if self.questions.len() >= QUESTIONS_MAX {
-            return Err(Error::invalid("type", "Too much is asked at once.").into());
+        let asked = Message { word: word.to_owned(), data };
+        if matches!(place.topic, Topic::Node(_))
+            && let Some(watch) = node::watch(&asked)?
+        {
+            if self.subscriptions.values().map(Subscription::watched).sum::<usize>() >= WATCHES_MAX {
+                return Err(Error::invalid("type", format!("At most {WATCHES_MAX} things are watched at once.")).into());
+            }
+            let follower = self.follower(number, (place, path, member));
+            if let Some(subscription) = self.subscriptions.get_mut(path) {
+                subscription.watch(follower, watch);
+            }
+            return Ok(());
         }
-        let (path, asked) = (path.to_owned(), Message { word: word.to_owned(), data });
-        let (state, cx, sender) = (Arc::clone(&self.state), self.cx.clone(), self.sender.clone());
+        if let Some(orders) = self.subscriptions.get(path).and_then(|subscription| subscription.orders.as_ref()) {
+            return match orders.try_send(asked) {
+                Ok(()) => Ok(()),
+                Err(TrySendError::Full(_)) => Err(busy()),
+                // It is about to be told that what this was about is gone.
+                Err(TrySendError::Closed(_)) => Err(unknown().into()),
+            };
+        }
+        if self.questions.len() >= QUESTIONS_MAX {
+            return Err(busy());
+        }
+        let follower = self.follower(number, (place, path, member));
         self.questions.spawn(async move {
-            let answer = match answered(&state, &cx, &member, &place, asked).await {
-                Ok((word, data)) => message(&format!("{path}/{word}"), &data),
+            let answer = match registry::answer(&follower.state, &follower.cx, &follower.member, asked).await {
+                Ok((word, data)) => message(&format!("{}/{word}", follower.path), &data),
                 Err(failure) => refusal(&failure).await,
             };
             // The client may be gone.
-            let _ = sender.send(answer).await;
+            let _ = follower.line.send(What::Message(answer)).await;
         });
         Ok(())
     }
 }
 
-async fn answered(
-    state: &State,
-    cx: &Cx,
-    member: &Member,
-    place: &Place,
-    asked: Message,
-) -> Result<(&'static str, Value), Failure> {
-    match place.topic {
-        Topic::Registries => registry::answer(state, cx, member, asked).await,
-    }
+fn unsubbed(path: &str) -> Value {
+    message("unsubbed", &json!({ "path": path }))
 }
 
 fn path(data: &Map<String, Value>) -> Result<&str, Failure> {

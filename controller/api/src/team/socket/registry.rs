@@ -40,7 +40,7 @@ pub(super) async fn answer(
                 found.iter().map(|image| json!({ "name": image.name, "tags": image.tags })).collect();
             Ok(("registry-image-tags", json!({ "registryId": id.to_string(), "images": images })))
         }
-        _ => Err(Error::invalid("type", "There is no such message on this path.").into()),
+        _ => Err(super::no_such_message()),
     }
 }
 

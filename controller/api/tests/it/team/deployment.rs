@@ -12,7 +12,7 @@ use crate::world::{Database, Reply, World, both};
 const ALL: &str = "/api/acme/deployments";
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
-async fn acme(database: Database, kind: VersionKind) -> (World, Shop) {
+pub(super) async fn acme(database: Database, kind: VersionKind) -> (World, Shop) {
     let world = two_teams(database).await;
     let made = shop(&world.service, ("owner", "acme"), kind).await.unwrap();
     (world, made)
@@ -23,7 +23,7 @@ fn given(version: VersionId, node: NodeId, prefix: &str) -> Value {
 }
 
 /// Makes a deployment and gives its path.
-async fn deployment(world: &World, version: VersionId, node: NodeId, prefix: &str) -> String {
+pub(super) async fn deployment(world: &World, version: VersionId, node: NodeId, prefix: &str) -> String {
     let made = expect(world, "owner", "POST", ALL, given(version, node, prefix), 201).await;
     made.header("location").unwrap().to_owned()
 }
@@ -34,7 +34,7 @@ fn refused(reply: &Reply) -> (u16, Value, Value, Value) {
     (reply.status, body["property"].clone(), body["value"].clone(), body["error"].clone())
 }
 
-async fn details(world: &World, path: &str) -> Value {
+pub(super) async fn details(world: &World, path: &str) -> Value {
     expect(world, "owner", "GET", path, Value::Null, 200).await.json()
 }
 
@@ -43,7 +43,7 @@ async fn start(world: &World, path: &str) -> Reply {
 }
 
 /// Waits until a deployment is in a state.
-async fn settled(world: &World, path: &str, wanted: &str) {
+pub(super) async fn settled(world: &World, path: &str, wanted: &str) {
     let until = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         let status = details(world, path).await["status"].clone();
@@ -59,12 +59,12 @@ async fn settled(world: &World, path: &str, wanted: &str) {
     }
 }
 
-async fn log(world: &World, path: &str, query: &str) -> Value {
+pub(super) async fn log(world: &World, path: &str, query: &str) -> Value {
     get(world, "owner", &format!("{path}/log?skip=0&take=100{query}")).await.json()
 }
 
 /// Encrypts a value for a deployment and gives it to one of its instances.
-async fn secret(world: &World, path: &str, instance: usize, key: &str, value: &str) {
+pub(super) async fn secret(world: &World, path: &str, instance: usize, key: &str, value: &str) {
     let details = details(world, path).await;
     let public = details["publicKey"].as_str().unwrap();
     let message = slipway_openpgp::encrypt(public, value).unwrap();

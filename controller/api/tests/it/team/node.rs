@@ -23,13 +23,13 @@ async fn node(world: &World, name: &str) -> String {
 }
 
 /// The platform's own node of a team.
-async fn platform(world: &World, user: &str, slug: &str) -> String {
+pub(super) async fn platform(world: &World, user: &str, slug: &str) -> String {
     let all = get(world, user, &format!("/api/{slug}/nodes")).await.json();
     format!("/api/{slug}/nodes/{}", all[0]["id"].as_str().unwrap())
 }
 
 /// Puts a container on a node.
-async fn run(node: &FakeNode, team: &str, prefix: &str, name: &str) {
+pub(super) async fn run(node: &FakeNode, team: &str, prefix: &str, name: &str) {
     let config = Effective::of(&ImageConfig::bare(name), &InstanceConfig::default());
     let spec = WorkloadSpec {
         ownership: Ownership {

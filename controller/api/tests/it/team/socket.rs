@@ -12,7 +12,12 @@ use super::{expect, get, two_teams};
 use crate::serve::Server;
 use crate::world::{Database, World};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+mod deployment;
+mod limit;
+mod node;
+
+/// Longest that anything here may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 const HUB: &str = "https://hub.docker.com/v2";
 
 async fn open(server: &Server, token: &str, path: &str) -> Result<Socket, ClientError> {
@@ -51,6 +56,32 @@ async fn refused(socket: &mut Socket) -> (u64, String) {
 
 fn is(status: u64, property: &str) -> (u64, String) {
     (status, property.to_owned())
+}
+
+/// Reads until what was subscribed to is said to be gone; what was told before does not matter.
+async fn ended(socket: &mut Socket, path: &str) {
+    loop {
+        let (kind, data) = hear(socket).await;
+        if kind == "unsubbed" {
+            assert_eq!(data, json!({ "path": path }));
+            return;
+        }
+        assert!(kind.starts_with(path), "{kind}: {data}");
+    }
+}
+
+/// What the record of the team says of messages on sockets, oldest first: their type and data.
+async fn deeds(world: &World) -> Vec<(String, Value)> {
+    let path = "/api/acme/audit-log?skip=0&take=100&from=2000-01-01&to=2100-01-01";
+    let record = get(world, "owner", path).await.json();
+    let items = record["items"].as_array().unwrap_or_else(|| panic!("{record}")).clone();
+    let by_socket = items.into_iter().rev().filter(|item| item["context"] == "ws");
+    by_socket
+        .map(|item| {
+            assert_eq!((&item["actorType"], &item["method"]), (&json!("user"), &Value::Null), "{item}");
+            (item["event"].as_str().unwrap().to_owned(), item["data"].clone())
+        })
+        .collect()
 }
 
 async fn started() -> (World, Server) {
