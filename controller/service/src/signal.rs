@@ -60,6 +60,12 @@ impl Signals {
         drop(self.recorded.send(app));
     }
 
+    /// Hears of every app about which something is recorded.
+    #[cfg(test)]
+    pub(crate) fn recordings(&self) -> broadcast::Receiver<AppId> {
+        self.recorded.subscribe()
+    }
+
     /// Says whether another controller makes the engine follow the database.
     pub(crate) fn led_elsewhere(&self, is_elsewhere: bool) {
         self.is_led_elsewhere.store(is_elsewhere, Ordering::Relaxed);

@@ -257,12 +257,17 @@ async fn builds_are_canceled() {
     assert!(matches!(bed.service.build_cancel(&ann, "blog", None).await, Err(Error::Forbidden(_))));
     bed.service.perm_grant(&bob, "blog", "ann").await.unwrap();
 
-    // Two cancel at once; both learn how it ended.
+    // Two cancel at once; both learn how it ended. Each says so once it has seen the build under way: who came after the
+    // end would find none.
+    let mut told = bed.service.signals().recordings();
     let end = async {
         let wait = std::time::Duration::from_secs(20);
         let seen = bed.service.hook_build_watch(&builder, "blog", &name, wait).await.unwrap();
         assert_eq!(seen.state, BuildLogState::Canceling);
         assert!(seen.log.starts_with("Build canceled by "), "{}", seen.log);
+        for _ in 0..2 {
+            told.recv().await.unwrap();
+        }
         let log = HookBuildLog {
             sha: sha.clone(),
             state: BuildLogState::Canceled,
