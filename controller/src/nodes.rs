@@ -83,9 +83,6 @@ impl NodeConnector for Nodes {
 }
 
 #[cfg(test)]
-mod cluster;
-
-#[cfg(test)]
 mod tests {
     use openssl::asn1::Asn1Time;
     use openssl::ec::{EcGroup, EcKey};

@@ -33,17 +33,6 @@ read() {
 echo "$TITLE: $(read starts | busybox wc -l) starts"
 "#;
 
-/// Runs a program with a text for its input, and gives its output.
-async fn run(program: &str, arguments: &[&str], input: &str) -> String {
-    let mut command = tokio::process::Command::new(program);
-    command.args(arguments).env("KUBECONFIG", kubeconfig());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect(program);
-    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
 /// Builds an image of files, the first of which is what it runs, and sends it to the registry.
 async fn image(name: &str, files: &[(&str, &str)]) {
     let dir = tempfile::tempdir().unwrap();

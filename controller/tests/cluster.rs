@@ -1,5 +1,7 @@
 //! Nodes on a real cluster.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
+#[path = "cluster/template.rs"]
 mod template;
 
 use std::path::Path;
@@ -7,6 +9,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use slipway_controller::{Config, Controller, UpOptions};
 use slipway_engine::workload::WorkloadNode;
 use slipway_service::RouterEndpoint;
 use slipway_service::testing::FakeEngine;
@@ -14,9 +17,6 @@ use slipway_team::node::NodeKind;
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::config::UpOptions;
-use crate::{Config, Controller};
 
 /// The cluster that the tests are for.
 fn kubeconfig() -> String {
@@ -33,6 +33,17 @@ fn config(data_dir: &Path) -> Config {
     .unwrap();
     config.fetch.allow_private = true;
     config
+}
+
+/// Runs a program with a text for its input, and gives its output.
+async fn run(program: &str, arguments: &[&str], input: &str) -> String {
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).env("KUBECONFIG", kubeconfig());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect(program);
+    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// Asks the API as `token`, and gives status and body.
@@ -109,19 +120,7 @@ async fn a_cluster_joins_by_its_script_and_by_its_kubeconfig() {
     assert_eq!(status, 200, "{script}");
     // The settings know no port yet, so that the script names another one.
     let script = script.as_str().unwrap().replace("http://127.0.0.1:0", api);
-    let mut shell = tokio::process::Command::new("sh")
-        .arg("-")
-        .env("KUBECONFIG", &kubeconfig)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = shell.stdin.take().unwrap();
-    input.write_all(script.as_bytes()).await.unwrap();
-    drop(input);
-    let output = shell.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "{output:?}");
+    run("sh", &["-"], &script).await;
 
     let by_file = made("by file").await;
     let text = std::fs::read_to_string(&kubeconfig).unwrap();
@@ -136,4 +135,6 @@ async fn a_cluster_joins_by_its_script_and_by_its_kubeconfig() {
         assert!(status == 200 && containers.is_array(), "{containers}");
     }
     platform.stop().await;
+    let made = ["namespace/slipway-node", "clusterrole/slipway-node", "clusterrolebinding/slipway-node"];
+    run("kubectl", &[&["delete", "--timeout=120s"], &made[..]].concat(), "").await;
 }
