@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use slipway_core::config::SecretText;
-use slipway_engine::workload::{ContainerState, Ownership, StorageAccess, WorkloadSpec};
-use slipway_team::container::{Effective, ImageConfig, InstanceConfig};
+use slipway_engine::testing::{self, key};
+use slipway_engine::workload::{ContainerState, StorageAccess, WorkloadSpec};
 
 use crate::answer::{Inspected, Listed};
 use crate::plan::plan;
@@ -13,57 +13,18 @@ use crate::progress::{Stand, container, stand};
 use crate::settings::DockerSettings;
 
 fn spec(config: Value) -> WorkloadSpec {
-    let id = |last: u8| format!("00000000-0000-4000-8000-0000000000{last:02}");
-    let patch: Map<String, Value> = serde_json::from_value(config).unwrap();
-    let image = ImageConfig::bare("shop").patch(&patch).unwrap();
-    WorkloadSpec {
-        ownership: Ownership {
-            team: id(1).parse().unwrap(),
-            project: id(2).parse().unwrap(),
-            version: id(3).parse().unwrap(),
-            deployment: id(4).parse().unwrap(),
-            instance: id(5).parse().unwrap(),
-        },
-        prefix: "prod".to_owned(),
-        config: Effective::of(&image, &InstanceConfig::default()),
-        image: "registry.example/shop:1".to_owned(),
-        registry: None,
-        environment: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        storage: None,
-        started_at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
-    }
-}
-
-fn key(key: &str) -> Value {
-    json!([{"id": "i", "key": key}])
+    testing::container("shop", config)
 }
 
 fn everything() -> WorkloadSpec {
     let pair = |key: &str, value: &str| json!({"id": "i", "key": key, "value": value});
-    let config = json!({
-        "environment": [pair("BOTH", "container"), pair("ALL", "container")], "user": 1000, "tty": true,
-        "expose": "exposeWithTls",
-        "routing": {"domain": "shop.example", "path": "/x", "stripPath": true, "uploadLimit": "8m"},
-        "configContainer": {"image": "files:1", "volume": "data", "path": "/files", "keepFiles": false},
-        "ports": [{"id": "p", "internal": 80, "external": 8080}, {"id": "q", "internal": 9000}],
-        "portRanges": [{"id": "r", "internal": {"from": 100, "to": 102}, "external": {"from": 200, "to": 202}}],
-        "volumes": [
-            {"id": "1", "name": "data", "path": "/data", "size": "5Gi", "type": "rwx", "class": "fast"},
-            {"id": "2", "name": "pics", "path": "/pics", "type": "ro"}, {"id": "3", "name": "one", "path": "/one"},
-            {"id": "4", "name": "tmp", "path": "/tmp", "type": "tmp", "size": "1Gi"},
-            {"id": "5", "name": "mem", "path": "/mem", "type": "mem", "size": "64Mi"},
-        ],
-        "commands": key("run"), "args": key("--fast"),
-        "initContainers": [{"id": "n", "name": "first", "image": "init:1", "command": key("go"), "args": key("on"),
-            "environment": [pair("A", "1")], "useParentConfig": true,
-            "volumes": [{"id": "l", "name": "data", "path": "/in"}]}],
-        "storage": {"storageId": "st", "path": "data", "bucket": "b/sub"},
+    let config = testing::everything(json!({
+        "environment": [pair("BOTH", "container"), pair("ALL", "container")],
         "logConfig": {"driver": "json-file", "options": [pair("max-size", "1m")]}, "restartPolicy": "onFailure",
         "networks": key("backend"),
         "dockerLabels": [pair("org.dyrectorio.secret.keys", "theirs"), pair("slipway.io/team", "not theirs")],
-        "healthCheckConfig": {"livenessProbe": "/l"}, "useLoadBalancer": true,
-    });
+        "healthCheckConfig": {"livenessProbe": "/l"},
+    }));
     WorkloadSpec {
         environment: BTreeMap::from(["ONE", "BOTH", "ALL"].map(|name| (name.to_owned(), "deployment".to_owned()))),
         secrets: BTreeMap::from([("ALL".to_owned(), SecretText::new("geheim"))]),

@@ -16,6 +16,8 @@ pub mod route_annotation;
 pub mod session;
 pub mod spec;
 pub mod status;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod workload;
 pub mod workload_label;
 

@@ -6,75 +6,36 @@ use std::process::{Command, Stdio};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use slipway_core::config::SecretText;
 use slipway_engine::RegistryLogin;
-use slipway_engine::workload::{ContainerState, Ownership, StorageAccess, WorkloadSpec};
-use slipway_team::container::{Effective, ImageConfig, InstanceConfig};
-use slipway_team::{DeploymentId, InstanceId, ProjectId, TeamId, VersionId};
+use slipway_engine::testing::{self, key, pair};
+use slipway_engine::workload::{ContainerState, StorageAccess, WorkloadSpec};
 
 use super::objects::{Item, LABEL_MANAGED_BY, LABEL_SELECTOR, WorkloadSettings, leftovers, objects};
 use super::progress::{Stand, container, stand};
 
-fn ownership() -> Ownership {
-    let id = |last: u8| format!("00000000-0000-4000-8000-0000000000{last:02}");
-    Ownership {
-        team: id(1).parse::<TeamId>().unwrap(),
-        project: id(2).parse::<ProjectId>().unwrap(),
-        version: id(3).parse::<VersionId>().unwrap(),
-        deployment: id(4).parse::<DeploymentId>().unwrap(),
-        instance: id(5).parse::<InstanceId>().unwrap(),
-    }
-}
-
 fn spec(config: Value) -> WorkloadSpec {
-    let patch: Map<String, Value> = serde_json::from_value(config).unwrap();
-    let image = ImageConfig::bare("shop").patch(&patch).unwrap();
-    WorkloadSpec {
-        ownership: ownership(),
-        prefix: "prod".to_owned(),
-        config: Effective::of(&image, &InstanceConfig::default()),
-        image: "registry.example/shop:1".to_owned(),
-        registry: None,
-        environment: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        storage: None,
-        started_at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
-    }
+    testing::container("shop", config)
 }
 
 fn everything() -> WorkloadSpec {
-    let key = |key: &str| json!([{"id": "i", "key": key}]);
-    let pair = |key: &str, value: &str| json!([{"id": "i", "key": key, "value": value}]);
     let markers = |group: &str| {
         json!({
             "service": pair("example.com/service", group), "deployment": pair("app", group),
             "ingress": pair("example.com/ingress", group),
         })
     };
-    let config = json!({
-        "environment": pair("MODE", "shop"), "user": 1000, "tty": true, "expose": "exposeWithTls",
-        "routing": {"domain": "shop.example", "path": "/x", "stripPath": true, "uploadLimit": "8m"},
-        "configContainer": {"image": "files:1", "volume": "data", "path": "/files", "keepFiles": false},
-        "ports": [{"id": "p", "internal": 80, "external": 8080}, {"id": "q", "internal": 9000}],
-        "portRanges": [{"id": "r", "internal": {"from": 100, "to": 102}, "external": {"from": 200, "to": 202}}],
-        "volumes": [
-            {"id": "1", "name": "data", "path": "/data", "size": "5Gi", "type": "rwx", "class": "fast"},
-            {"id": "2", "name": "pics", "path": "/pics", "type": "ro"}, {"id": "3", "name": "one", "path": "/one"},
-            {"id": "4", "name": "tmp", "path": "/tmp", "type": "tmp", "size": "1Gi"},
-            {"id": "5", "name": "mem", "path": "/mem", "type": "mem"},
-        ],
-        "commands": key("run"), "args": key("--fast"),
-        "initContainers": [{"id": "n", "name": "first", "image": "init:1", "command": key("go"), "args": key("on"),
-            "environment": pair("A", "1"), "useParentConfig": true,
-            "volumes": [{"id": "l", "name": "data", "path": "/in"}]}],
-        "storage": {"storageId": "st", "path": "data", "bucket": "b/sub"},
+    let mut config = testing::everything(json!({
+        "environment": pair("MODE", "shop"),
         "deploymentStrategy": "rolling", "customHeaders": key("X-Token"), "proxyHeaders": true,
-        "useLoadBalancer": true, "extraLBAnnotations": pair("example.com/lb", "internal"),
+        "extraLBAnnotations": pair("example.com/lb", "internal"),
         "healthCheckConfig": {"livenessProbe": "/l", "readinessProbe": "/r", "startupProbe": "/s"},
         "resourceConfig": {"limits": {"cpu": "0", "memory": "1Gi"}, "requests": {"cpu": "10m"}},
         "annotations": markers("a"), "labels": markers("l"),
-    });
+    }));
+    // What is in memory takes a usual size.
+    config["volumes"][4]["size"] = Value::Null;
     WorkloadSpec {
         registry: Some(RegistryLogin {
             hostname: None,

@@ -9,15 +9,13 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use slipway_cluster::workload::{ClusterNode, WorkloadSettings};
 use slipway_core::config::SecretText;
 use slipway_engine::EngineError;
-use slipway_engine::workload::{
-    ContainerCommand, ContainerState, Ownership, WorkloadNode as _, WorkloadProgress, WorkloadSpec,
-};
-use slipway_team::container::{Effective, ImageConfig, InstanceConfig};
-use slipway_team::{DeploymentId, InstanceId, ProjectId, TeamId, VersionId};
+use slipway_engine::testing::{container, ownership};
+use slipway_engine::workload::{ContainerCommand, ContainerState, WorkloadNode as _, WorkloadProgress, WorkloadSpec};
+use slipway_team::TeamId;
 
 use crate::bed::{client, image};
 
@@ -25,24 +23,14 @@ use crate::bed::{client, image};
 const WAIT_MAX: Duration = Duration::from_mins(2);
 
 fn spec(prefix: &str, config: Value) -> WorkloadSpec {
-    let patch: Map<String, Value> = serde_json::from_value(config).unwrap();
-    let container = ImageConfig::bare("shop").patch(&patch).unwrap();
     WorkloadSpec {
-        ownership: Ownership {
-            team: TeamId::generate(),
-            project: ProjectId::generate(),
-            version: VersionId::generate(),
-            deployment: DeploymentId::generate(),
-            instance: InstanceId::generate(),
-        },
+        ownership: ownership(),
         prefix: format!("{prefix}-{}", &TeamId::generate().to_string()[..8]),
-        config: Effective::of(&container, &InstanceConfig::default()),
         image: image(),
-        registry: None,
         environment: [("WHO".to_owned(), "deployment".to_owned()), ("STAGE".to_owned(), "test".to_owned())].into(),
         secrets: [("WHO".to_owned(), SecretText::new("secret"))].into(),
-        storage: None,
         started_at: Utc::now(),
+        ..container("shop", config)
     }
 }
 

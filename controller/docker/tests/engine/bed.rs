@@ -1,6 +1,5 @@
 //! A Podman of a test's own: its socket, its images, its containers. All of it ends with the test.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,14 +7,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use futures::StreamExt as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use slipway_core::config::SecretText;
 use slipway_docker::{DockerEndpoint, DockerNode, DockerSettings};
-use slipway_engine::RegistryLogin;
 use slipway_engine::workload::{Ownership, WorkloadNode, WorkloadProgress, WorkloadSpec};
+use slipway_engine::{RegistryLogin, testing};
 use slipway_image::testing::{TestRegistry, busybox_layers};
-use slipway_team::container::{Effective, ImageConfig, InstanceConfig};
-use slipway_team::{DeploymentId, InstanceId, ProjectId, TeamId, VersionId};
+use slipway_team::TeamId;
 use tokio::time::{sleep, timeout};
 
 /// Longest wait for anything.
@@ -50,21 +48,6 @@ fn podman(dir: &Path) -> Command {
         command.args(["--runtime", "runc"]);
     }
     command
-}
-
-pub(crate) fn ownership(team: TeamId) -> Ownership {
-    Ownership {
-        team,
-        project: ProjectId::generate(),
-        version: VersionId::generate(),
-        deployment: DeploymentId::generate(),
-        instance: InstanceId::generate(),
-    }
-}
-
-pub(crate) fn effective(config: Value) -> Effective {
-    let patch: Map<String, Value> = serde_json::from_value(config).unwrap();
-    Effective::of(&ImageConfig::bare("web").patch(&patch).unwrap(), &InstanceConfig::default())
 }
 
 impl Bed {
@@ -109,15 +92,10 @@ impl Bed {
 
     pub(crate) fn spec(&self, config: Value) -> WorkloadSpec {
         WorkloadSpec {
-            ownership: ownership(self.team),
-            prefix: "prod".to_owned(),
-            config: effective(config),
+            ownership: Ownership { team: self.team, ..testing::ownership() },
             image: format!("{}/team/app:1", self.registry.host()),
-            registry: None,
-            environment: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            storage: None,
             started_at: Utc::now(),
+            ..testing::container("web", config)
         }
     }
 

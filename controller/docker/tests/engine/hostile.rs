@@ -16,13 +16,11 @@ use serde_json::json;
 use slipway_core::config::SecretText;
 use slipway_docker::{DockerEndpoint, DockerNode, DockerSettings};
 use slipway_engine::EngineError;
+use slipway_engine::testing::container;
 use slipway_engine::workload::{ContainerCommand, WorkloadNode, WorkloadSpec};
-use slipway_team::TeamId;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
-
-use crate::bed::{effective, ownership};
 
 /// Reads a request's head and sends `answer`; with `repeat` its last bytes again and again.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8], is_endless: bool) {
@@ -68,15 +66,8 @@ fn http(status: &str, body: &str) -> String {
 
 fn spec() -> WorkloadSpec {
     WorkloadSpec {
-        ownership: ownership(TeamId::generate()),
-        prefix: "prod".to_owned(),
-        config: effective(json!({"volumes": [{"name": "data", "path": "/data"}], "networks": [{"key": "n"}]})),
-        image: "registry.example/app:1".to_owned(),
-        registry: None,
-        environment: std::collections::BTreeMap::new(),
         secrets: std::collections::BTreeMap::from([("A".to_owned(), SecretText::new("geheim"))]),
-        storage: None,
-        started_at: chrono::Utc::now(),
+        ..container("web", json!({"volumes": [{"name": "data", "path": "/data"}], "networks": [{"key": "n"}]}))
     }
 }
 

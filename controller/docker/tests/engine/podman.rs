@@ -178,7 +178,7 @@ async fn what_is_not_ours_is_left_alone() {
     assert!(rejected(bed.node.apply(&theirs).await).contains("that is not web of first"));
     let alike = WorkloadSpec {
         prefix: "a".to_owned(),
-        config: crate::bed::effective(json!({"name": "b-web", "networkMode": "none"})),
+        config: bed.spec(json!({"name": "b-web", "networkMode": "none"})).config,
         ..foreign.clone()
     };
     bed.up(&alike).await;
