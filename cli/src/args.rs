@@ -17,6 +17,7 @@ pub mod runtime;
 pub mod secret;
 pub mod service;
 pub mod team;
+pub mod token;
 #[cfg(feature = "up")]
 pub mod up;
 pub mod user;
@@ -226,6 +227,9 @@ pub enum Command {
     /// Webhooks: addresses that are told of what happens to your apps
     #[command(subcommand)]
     Webhooks(webhook::WebhookCommand),
+    /// Your tokens: what programs use your teams with
+    #[command(subcommand)]
+    Tokens(token::TokenCommand),
     /// All users, for administrators
     #[command(subcommand)]
     Users(user::UserCommand),

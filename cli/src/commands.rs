@@ -6,6 +6,7 @@ pub mod build;
 pub mod cert;
 pub mod config;
 pub mod config_edit;
+pub mod confirm;
 pub mod deploy;
 pub mod doctor;
 pub mod domain;
@@ -26,6 +27,7 @@ pub mod session;
 pub mod setting;
 pub mod team;
 pub mod timeout;
+pub mod token;
 #[cfg(feature = "up")]
 pub mod up;
 pub mod user;
@@ -233,6 +235,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         }
         Command::Audit(args) => team::audit::audit(cx, args).await,
         Command::Webhooks(command) => webhook::webhook(cx, command).await,
+        Command::Tokens(command) => token::token(cx, command).await,
         Command::Users(command) => match command {
             UserCommand::List(limit) => user::list(cx, limit.limit).await,
             UserCommand::Enable { username } => user::switch(cx, &username, "enable").await,

@@ -10,9 +10,10 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use clap_complete::{CompleteEnv, Shell};
 use slipway_wire::drycc_v2::{App, Page};
-use slipway_wire::team::Me;
+use slipway_wire::team::{Me, Token};
 
 use crate::args::{Global, grammar};
+use crate::commands::token::TOKENS;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
 use crate::{print, program};
@@ -62,6 +63,17 @@ pub fn teams() -> ArgValueCompleter {
             Ok(me.teams.into_iter().map(|team| team.slug).collect())
         });
         candidates(slugs, current, "")
+    })
+}
+
+/// Completes names of the user's tokens.
+pub fn tokens() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let names = fetch(async |cx| {
+            let tokens: Vec<Token> = cx.api()?.get(TOKENS).await?.json()?;
+            Ok(tokens.into_iter().map(|token| token.name).collect())
+        });
+        candidates(names, current, "")
     })
 }
 

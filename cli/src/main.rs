@@ -12,6 +12,7 @@ mod dotenv;
 mod error;
 mod examples;
 mod git;
+mod input;
 mod plugin;
 mod print;
 mod private;

@@ -37,7 +37,7 @@ pub const SHORTCUTS: [(&str, &[&str]); 26] = [
 ];
 
 /// What a group by itself means.
-pub const DEFAULTS: [(&str, &str); 35] = [
+pub const DEFAULTS: [(&str, &str); 36] = [
     ("allowlist", "list"),
     ("apps", "list"),
     ("auth", "whoami"),
@@ -69,6 +69,7 @@ pub const DEFAULTS: [(&str, &str); 35] = [
     ("templates", "list"),
     ("timeouts", "list"),
     ("tls", "info"),
+    ("tokens", "list"),
     ("users", "list"),
     ("volumes", "list"),
     ("webhooks", "list"),

@@ -8,7 +8,12 @@ pub mod project;
 pub mod registry;
 pub mod storage;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
+
+/// The flags of a command that changes something, of which it takes one at least.
+fn change(flags: &'static [&'static str]) -> ArgGroup {
+    ArgGroup::new("change").args(flags).required(true).multiple(true)
+}
 
 /// Commands about a team, and which team that is.
 #[derive(Debug, Args)]
@@ -37,6 +42,7 @@ pub enum TeamCommand {
     /// Show a team and how much it has
     Info,
     /// Change a team's name or slug; another slug changes every address of the team
+    #[command(group = change(&["name", "slug"]))]
     Update {
         /// Its new name
         #[arg(long, value_name = "NAME")]

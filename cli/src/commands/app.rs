@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use slipway_wire::drycc_v2::{App, Page, RunResult};
 
+use super::confirm::Doomed;
 use super::session::{self, Talk};
 use super::{domain, heading, ps, remote, setting, volume};
 use crate::context::{Context, app_path};
@@ -179,24 +180,11 @@ fn quoted(word: &str) -> String {
 pub async fn destroy(cx: &Context, confirm: Option<&str>) -> Result {
     let api = cx.api()?;
     let name = cx.app()?;
-    let typed = match confirm {
-        Some(confirm) => confirm.to_owned(),
-        None if print::can_ask() => {
-            // Asked before anything else, so that nobody types the name of an app that is not there.
-            api.get(&app_path(&name, "")).await?;
-            print::warning("WARNING: Potentially Destructive Action");
-            print::warning(format_args!("This command will destroy the application: {name}"));
-            print::ask(&format!("!    To proceed, type \"{name}\": "))?
-        }
-        None => {
-            return Err(
-                Error::new(format!("destroying {name} must be confirmed")).hint(format!("pass --confirm={name}"))
-            );
-        }
-    };
-    if typed != name {
-        return Err(Error::new(format!("App {name} does not match confirm {typed}, aborting.")));
+    if confirm.is_none() && print::can_ask() {
+        // Asked before anything else, so that nobody types the name of an app that is not there.
+        api.get(&app_path(&name, "")).await?;
     }
+    Doomed { what: "application", title: "App", name: &name }.confirm(confirm)?;
     let url = remote::repository(&api, &name).await.ok();
     let progress = cx.progress(&format!("Destroying {name}..."))?;
     api.delete(&app_path(&name, "")).await?;

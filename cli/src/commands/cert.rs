@@ -63,12 +63,8 @@ fn short(fingerprint: &str) -> String {
 /// Adds a certificate.
 pub async fn add(cx: &Context, name: &str, certificate: &Path, key: &Path) -> Result {
     let api = cx.api()?;
-    let (chain, key) = (read(certificate)?, SecretString::from(read(key)?));
-    if chain.contains("PRIVATE KEY") {
-        // Never sent in a field that is not kept secret.
-        return Err(Error::new(format!("{} holds a private key", certificate.display()))
-            .hint("give the certificate first, then the key: `slipway certs:add NAME CERTIFICATE KEY`"));
-    }
+    let order = "give the certificate first, then the key: `slipway certs:add NAME CERTIFICATE KEY`";
+    let (chain, key) = (read_public(certificate, order)?, SecretString::from(read(key)?));
     let progress = cx.progress("Adding SSL endpoint...")?;
     let body = json!({"name": name, "certificate": chain, "key": key.expose_secret()});
     let answer = api.post("/v2/certs/", &body).await?;
@@ -76,7 +72,18 @@ pub async fn add(cx: &Context, name: &str, certificate: &Path, key: &Path) -> Re
     cx.show(&answer, || Ok(()))
 }
 
-fn read(file: &Path) -> Result<String> {
+/// What a file of certificates holds. A private key is never sent in a field that is not kept secret; `hint` says where it
+/// is to be given instead.
+pub fn read_public(file: &Path, hint: &str) -> Result<String> {
+    let text = read(file)?;
+    if text.contains("PRIVATE KEY") {
+        return Err(Error::new(format!("{} holds a private key", file.display())).hint(hint));
+    }
+    Ok(text)
+}
+
+/// What a PEM file holds.
+pub fn read(file: &Path) -> Result<String> {
     let cannot = |error: std::io::Error| Error::caused(format!("cannot read {}", file.display()), &error);
     let size = fs::metadata(file).map_err(cannot)?.len();
     let not_pem = || {

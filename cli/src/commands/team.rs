@@ -4,6 +4,8 @@ pub mod audit;
 pub mod deployment;
 pub mod deployment_log;
 pub mod image;
+pub mod image_config;
+pub mod kind;
 pub mod member;
 pub mod node;
 pub mod notification;
@@ -16,6 +18,7 @@ use serde_json::{Value, json};
 use slipway_client::{Answer, segment};
 use slipway_wire::team::{Me, Team as TeamBody, TeamDetails};
 
+use super::confirm::Doomed;
 use super::yes_no;
 use crate::api::Api;
 use crate::args::team::TeamCommand;
@@ -81,18 +84,18 @@ impl Team {
     fn own_path(&self, rest: &str) -> String {
         format!("/api/teams/{}{rest}", segment(&self.id))
     }
+}
 
-    /// The one of a list that has this name or id. `command` lists them for people.
-    pub async fn find(&self, kind: &str, path: &str, named: &str, command: &str) -> Result<Found> {
-        let list: Vec<Value> = self.api.get(path).await?.json()?;
-        let found = list.into_iter().filter_map(|one| {
-            Some(Found { id: one["id"].as_str()?.to_owned(), name: one["name"].as_str()?.to_owned() })
-        });
-        let found: Vec<Found> = found.collect();
-        match found.iter().find(|one| one.id == named).or_else(|| found.iter().find(|one| one.name == named)) {
-            Some(one) => Ok(one.clone()),
-            None => Err(missing(kind, named, found.iter().map(|one| one.name.as_str()), command)),
-        }
+/// The one of the list at `path` that has this name or id. `command` lists them for people.
+pub async fn find(api: &Api, kind: &str, path: &str, named: &str, command: &str) -> Result<Found> {
+    let list: Vec<Value> = api.get(path).await?.json()?;
+    let found = list
+        .into_iter()
+        .filter_map(|one| Some(Found { id: one["id"].as_str()?.to_owned(), name: one["name"].as_str()?.to_owned() }));
+    let found: Vec<Found> = found.collect();
+    match found.iter().find(|one| one.id == named).or_else(|| found.iter().find(|one| one.name == named)) {
+        Some(one) => Ok(one.clone()),
+        None => Err(missing(kind, named, found.iter().map(|one| one.name.as_str()), command)),
     }
 }
 
@@ -210,9 +213,6 @@ async fn info(cx: &Context, team: &Team) -> Result {
 }
 
 async fn update(cx: &Context, team: &Team, name: Option<String>, slug: Option<String>) -> Result {
-    if name.is_none() && slug.is_none() {
-        return Err(Error::new("there is nothing to change").hint("pass --name NAME or --slug SLUG"));
-    }
     let slug = slug.unwrap_or_else(|| team.slug.clone());
     let body = json!({"name": name.as_ref().unwrap_or(&team.name), "slug": slug});
     cx.work(&format!("Updating team {}...", team.slug), team.api.put(&team.own_path(""), &body)).await?;
@@ -222,26 +222,9 @@ async fn update(cx: &Context, team: &Team, name: Option<String>, slug: Option<St
     Ok(())
 }
 
-/// The slug of something that is to be destroyed, typed by the person at the terminal or given in advance.
-pub fn confirm(what: &str, name: &str, confirm: Option<&str>) -> Result {
-    let typed = match confirm {
-        Some(typed) => typed.to_owned(),
-        None if print::can_ask() => {
-            print::warning("WARNING: Potentially Destructive Action");
-            print::warning(format_args!("This command will destroy the {what}: {name}"));
-            print::ask(&format!("!    To proceed, type \"{name}\": "))?
-        }
-        None => {
-            return Err(
-                Error::new(format!("destroying {name} must be confirmed")).hint(format!("pass --confirm={name}"))
-            );
-        }
-    };
-    if typed == name {
-        Ok(())
-    } else {
-        Err(Error::new(format!("{what} {name} does not match confirm {typed}, aborting.")))
-    }
+/// Has somebody confirm that something of this name is to be destroyed.
+pub fn confirm(what: &str, name: &str, given: Option<&str>) -> Result {
+    Doomed { what, title: what, name }.confirm(given)
 }
 
 async fn destroy(cx: &Context, team: &Team, confirmed: Option<&str>) -> Result {

@@ -25,19 +25,31 @@ macro_rules! shows {
 }
 
 mod account;
+mod acme;
 mod app;
+mod audit;
 mod config;
+mod container;
 mod deploy;
 mod deployment;
 mod everywhere;
+mod image;
+mod member;
+mod missing_team;
 mod node;
+mod notification;
 mod own;
 mod probe;
 mod process;
 mod project;
+mod project_version;
+mod registry;
 mod route;
 mod shortcut;
+mod storage;
 mod team;
+mod template;
+mod token;
 mod upstream;
 mod volume;
 mod webhook;

@@ -45,6 +45,7 @@ pub enum DeploymentCommand {
         deployment: String,
     },
     /// Change a deployment's note, prefix or environment
+    #[command(group = super::change(&["note", "prefix", "env", "unset"]))]
     Update {
         /// Id or prefix
         deployment: String,

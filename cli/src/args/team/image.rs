@@ -63,15 +63,19 @@ pub enum ImageCommand {
 /// Commands about how containers of an image run.
 #[derive(Debug, Subcommand)]
 pub enum ImageConfigCommand {
-    /// Print it as JSON
+    /// Print it as JSON, or as YAML
     Get {
         /// Whose
         #[command(flatten)]
         of: OfVersion,
         /// The image: name or id
         image: String,
+        /// As YAML
+        #[arg(long, conflicts_with = "json")]
+        yaml: bool,
     },
-    /// Change what a file of JSON names; the rest stays
+    /// Change what a file of JSON or YAML names; the rest stays
+    #[command(alias = "apply")]
     Set {
         /// Whose
         #[command(flatten)]
@@ -80,13 +84,19 @@ pub enum ImageConfigCommand {
         image: String,
         /// The file; - is stdin
         file: PathBuf,
+        /// It is YAML; without this, files named `*.yaml` and `*.yml` are
+        #[arg(long)]
+        yaml: bool,
     },
-    /// Change it in your editor
+    /// Change it in your editor, as JSON or YAML
     Edit {
         /// Whose
         #[command(flatten)]
         of: OfVersion,
         /// The image: name or id
         image: String,
+        /// As YAML
+        #[arg(long)]
+        yaml: bool,
     },
 }

@@ -1,8 +1,30 @@
 //! `nodes`.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Subcommand};
 
 use crate::args::Limit;
+
+/// How the platform reaches a node.
+#[derive(Debug, Args)]
+pub struct NodeWay {
+    /// The cluster's kubeconfig with all that it names, as `kubectl config view --minify --flatten` prints it; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The container engine's address: `tcp://HOST:PORT`, or a socket of the platform's machine that its operator allows
+    #[arg(long, value_name = "ADDRESS")]
+    pub docker: Option<String>,
+    /// Certificates of the authority that signed the engine's, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["docker", "tls_cert", "tls_key"])]
+    pub tls_ca: Option<PathBuf>,
+    /// The certificate that the platform shows the engine, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["docker", "tls_ca", "tls_key"])]
+    pub tls_cert: Option<PathBuf>,
+    /// Its key, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["docker", "tls_ca", "tls_cert"])]
+    pub tls_key: Option<PathBuf>,
+}
 
 /// Commands about a team's nodes.
 #[derive(Debug, Subcommand)]
@@ -24,6 +46,7 @@ pub enum NodeCommand {
         node: String,
     },
     /// Change a node
+    #[command(group = super::change(&["name", "description"]))]
     Update {
         /// Name or id
         node: String,
@@ -53,6 +76,15 @@ pub enum NodeCommand {
         /// Take back the one that was asked for
         #[arg(long, conflicts_with_all = ["powershell", "root_path", "print"])]
         discard: bool,
+    },
+    /// Join a node that the platform reaches by itself: a cluster, or a container engine at an address
+    #[command(group = ArgGroup::new("way").args(["kubeconfig", "docker"]).required(true))]
+    Join {
+        /// Name or id
+        node: String,
+        /// How it is reached
+        #[command(flatten)]
+        way: NodeWay,
     },
     /// Forget how a node is reached, which ends the connection
     Disconnect {

@@ -33,6 +33,7 @@ pub enum NotificationCommand {
         notification: String,
     },
     /// Change a notification; what is not named stays
+    #[command(group = super::change(&["name", "url_from", "events", "active"]))]
     Update {
         /// Name or id
         notification: String,

@@ -24,6 +24,7 @@ pub enum ProjectCommand {
         project: String,
     },
     /// Change a project
+    #[command(group = super::change(&["name", "description", "changelog"]))]
     Update {
         /// Name or id
         project: String,
@@ -84,6 +85,7 @@ pub enum VersionCommand {
         version: Option<String>,
     },
     /// Change a version's name or changelog
+    #[command(group = super::change(&["name", "changelog"]))]
     Update {
         /// The project: name or id
         project: String,

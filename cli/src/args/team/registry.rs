@@ -53,6 +53,7 @@ pub enum RegistryCommand {
         registry: String,
     },
     /// Change a registry; what is not named stays
+    #[command(group = super::change(&["name", "public", "url", "prefix", "namespace", "api_url", "user", "token_from", "description"]))]
     Update {
         /// Name or id
         registry: String,

@@ -40,6 +40,7 @@ pub enum StorageCommand {
         storage: String,
     },
     /// Change a storage; what is not named stays
+    #[command(group = super::change(&["name", "url", "access_key", "secret_key_from", "description"]))]
     Update {
         /// Name or id
         storage: String,

@@ -1,22 +1,15 @@
 //! `images`. Source of calls: team-api.md §3.4 and §4.4.
 
-use std::io::Read as _;
-use std::path::Path;
-
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use slipway_client::segment;
 
 use super::project::{VersionFound, find_version, version_path};
-use super::{Team, missing, registry, text};
-use crate::args::team::image::{ImageCommand, ImageConfigCommand};
+use super::{Team, image_config, missing, registry, text};
+use crate::args::team::image::ImageCommand;
 use crate::args::team::project::OfVersion;
-use crate::commands::config_edit::in_editor;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::print;
-
-/// No configuration is longer; what is longer is another file.
-const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Runs a command about the images of a version.
 pub async fn image(cx: &Context, team: Option<&str>, command: ImageCommand) -> Result {
@@ -43,7 +36,7 @@ pub async fn image(cx: &Context, team: Option<&str>, command: ImageCommand) -> R
             cx.work(&text, team.api.patch(&path(&team, &of, &image), &json!({"tag": tag}))).await.map(drop)
         }
         ImageCommand::Order { of, images } => order(cx, &team, &of, &images).await,
-        ImageCommand::Config(command) => config(cx, &team, command).await,
+        ImageCommand::Config(command) => image_config::config(cx, &team, command).await,
         ImageCommand::Remove { of, image } => {
             let (of, image) = find(&team, &of, &image).await?;
             let text = format!("Removing {} from {} {}...", text(&image, "name"), of.project.name, of.version.name);
@@ -78,14 +71,16 @@ pub fn named<'a>(list: &'a [Value], named: &str, command: &str) -> Result<&'a Va
         .ok_or_else(|| missing("image", named, list.iter().filter_map(|one| one["name"].as_str()), command))
 }
 
-async fn find(team: &Team, of: &OfVersion, name: &str) -> Result<(VersionFound, Value)> {
+/// The image of a version that has this name, with the version.
+pub async fn find(team: &Team, of: &OfVersion, name: &str) -> Result<(VersionFound, Value)> {
     let of = version(team, of).await?;
     let list = images(team, &of).await?;
     let found = named(&list, name, &format!("images:list {}", of.project.name))?.clone();
     Ok((of, found))
 }
 
-fn path(team: &Team, of: &VersionFound, image: &Value) -> String {
+/// The path of an image.
+pub fn path(team: &Team, of: &VersionFound, image: &Value) -> String {
     version_path(team, of, &format!("/images/{}", segment(&text(image, "id"))))
 }
 
@@ -107,70 +102,6 @@ async fn order(cx: &Context, team: &Team, of: &OfVersion, wanted: &[String]) -> 
     cx.work(&text, team.api.put(&version_path(team, &of, "/images/order"), &ids)).await.map(drop)
 }
 
-async fn config(cx: &Context, team: &Team, command: ImageConfigCommand) -> Result {
-    match command {
-        ImageConfigCommand::Get { of, image } => print::json(&find(team, &of, &image).await?.1["config"]),
-        ImageConfigCommand::Set { of, image, file } => {
-            let change = read(&file)?;
-            let (of, image) = find(team, &of, &image).await?;
-            change_config(cx, team, &of, &image, change).await
-        }
-        ImageConfigCommand::Edit { of, image } => {
-            let (of, image) = find(team, &of, &image).await?;
-            let old = &image["config"];
-            let pretty =
-                serde_json::to_string_pretty(old).map_err(|error| Error::caused("cannot write JSON", &error))?;
-            let edited = parse(&in_editor(&(pretty + "\n"), ".json")?, "nothing was changed: what was saved")?;
-            let mut change: Map<String, Value> = edited
-                .iter()
-                .filter(|(name, value)| old.get(name.as_str()) != Some(*value))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect();
-            let gone =
-                old.as_object().into_iter().flatten().map(|(name, _)| name).filter(|name| !edited.contains_key(*name));
-            change.extend(gone.map(|name| (name.clone(), Value::Null)));
-            if change.is_empty() {
-                print::note("Nothing was changed.");
-                return Ok(());
-            }
-            change_config(cx, team, &of, &image, change).await
-        }
-    }
-}
-
-async fn change_config(
-    cx: &Context,
-    team: &Team,
-    of: &VersionFound,
-    image: &Value,
-    change: Map<String, Value>,
-) -> Result {
-    let text = format!("Configuring {}...", text(image, "name"));
-    cx.work(&text, team.api.patch(&path(team, of, image), &json!({"config": change}))).await.map(drop)
-}
-
-fn read(file: &Path) -> Result<Map<String, Value>> {
-    let cannot = |error: std::io::Error| Error::caused(format!("cannot read {}", file.display()), &error);
-    let mut content = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().take(FILE_MAX_BYTES).read_to_string(&mut content).map_err(cannot)?;
-    } else {
-        let open = std::fs::File::open(file).map_err(cannot)?;
-        open.take(FILE_MAX_BYTES).read_to_string(&mut content).map_err(cannot)?;
-    }
-    parse(&content, &format!("{} cannot be used", file.display()))
-}
-
-fn parse(content: &str, what: &str) -> Result<Map<String, Value>> {
-    match serde_json::from_str(content) {
-        Ok(Value::Object(map)) => Ok(map),
-        Ok(_) => {
-            Err(Error::new(format!("{what}: it is JSON, but no object")).hint("it looks like {\"expose\": \"expose\"}"))
-        }
-        Err(error) => Err(Error::caused(format!("{what}: it is not JSON"), &error)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,13 +116,5 @@ mod tests {
             assert_eq!(named(&list, name, "images:list x").unwrap()["id"], want, "{name}");
         }
         assert!(named(&list, "none", "images:list x").is_err());
-    }
-
-    #[test]
-    fn a_configuration_is_an_object() {
-        assert_eq!(parse("{\"a\": 1}", "x").unwrap()["a"], 1);
-        for bad in ["", "[]", "{", "a: b"] {
-            assert!(parse(bad, "x").is_err(), "{bad}");
-        }
     }
 }

@@ -4,32 +4,34 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use slipway_client::segment;
 
+use super::kind::Kind;
 use super::{Found, Team, confirm, given, text, yes_no};
-use crate::args::team::node::{ContainerCommand, NodeCommand, OfContainer};
-use crate::commands::heading;
+use crate::args::team::node::{ContainerCommand, NodeCommand, NodeWay, OfContainer};
+use crate::commands::{cert, heading};
 use crate::context::Context;
 use crate::error::Result;
-use crate::print;
+use crate::{input, print};
+
+const NODE: Kind = Kind { one: "node", title: "Node", titles: "Nodes", all: "nodes" };
 
 /// Runs a command about a team's nodes.
 pub async fn node(cx: &Context, team: Option<&str>, command: NodeCommand) -> Result {
     let team = Team::choose(cx, team).await?;
     match command {
-        NodeCommand::List => list(cx, &team).await,
+        NodeCommand::List => team.list(cx, NODE, row).await,
         NodeCommand::Add { name, description } => {
             let mut body = json!({"name": name});
             given(&mut body, &[("description", &description)]);
             let text = format!("Adding node {name} to {}...", team.slug);
             cx.work(&text, team.api.post(&team.path("nodes"), &body)).await.map(drop)
         }
-        NodeCommand::Info { node } => info(cx, &team, &node).await,
+        NodeCommand::Info { node } => team.info(cx, NODE, &node, rows).await.map(drop),
         NodeCommand::Update { node, name, description } => {
-            let found = find(&team, &node).await?;
-            let old: Value = team.api.get(&path(&team, &found, "")).await?.json()?;
-            let mut body = json!({"name": old["name"], "description": old["description"], "icon": old["icon"]});
-            given(&mut body, &[("name", &name), ("description", &description)]);
-            let text = format!("Updating node {}...", found.name);
-            cx.work(&text, team.api.put(&path(&team, &found, ""), &body)).await.map(drop)
+            let change = |body: &mut Value| {
+                given(body, &[("name", &name), ("description", &description)]);
+                Ok(())
+            };
+            team.update(cx, NODE, &node, &["name", "description", "icon"], change).await
         }
         NodeCommand::Script { node, discard: true, .. } => {
             let found = find(&team, &node).await?;
@@ -49,6 +51,12 @@ pub async fn node(cx: &Context, team: Option<&str>, command: NodeCommand) -> Res
                 print::note(format_args!("Run this on the node until {}:", text(&made, "expireAt")));
                 print::line(text(&made, "command"))
             })
+        }
+        NodeCommand::Join { node, way } => {
+            let (place, body) = joining(&way)?;
+            let found = find(&team, &node).await?;
+            let text = format!("Joining {}...", found.name);
+            cx.work(&text, team.api.put(&path(&team, &found, place), &body)).await.map(drop)
         }
         NodeCommand::Disconnect { node } => {
             let found = find(&team, &node).await?;
@@ -75,51 +83,50 @@ pub async fn node(cx: &Context, team: Option<&str>, command: NodeCommand) -> Res
             })
         }
         NodeCommand::Containers(command) => container(cx, &team, command).await,
-        NodeCommand::Remove { node } => {
-            let found = find(&team, &node).await?;
-            let text = format!("Removing node {} from {}...", found.name, team.slug);
-            cx.work(&text, team.api.delete(&path(&team, &found, ""))).await.map(drop)
-        }
+        NodeCommand::Remove { node } => team.remove(cx, NODE, &node).await,
     }
 }
 
 /// The node of this name or id.
 pub async fn find(team: &Team, named: &str) -> Result<Found> {
-    team.find("node", &team.path("nodes"), named, "nodes").await
+    team.one(NODE, named).await
 }
 
 fn path(team: &Team, found: &Found, rest: &str) -> String {
-    team.path(&format!("nodes/{}{rest}", segment(&found.id)))
+    team.path_of(NODE, found, rest)
 }
 
-async fn list(cx: &Context, team: &Team) -> Result {
-    let answer = team.api.get(&team.path("nodes")).await?;
-    cx.show(&answer, || {
-        let list: Vec<Value> = answer.json()?;
-        print::line(format_args!("=== {} Nodes", team.slug))?;
-        let rows =
-            list.iter().map(|it| vec![text(it, "name"), text(it, "type"), text(it, "status"), text(it, "version")]);
-        print::table::rows(&rows.collect::<Vec<_>>())
-    })
+fn row(it: &Value) -> Vec<String> {
+    ["name", "type", "status", "version"].map(|name| text(it, name)).to_vec()
 }
 
-async fn info(cx: &Context, team: &Team, named: &str) -> Result {
-    let found = find(team, named).await?;
-    let answer = team.api.get(&path(team, &found, "")).await?;
-    cx.show(&answer, || {
-        let it: Value = answer.json()?;
-        print::line(format_args!("=== {} Node", found.name))?;
-        print::table::pairs([
-            ("type", text(&it, "type")),
-            ("status", text(&it, "status")),
-            ("version", text(&it, "version")),
-            ("address", text(&it, "address")),
-            ("description", text(&it, "description")),
-            ("installed", yes_no(it["hasToken"] == true)),
-            ("in use", yes_no(it["inUse"] == true)),
-            ("id", text(&it, "id")),
-        ])
-    })
+fn rows(it: &Value) -> Vec<(&'static str, String)> {
+    vec![
+        ("type", text(it, "type")),
+        ("status", text(it, "status")),
+        ("version", text(it, "version")),
+        ("address", text(it, "address")),
+        ("description", text(it, "description")),
+        ("installed", yes_no(it["hasToken"] == true)),
+        ("in use", yes_no(it["inUse"] == true)),
+        ("id", text(it, "id")),
+    ]
+}
+
+/// Where a way to a node is given, and what.
+fn joining(way: &NodeWay) -> Result<(&'static str, Value)> {
+    if let Some(file) = &way.kubeconfig {
+        return Ok(("/kubeconfig", json!({"kubeconfig": input::text(file)?})));
+    }
+    let mut body = json!({"address": way.docker});
+    if let (Some(authority), Some(certificate), Some(key)) = (&way.tls_ca, &way.tls_cert, &way.tls_key) {
+        let public = |file| cert::read_public(file, "the key is of --tls-key alone");
+        body["tls"] = json!({
+            "certificateAuthority": public(authority)?, "certificate": public(certificate)?,
+            "clientKey": cert::read(key)?,
+        });
+    }
+    Ok(("/docker", body))
 }
 
 async fn container(cx: &Context, team: &Team, command: ContainerCommand) -> Result {

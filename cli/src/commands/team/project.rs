@@ -3,11 +3,14 @@
 use serde_json::{Value, json};
 use slipway_client::segment;
 
+use super::kind::Kind;
 use super::{Found, Team, confirm, given, missing, text, yes_no};
 use crate::args::team::project::{ProjectCommand, TemplateCommand, VersionCommand};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::print;
+
+const PROJECT: Kind = Kind { one: "project", title: "Project", titles: "Projects", all: "projects" };
 
 /// A version of a project, by its names.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ pub struct VersionFound {
 pub async fn project(cx: &Context, team: Option<&str>, command: ProjectCommand) -> Result {
     let team = Team::choose(cx, team).await?;
     match command {
-        ProjectCommand::List => list(cx, &team).await,
+        ProjectCommand::List => team.list(cx, PROJECT, row).await,
         ProjectCommand::Create { name, versioned, description } => {
             let mut body = json!({"name": name, "type": kind(versioned)});
             given(&mut body, &[("description", &description)]);
@@ -31,12 +34,11 @@ pub async fn project(cx: &Context, team: Option<&str>, command: ProjectCommand) 
         }
         ProjectCommand::Info { project } => info(cx, &team, &project).await,
         ProjectCommand::Update { project, name, description, changelog } => {
-            let found = find(&team, &project).await?;
-            let old: Value = team.api.get(&path(&team, &found, "")).await?.json()?;
-            let mut body = json!({"name": old["name"], "description": old["description"]});
-            given(&mut body, &[("name", &name), ("description", &description), ("changelog", &changelog)]);
-            let text = format!("Updating project {}...", found.name);
-            cx.work(&text, team.api.put(&path(&team, &found, ""), &body)).await.map(drop)
+            let change = |body: &mut Value| {
+                given(body, &[("name", &name), ("description", &description), ("changelog", &changelog)]);
+                Ok(())
+            };
+            team.update(cx, PROJECT, &project, &["name", "description"], change).await
         }
         ProjectCommand::Convert { project } => {
             let found = find(&team, &project).await?;
@@ -58,11 +60,11 @@ fn kind(is_versioned: bool) -> &'static str {
 
 /// The project of this name or id.
 pub async fn find(team: &Team, named: &str) -> Result<Found> {
-    team.find("project", &team.path("projects"), named, "projects").await
+    team.one(PROJECT, named).await
 }
 
 fn path(team: &Team, found: &Found, rest: &str) -> String {
-    team.path(&format!("projects/{}{rest}", segment(&found.id)))
+    team.path_of(PROJECT, found, rest)
 }
 
 /// The version of this name or id, or the default one.
@@ -91,16 +93,6 @@ pub fn version_path(team: &Team, of: &VersionFound, rest: &str) -> String {
     path(team, &of.project, &format!("/versions/{}{rest}", segment(&of.version.id)))
 }
 
-async fn list(cx: &Context, team: &Team) -> Result {
-    let answer = team.api.get(&team.path("projects")).await?;
-    cx.show(&answer, || {
-        let list: Vec<Value> = answer.json()?;
-        print::line(format_args!("=== {} Projects", team.slug))?;
-        let rows = list.iter().map(|it| vec![text(it, "name"), text(it, "type"), text(it, "description")]);
-        print::table::rows(&rows.collect::<Vec<_>>())
-    })
-}
-
 fn show_versions(list: &Value) -> Result {
     let rows = list.as_array().into_iter().flatten().map(|it| {
         let mark = if it["default"] == true { "*" } else { "" };
@@ -109,21 +101,25 @@ fn show_versions(list: &Value) -> Result {
     print::table::rows(&rows.collect::<Vec<_>>())
 }
 
+fn row(it: &Value) -> Vec<String> {
+    ["name", "type", "description"].map(|name| text(it, name)).to_vec()
+}
+
 async fn info(cx: &Context, team: &Team, named: &str) -> Result {
-    let found = find(team, named).await?;
-    let answer = team.api.get(&path(team, &found, "")).await?;
-    cx.show(&answer, || {
-        let it: Value = answer.json()?;
-        print::line(format_args!("=== {} Project", found.name))?;
-        print::table::pairs([
-            ("type", text(&it, "type")),
-            ("description", text(&it, "description")),
-            ("id", text(&it, "id")),
+    let rows = |it: &Value| {
+        vec![
+            ("type", text(it, "type")),
+            ("description", text(it, "description")),
+            ("id", text(it, "id")),
             ("updated", text(&it["audit"], "updatedAt")),
-        ])?;
-        print::line("=== Versions (*=default)")?;
-        show_versions(&it["versions"])
-    })
+        ]
+    };
+    let it = team.info(cx, PROJECT, named, rows).await?;
+    if cx.is_json {
+        return Ok(());
+    }
+    print::line("=== Versions (*=default)")?;
+    show_versions(&it["versions"])
 }
 
 /// Runs a command about a project's versions.

@@ -1,8 +1,8 @@
-use super::team::acme;
+use super::World;
 
 #[test]
 fn nodes() {
-    let world = acme();
+    let world = World::acme();
     shows!(world.bob(&[
         "nodes",
         "nodes:add cellar --description 'The machine in the cellar'",
@@ -12,7 +12,6 @@ fn nodes() {
         "nodes:info celar",
         "nodes:update cellar --name attic --description Up",
         "nodes:update cellar --name attic",
-        "nodes:update attic",
         "nodes:info attic",
         "nodes:update Platform --name mine",
         "nodes:disconnect attic",
@@ -61,8 +60,6 @@ fn nodes() {
     !
     ! hint: `slipway nodes` lists them
     = 1
-    $ nodes:update attic
-    Updating node attic... done
     $ nodes:info attic
     === attic Node
     type             docker
@@ -113,8 +110,103 @@ fn nodes() {
 }
 
 #[test]
+fn nodes_join_by_what_reaches_them() {
+    let world = World::acme();
+    world.bob_does(&["nodes:add cellar", "nodes:add attic", "nodes:add shed"]);
+    let write = |name: &str, text: &str| std::fs::write(world.bob.work().join(name), text).unwrap();
+    write("cellar.yaml", "the cellar's kubeconfig");
+    write("bad.yaml", "refused");
+    for name in ["ca", "cert"] {
+        write(&format!("{name}.pem"), "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+    }
+    write("key.pem", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n");
+    shows!(world.bob(&[
+        "nodes:join cellar",
+        "nodes:join cellar --kubeconfig none.yaml",
+        "nodes:join cellar --kubeconfig bad.yaml",
+        "nodes:join celar --kubeconfig cellar.yaml",
+        "nodes:join cellar --kubeconfig cellar.yaml",
+        "nodes:join Platform --kubeconfig cellar.yaml",
+        "nodes:join attic --docker tcp://attic.example.com:2376 --tls-ca ca.pem",
+        "nodes:join attic --kubeconfig cellar.yaml --docker tcp://attic.example.com:2376",
+        "nodes:join attic --docker tcp://attic.example.com:2376 --tls-ca ca.pem --tls-cert key.pem --tls-key cert.pem",
+        "nodes:join attic --docker tcp://attic.example.com:2376 --tls-ca ca.pem --tls-cert cellar.yaml --tls-key key.pem",
+        "nodes:join attic --docker attic --tls-ca ca.pem --tls-cert cert.pem --tls-key key.pem",
+        "nodes:join attic --docker tcp://attic.example.com:2376 --tls-ca ca.pem --tls-cert cert.pem --tls-key key.pem",
+        "nodes",
+    ]), @r##"
+    $ nodes:join cellar
+    ! error: the following required arguments were not provided:
+    !   <--kubeconfig <FILE>|--docker <ADDRESS>>
+    !
+    ! Usage: slipway nodes join <--kubeconfig <FILE>|--docker <ADDRESS>> <NODE>
+    !
+    ! For more information, try '--help'.
+    = 2
+    $ nodes:join cellar --kubeconfig none.yaml
+    ! Error: cannot read none.yaml: No such file or directory (os error 2)
+    = 1
+    $ nodes:join cellar --kubeconfig bad.yaml
+    Joining cellar...
+    ! Error: it is refused
+    = 1
+    $ nodes:join celar --kubeconfig cellar.yaml
+    ! Error: there is no node celar
+    !
+    ! hint: did you mean `cellar`? `slipway nodes` lists them
+    = 1
+    $ nodes:join cellar --kubeconfig cellar.yaml
+    Joining cellar... done
+    $ nodes:join Platform --kubeconfig cellar.yaml
+    Joining Platform...
+    ! Error: The node is what the platform itself runs on.
+    = 1
+    $ nodes:join attic --docker tcp://attic.example.com:2376 --tls-ca ca.pem
+    ! error: the following required arguments were not provided:
+    !   --tls-key <FILE>
+    !   --tls-cert <FILE>
+    !
+    ! Usage: slipway nodes join --tls-ca <FILE> --tls-key <FILE> --tls-cert <FILE> <--kubeconfig <FILE>|--docker <ADDRESS>> <NODE>
+    !
+    ! For more information, try '--help'.
+    = 2
+    $ nodes:join attic --kubeconfig cellar.yaml --docker tcp://attic.example.com:2376
+    ! error: the argument '--kubeconfig <FILE>' cannot be used with '--docker <ADDRESS>'
+    !
+    ! Usage: slipway nodes join <--kubeconfig <FILE>|--docker <ADDRESS>> <NODE>
+    !
+    ! For more information, try '--help'.
+    = 2
+    $ nodes:join attic --docker tcp://attic.example.com:2376 --tls-ca ca.pem --tls-cert key.pem --tls-key cert.pem
+    ! Error: key.pem holds a private key
+    !
+    ! hint: the key is of --tls-key alone
+    = 1
+    $ nodes:join attic --docker tcp://attic.example.com:2376 --tls-ca ca.pem --tls-cert cellar.yaml --tls-key key.pem
+    ! Error: cellar.yaml is not in PEM form
+    !
+    ! hint: a PEM file is text that begins with -----BEGIN; `openssl x509 -inform der -in FILE` makes one of a DER file
+    = 1
+    $ nodes:join attic --docker attic --tls-ca ca.pem --tls-cert cert.pem --tls-key key.pem
+    Joining attic... done
+    $ nodes:join attic --docker tcp://attic.example.com:2376 --tls-ca ca.pem --tls-cert cert.pem --tls-key key.pem
+    Joining attic... done
+    $ nodes
+    === acme Nodes
+    Platform	k8s	connected	Kubernetes v1.33.2
+    cellar	k8s	connected	Kubernetes v1.33.2
+    attic	docker	connected	Kubernetes v1.33.2
+    shed	docker	unreachable
+    "##);
+    let piped = world.bob.run_with(&["nodes:join", "shed", "--kubeconfig", "-"], "the shed's kubeconfig");
+    assert_eq!((piped.code, piped.stdout.as_str()), (0, "Joining shed... done\n"), "{piped:?}");
+    let info = world.bob.run("nodes:info shed");
+    assert!(info.stdout.contains("connected") && info.stdout.contains("installed        yes"), "{info:?}");
+}
+
+#[test]
 fn a_script_joins_a_node() {
-    let world = acme();
+    let world = World::acme();
     world.bob(&["nodes:add cellar"]);
     let script = world.bob.run("nodes:script cellar --type docker --print");
     assert!(script.code == 0 && script.stdout.starts_with("#!/bin/sh\n"), "{script:?}");
@@ -132,149 +224,5 @@ fn a_script_joins_a_node() {
     Discarding the script of cellar...
     ! Error: There is no such installer.
     = 1
-    "##);
-}
-
-#[test]
-fn containers() {
-    let world = acme();
-    let said = world.bob(&[
-        "projects:create shop",
-        "registries:add ours --type unchecked --url registry.example.com",
-        "images:add shop redis:7 web:1 --registry ours",
-        "deployments:create shop --node Platform --prefix live",
-        "deployments:start live",
-    ]);
-    assert!(!said.contains("= "), "{said}");
-    shows!(world.bob(&[
-        "nodes:containers:list Platform",
-        "nodes:containers:list Platform --prefix other",
-        "nodes:containers:list none",
-        "nodes:containers:stop Platform web --prefix live",
-        "nodes:containers:list Platform --prefix live",
-        "nodes:containers:start Platform web --prefix live",
-        "nodes:containers:restart Platform web --prefix live",
-        "nodes:containers:restart Platform none --prefix live",
-        "nodes:containers:restart Platform web",
-        "nodes:containers:remove Platform web --prefix live",
-        "nodes:containers:remove Platform web --prefix live",
-        "nodes:containers:clear Platform live",
-        "nodes:containers:clear Platform live --confirm=other",
-        "nodes:containers:clear Platform live --confirm=live",
-        "nodes:containers:list Platform",
-    ]), @r##"
-    $ nodes:containers:list Platform
-    === Platform Containers
-    live	redis	registry.example.com/redis:7	running	Started
-    live	web	registry.example.com/web:1	running	Started
-    $ nodes:containers:list Platform --prefix other
-    === Platform Containers
-    $ nodes:containers:list none
-    ! Error: there is no node none
-    !
-    ! hint: `slipway nodes` lists them
-    = 1
-    $ nodes:containers:stop Platform web --prefix live
-    Stopping web... done
-    $ nodes:containers:list Platform --prefix live
-    === Platform Containers
-    live	redis	registry.example.com/redis:7	running	Started
-    live	web	registry.example.com/web:1	exited	Started
-    $ nodes:containers:start Platform web --prefix live
-    Starting web... done
-    $ nodes:containers:restart Platform web --prefix live
-    Restarting web... done
-    $ nodes:containers:restart Platform none --prefix live
-    Restarting none...
-    ! Error: There is no such container.
-    = 1
-    $ nodes:containers:restart Platform web
-    Restarting web... done
-    $ nodes:containers:remove Platform web --prefix live
-    Removing web... done
-    $ nodes:containers:remove Platform web --prefix live
-    Removing web...
-    ! Error: There is no such container.
-    = 1
-    $ nodes:containers:clear Platform live
-    ! Error: destroying live must be confirmed
-    !
-    ! hint: pass --confirm=live
-    = 1
-    $ nodes:containers:clear Platform live --confirm=other
-    ! Error: containers with the prefix live does not match confirm other, aborting.
-    = 1
-    $ nodes:containers:clear Platform live --confirm=live
-    Removing all of live... done
-    $ nodes:containers:list Platform
-    === Platform Containers
-    "##);
-    world.platform.nodes.own().away(true);
-    shows!(world.bob(&["nodes:containers:list Platform"]), @r##"
-    $ nodes:containers:list Platform
-    ! Error: the fake node is away
-    = 1
-    "##);
-}
-
-#[test]
-fn templates() {
-    let world = acme();
-    shows!(world.bob(&[
-        "templates",
-        "templates:use wordpress blog",
-        "templates:use wordpress blog",
-        "templates:use none other",
-        "templates:use gitea code --versioned --description Ours",
-        "templates:use gitea code2 --team none",
-        "projects",
-        "projects:info code",
-        "images:list blog",
-    ]), @r##"
-    $ templates
-    === Templates
-    drupal	Drupal	Drupal,PHP,PostgreSQL
-    ghost	Ghost	Ghost,Node.js,MySQL
-    gitea	Gitea	Gitea,Go,SQLite
-    grafana	Grafana with Prometheus	Grafana,Prometheus,Go
-    minecraft	Minecraft server	Minecraft,Java
-    miniflux	Miniflux	Miniflux,Go,PostgreSQL
-    nextcloud	Nextcloud	Nextcloud,PHP,MariaDB,Redis
-    uptime-kuma	Uptime Kuma	Uptime Kuma,Node.js,SQLite
-    vaultwarden	Vaultwarden	Vaultwarden,Rust,SQLite
-    wordpress	WordPress	WordPress,PHP,MariaDB
-    $ templates:use wordpress blog
-    Creating project blog in acme from wordpress... done
-    $ templates:use wordpress blog
-    Creating project blog in acme from wordpress...
-    ! Error: name taken
-    = 1
-    $ templates:use none other
-    Creating project other in acme from none...
-    ! Error: There is no such template.
-    = 1
-    $ templates:use gitea code --versioned --description Ours
-    Creating project code in acme from gitea... done
-    $ templates:use gitea code2 --team none
-    ! Error: there is no team none
-    !
-    ! hint: `slipway teams` lists them
-    = 1
-    $ projects
-    === acme Projects
-    blog	versionless
-    code	versioned	Ours
-    $ projects:info code
-    === code Project
-    type             versioned
-    description      Ours
-    id               [uuid]
-    updated          [time]
-    === Versions (*=default)
-    *1.0.0	incremental
-    $ images:list blog
-    === blog rolling Images
-    mariadb	11.4	Docker Hub Library	wordpress-db
-    wordpress	6.8-apache	Docker Hub Library	wordpress
     "##);
 }
