@@ -71,7 +71,7 @@ reference: ## Write the reference of the command line into docs/reference
 bench: ## Measure what the project promises, against git, OpenSSH and nginx on this machine
 	@.ci/setup build bench
 	$(CARGO) build --release --bins
-	$(CARGO) build --release -p slipway-store --example fill
+	$(CARGO) build --release -p slipway-store --examples
 	$(CARGO) build --release -p slipway --no-default-features --target-dir target/client
 	@tests/bench/run
 

@@ -35,6 +35,7 @@ pub async fn deploy(cx: &Context, args: DeployArgs) -> Result {
         body["remote"] = with_password(&args.git, &context::secret(source, "password")?)?.into();
     }
     let progress = cx.progress(&format!("Deploying {} to {name}...", print::url_without_password(&args.git)))?;
+    let earlier = log_newest(&api, &name).await?;
     let answer = api.post("/v1/deployments", &body).await?;
     let asked: Deployment = answer.json()?;
     progress.done(&format!("accepted, {}", asked.id))?;
@@ -43,7 +44,7 @@ pub async fn deploy(cx: &Context, args: DeployArgs) -> Result {
         print::note(format_args!("`slipway watch -a {}` shows what becomes of it.", asked.app));
         return Ok(());
     }
-    let ended = follow(cx, &api, &asked).await?;
+    let ended = follow(cx, &api, &asked, &earlier).await?;
     cx.show_value(&ended)?;
     if ended.status == "failed" {
         let why = ended.error.unwrap_or_else(|| "the platform does not say why".to_owned());
@@ -113,7 +114,7 @@ fn with_password(url: &str, password: &SecretString) -> Result<String> {
 }
 
 /// Shows the log of the build as it grows and the state as it changes, until that is final.
-async fn follow(cx: &Context, api: &Api, asked: &Deployment) -> Result<Deployment> {
+async fn follow(cx: &Context, api: &Api, asked: &Deployment, earlier: &str) -> Result<Deployment> {
     let path = format!("/v1/deployments/{}", segment(&asked.id));
     let mut state = asked.status.clone();
     let mut shown = 0;
@@ -124,7 +125,7 @@ async fn follow(cx: &Context, api: &Api, asked: &Deployment) -> Result<Deploymen
                 let now: Deployment = answer.json()?;
                 let is_over = matches!(now.status.as_str(), "completed" | "failed");
                 if now.status != "pending" && !cx.is_json {
-                    shown = show_log(api, asked, shown).await?;
+                    shown = show_log(api, asked, earlier, shown).await?;
                 }
                 if now.status != state {
                     state.clone_from(&now.status);
@@ -152,22 +153,33 @@ async fn follow(cx: &Context, api: &Api, asked: &Deployment) -> Result<Deploymen
     }
 }
 
+/// The time of the newest build's log that an app has so far; empty when it has none.
+async fn log_newest(api: &Api, app: &str) -> Result<String> {
+    let newest = log_entries(api, app, 1).await?.and_then(|mut entries| entries.pop());
+    Ok(newest.map(|entry| entry.timestamp).unwrap_or_default())
+}
+
 /// Shows what the build's log has more than was shown; how much that is in all. The log of an earlier build is none of
 /// this one's.
-async fn show_log(api: &Api, asked: &Deployment, shown: usize) -> Result<usize> {
+async fn show_log(api: &Api, asked: &Deployment, earlier: &str, shown: usize) -> Result<usize> {
     let service = asked.service_id.as_deref().unwrap_or(&asked.name);
-    let since = segment(&asked.updated_at);
-    let path = format!("/v1/services/{}/logs?source=build&tail={LINES}&since={since}", segment(service));
-    let entries: Vec<LogEntry> = match api.get(&path).await {
-        Ok(answer) => answer.json()?,
-        // There is none yet, or it will be there at the next look.
-        Err(Error::Failed { status: Some(_), .. }) => return Ok(shown),
-        Err(error) => return Err(error),
-    };
+    let Some(mut entries) = log_entries(api, service, LINES).await? else { return Ok(shown) };
+    // All are written in one way, to the millisecond.
+    entries.retain(|entry| entry.timestamp.as_str() > earlier);
     for entry in entries.iter().skip(shown) {
         print::log::log_line(&entry.message)?;
     }
     Ok(entries.len().max(shown))
+}
+
+/// The last lines of the newest build's log; `None` when there is none yet, or it may be there at the next look.
+async fn log_entries(api: &Api, service: &str, lines: u32) -> Result<Option<Vec<LogEntry>>> {
+    let path = format!("/v1/services/{}/logs?source=build&tail={lines}", segment(service));
+    match api.get(&path).await {
+        Ok(answer) => Ok(Some(answer.json()?)),
+        Err(Error::Failed { status: Some(_), .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -355,6 +355,9 @@ mod tests {
             );
         }
         child.wait().await.unwrap();
-        assert_eq!(usage.pod(pid, None).await, None);
+        // Those that the shell left behind go when the system comes to it.
+        while let Some(left) = usage.pod(pid, None).await {
+            assert!(Instant::now() < deadline, "{left:?}");
+        }
     }
 }
