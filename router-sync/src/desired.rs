@@ -12,8 +12,8 @@ use slipway_core::domain::domain_parse;
 use slipway_core::network::network_parse;
 use slipway_engine::path::PathPattern;
 use slipway_engine::route_annotation::{
-    ANNOTATION_CERTIFICATES, ANNOTATION_DOMAINS, ANNOTATION_MAINTENANCE, ANNOTATION_PATHS, ANNOTATION_SSL_ENFORCE,
-    ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT_NAME, PathEntry,
+    ANNOTATION_CERTIFICATES, ANNOTATION_CERTIFICATES_AUTO, ANNOTATION_DOMAINS, ANNOTATION_MAINTENANCE,
+    ANNOTATION_PATHS, ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT_NAME, PathEntry,
 };
 
 /// Most host names of one app that are looked at.
@@ -42,6 +42,9 @@ pub struct DesiredRoute {
     pub hosts: Vec<String>,
     /// Names of Secrets with the certificates of hosts.
     pub certificates: BTreeMap<String, String>,
+    /// Whether hosts outside of the platform's domain that have none get a certificate by themselves; `None` for what the
+    /// operator has set.
+    pub automatic_certificates: Option<bool>,
     /// Whether plain HTTP is redirected to HTTPS.
     pub is_https_enforced: bool,
     /// Whether every request gets a maintenance page.
@@ -115,6 +118,7 @@ pub fn service_read(service: &Service) -> Reading {
     };
     let paths = paths_read(name, annotation(ANNOTATION_PATHS), &mut problems);
     let cluster_ip = service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref()?.parse().ok());
+    let flag = |key: &str, problems: &mut Vec<String>| flag_read(key, annotation(key), problems);
     let route = DesiredRoute {
         namespace: namespace.clone(),
         service_uid: uid.clone(),
@@ -122,8 +126,9 @@ pub fn service_read(service: &Service) -> Reading {
         cluster_ip,
         hosts,
         certificates,
-        is_https_enforced: flag(ANNOTATION_SSL_ENFORCE, annotation(ANNOTATION_SSL_ENFORCE), &mut problems),
-        is_in_maintenance: flag(ANNOTATION_MAINTENANCE, annotation(ANNOTATION_MAINTENANCE), &mut problems),
+        automatic_certificates: flag(ANNOTATION_CERTIFICATES_AUTO, &mut problems),
+        is_https_enforced: flag(ANNOTATION_SSL_ENFORCE, &mut problems).unwrap_or(false),
+        is_in_maintenance: flag(ANNOTATION_MAINTENANCE, &mut problems).unwrap_or(false),
         allow_list,
         paths,
         app,
@@ -221,13 +226,13 @@ fn paths_read(app: &str, value: Option<&str>, problems: &mut Vec<String>) -> Vec
     paths
 }
 
-fn flag(key: &str, value: Option<&str>, problems: &mut Vec<String>) -> bool {
-    match value {
-        Some("true") => true,
-        None | Some("false") => false,
-        Some(other) => {
+fn flag_read(key: &str, value: Option<&str>, problems: &mut Vec<String>) -> Option<bool> {
+    match value? {
+        "true" => Some(true),
+        "false" => Some(false),
+        other => {
             problems.push(format!("{key}: {} is neither true nor false.", shown(other)));
-            false
+            None
         }
     }
 }

@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `router.slipway.io/domains` | full host names, lower-case ASCII, sorted, with commas between them, no spaces; `*.example.com` covers one label. Absent when there is none |
 //! | `router.slipway.io/certificates` | `host:secret` with commas between them, sorted; `secret` is the name of a Secret of type `kubernetes.io/tls` in the app's namespace. A host (wildcards as above) is there once. Absent when there is none |
+//! | `router.slipway.io/certificates.auto` | `true` or `false`: a host outside of the platform's domain that has no certificate gets one by itself. Absent for what the route writer is set up for |
 //! | `router.slipway.io/ssl.enforce` | `true` or `false`: plain HTTP is redirected to HTTPS |
 //! | `router.slipway.io/maintenance` | `true` or `false`: every request gets the maintenance page (503) |
 //! | `router.slipway.io/whitelist` | networks (`10.0.0.0/8,2001:db8::/32`) that may send requests; absent for all |
@@ -34,8 +35,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use slipway_engine::route_annotation::{
-    ANNOTATION_CERTIFICATES, ANNOTATION_DOMAINS, ANNOTATION_GENERATION, ANNOTATION_MAINTENANCE, ANNOTATION_PATHS,
-    ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT, PORT_NAME, PathEntry,
+    ANNOTATION_CERTIFICATES, ANNOTATION_CERTIFICATES_AUTO, ANNOTATION_DOMAINS, ANNOTATION_GENERATION,
+    ANNOTATION_MAINTENANCE, ANNOTATION_PATHS, ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT,
+    PORT_NAME, PathEntry,
 };
 use slipway_engine::spec::RouteSpec;
 
@@ -67,6 +69,10 @@ pub fn route_annotations(route: &RouteSpec) -> BTreeMap<String, String> {
     ]);
     let hosts: Vec<&str> = hosts.into_iter().collect();
     for (key, value) in [
+        (
+            ANNOTATION_CERTIFICATES_AUTO,
+            route.automatic_certificates.map(|wanted| wanted.to_string()).unwrap_or_default(),
+        ),
         (ANNOTATION_DOMAINS, hosts.join(",")),
         (ANNOTATION_CERTIFICATES, certificates.join(",")),
         (ANNOTATION_WHITELIST, networks.join(",")),
@@ -101,11 +107,13 @@ mod tests {
             is_https_enforced: true,
             allow_list: vec![([10, 0, 0, 0].into(), 8), ("2001:db8::".parse().unwrap(), 32)],
             certificates: vec![certificate.clone(), Certificate { chain_pem: "other".to_owned(), ..certificate }],
+            automatic_certificates: Some(false),
         };
         assert_eq!(route_labels(&route)[LABEL_ROUTABLE], "true");
         let annotations = route_annotations(&route);
         let expected = [
             (ANNOTATION_CERTIFICATES, format!("*.example.com:{secret},www.example.com:{secret}")),
+            (ANNOTATION_CERTIFICATES_AUTO, "false".to_owned()),
             (ANNOTATION_DOMAINS, "blog.localhost,www.example.com".to_owned()),
             (ANNOTATION_MAINTENANCE, "false".to_owned()),
             (ANNOTATION_SSL_ENFORCE, "true".to_owned()),
@@ -118,6 +126,8 @@ mod tests {
     fn what_is_empty_is_left_out() {
         let annotations = route_annotations(&RouteSpec::default());
         assert_eq!(annotations.len(), 2, "{annotations:?}");
+        let wanted = RouteSpec { automatic_certificates: Some(true), ..RouteSpec::default() };
+        assert_eq!(route_annotations(&wanted)[ANNOTATION_CERTIFICATES_AUTO], "true");
         assert!(route_labels(&RouteSpec::default()).is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! Settings of an app that make no release: routing, addresses, automatic scaling, labels, TLS.
 
 mod change;
+mod tls;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::{AppId, ProcessType, UserId, Username};
 
 pub use change::{ListName, SettingsChange, allowlist_add, allowlist_remove, settings_apply};
+pub use tls::{SwitchChange, Tls, TlsChange, tls_apply};
 
 /// When and how far a process type is scaled by the platform itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,22 +45,5 @@ pub struct AppSettings {
     /// When they were made, with the app.
     pub created: DateTime<Utc>,
     /// When they were last changed.
-    pub updated: DateTime<Utc>,
-}
-
-/// How an app treats plain HTTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// The app.
-    pub app: AppId,
-    /// Who owns it.
-    pub owner: UserId,
-    /// That user's name.
-    pub owner_name: Username,
-    /// Whether plain requests are sent to HTTPS; nothing until somebody has said so.
-    pub https_enforced: Option<bool>,
-    /// When it was made, with the app.
-    pub created: DateTime<Utc>,
-    /// When it was last changed.
     pub updated: DateTime<Utc>,
 }

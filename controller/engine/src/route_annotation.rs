@@ -18,6 +18,9 @@ pub const ANNOTATION_DOMAINS: &str = "router.slipway.io/domains";
 /// Annotation: `host:secret-name` with commas between them; each names a Secret of type `kubernetes.io/tls` in the
 /// same namespace. Absent when there is none.
 pub const ANNOTATION_CERTIFICATES: &str = "router.slipway.io/certificates";
+/// Annotation: `true` or `false`, whether a host outside of the platform's domain that has no certificate gets one by
+/// itself. Absent for what the route writer is set up for.
+pub const ANNOTATION_CERTIFICATES_AUTO: &str = "router.slipway.io/certificates.auto";
 /// Annotation: `true` or `false`, whether plain HTTP is redirected to HTTPS.
 pub const ANNOTATION_SSL_ENFORCE: &str = "router.slipway.io/ssl.enforce";
 /// Annotation: `true` or `false`, whether every request gets a maintenance page.

@@ -137,6 +137,9 @@ pub struct RouteSpec {
     pub allow_list: Vec<(std::net::IpAddr, u8)>,
     /// Certificates for its hosts.
     pub certificates: Vec<Certificate>,
+    /// Whether hosts outside of the platform's domain that have none get one by themselves; `None` for what the router is
+    /// set up for.
+    pub automatic_certificates: Option<bool>,
 }
 
 /// Paths that lead to processes of one type.

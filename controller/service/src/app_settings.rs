@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use slipway_core::app::App;
 use slipway_core::authz::AppAction;
 use slipway_core::settings::{
-    AppSettings, Autoscale, ListName, SettingsChange, Tls, allowlist_add, allowlist_remove, settings_apply,
+    AppSettings, Autoscale, ListName, SettingsChange, SwitchChange, Tls, TlsChange, allowlist_add, allowlist_remove,
+    settings_apply, tls_apply,
 };
 use slipway_core::{Error, Result};
 use slipway_store as store;
@@ -14,6 +15,9 @@ use slipway_store::Db;
 use crate::audit::{app_subject, event};
 use crate::stored::{Fail, write};
 use crate::{Cx, Service};
+
+/// Why an app cannot have automatic certificates.
+const NO_ISSUER: &str = "This platform has no issuer of certificates: its operator sets one up, or you add your own.";
 
 impl Service {
     /// The settings of an app.
@@ -71,7 +75,7 @@ impl Service {
         settings.await.map(|_| ())
     }
 
-    /// How an app treats plain HTTP.
+    /// How an app treats plain HTTP, and where its certificates come from.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`.
@@ -80,25 +84,28 @@ impl Service {
         tls_of(&mut self.read().await?, &app).await.map_err(Error::from)
     }
 
-    /// Says whether plain requests are sent to HTTPS, or that nobody has said so, and waits until it is so.
+    /// Says whether plain requests are sent to HTTPS, and whether the platform gets certificates by itself, or that
+    /// nobody has said so, and waits until it is so.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden`; `Conflict` when nothing changes, unless it is unset; `Unavailable` when the engine does
-    /// not follow in time.
-    pub async fn tls_set(&self, cx: &Cx, app: &str, https_enforced: Option<bool>) -> Result<Tls> {
+    /// `NotFound`, `Forbidden`; `Invalid` under `certs_auto_enabled` when it is wanted of a platform without an issuer;
+    /// `Conflict` when nothing changes, as [`tls_apply`]; `Unavailable` when the engine does not follow in time.
+    pub async fn tls_set(&self, cx: &Cx, app: &str, change: &TlsChange) -> Result<Tls> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
         let (owner, owner_name, _) = cx.user()?;
+        if change.certs_auto_enabled == SwitchChange::To(true) && !self.config().has_certificate_issuer {
+            return Err(Error::invalid("certs_auto_enabled", NO_ISSUER));
+        }
         let (tls, generation) = write!(self, |db| {
             let previous = tls_of(db, &app).await?;
-            if https_enforced.is_some() && previous.https_enforced == https_enforced {
+            let Some(next) = tls_apply(&previous, change) else {
                 return Err(Error::Conflict(format!("{owner_name} changed nothing")).into());
-            }
-            let before = json!({"https_enforced": previous.https_enforced});
-            let tls = Tls { owner, owner_name: owner_name.clone(), https_enforced, updated: cx.now, ..previous };
+            };
+            let tls = Tls { owner, owner_name: owner_name.clone(), updated: cx.now, ..next };
             store::tls_update(db, &tls).await?;
             let generation = store::app_bump_desired(db, app.id, cx.now).await?;
-            let after = json!({"https_enforced": https_enforced});
-            store::event_insert(db, &event(cx, "tls", app_subject(&app), before, after)).await?;
+            let entry = event(cx, "tls", app_subject(&app), tls_shape(&previous), tls_shape(&tls));
+            store::event_insert(db, &entry).await?;
             Ok::<_, Fail>((tls, generation))
         })?;
         self.routes_wait(&app, generation).await?;
@@ -140,6 +147,11 @@ async fn settings_of(db: &mut Db, app: &App) -> Result<AppSettings, Fail> {
 
 async fn tls_of(db: &mut Db, app: &App) -> Result<Tls, Fail> {
     store::tls_by_app(db, app.id).await?.ok_or_else(|| Error::internal(format!("app {} has no TLS row", app.id)).into())
+}
+
+/// TLS for the record.
+fn tls_shape(tls: &Tls) -> Value {
+    json!({"https_enforced": tls.https_enforced, "certs_auto_enabled": tls.certs_auto_enabled})
 }
 
 /// Settings for the record.

@@ -35,6 +35,7 @@ pub const IMAGES_KEPT: u32 = 10;
 
 /// Settings of the service layer.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of the operator's, each for itself")]
 pub struct ServiceConfig {
     /// Domain under which apps answer: `blog` at `blog.<platform domain>`.
     pub platform_domain: String,
@@ -78,6 +79,8 @@ pub struct ServiceConfig {
     pub is_missing_procfile_type_removed: bool,
     /// Releases of each app whose slugs and images are kept, that one may go back to them. Default [`IMAGES_KEPT`].
     pub images_kept: u32,
+    /// Whether the router gets certificates for domains that have none. Default false.
+    pub has_certificate_issuer: bool,
     /// What concerns teams.
     pub teams: TeamSettings,
 }
@@ -110,6 +113,7 @@ impl ServiceConfig {
             is_missing_procfile_rejected: false,
             is_missing_procfile_type_removed: true,
             images_kept: IMAGES_KEPT,
+            has_certificate_issuer: false,
             teams: TeamSettings::default(),
         }
     }

@@ -158,13 +158,16 @@ impl Service {
         let services = store::services_by_app(&mut db, id).await.stored()?;
         let volumes = store::volumes_by_app(&mut db, id).await.stored()?;
         let stopped = store::stops_by_app(&mut db, id).await.stored()?;
+        let (https_enforced, automatic_certificates) =
+            tls.map(|tls| (tls.https_enforced, tls.certs_auto_enabled)).unwrap_or_default();
         let routing = Routing {
             services,
             volumes,
             domains,
             settings,
             certificates,
-            is_https_enforced: tls.and_then(|tls| tls.https_enforced).unwrap_or(false),
+            is_https_enforced: https_enforced.unwrap_or(false),
+            automatic_certificates,
         };
         Ok(Some(AppState { app, pending, is_taken_up, good, routing, stopped }))
     }

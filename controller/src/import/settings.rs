@@ -148,16 +148,19 @@ pub(crate) async fn tls(
     report: &mut Report,
 ) -> Result<(), Failure> {
     for (home, row) in newest(tables, "api_tls", Kind::Tls, homes, report) {
-        let read = row.flag("https_enforced").and_then(|enforced| Ok((enforced, row.time("updated")?)));
+        let read = row
+            .flag("https_enforced")
+            .and_then(|enforced| Ok((enforced, row.flag("certs_auto_enabled")?, row.time("updated")?)));
         match read {
             Err(reason) => report.refused(Kind::Tls, home.name.as_str(), reason),
-            Ok((enforced, updated)) => {
-                if enforced.is_some() {
+            Ok((enforced, automatic, updated)) => {
+                if enforced.is_some() || automatic.is_some() {
                     let tls = Tls {
                         app: home.id,
                         owner: home.owner,
                         owner_name: home.owner_name.clone(),
                         https_enforced: enforced,
+                        certs_auto_enabled: automatic,
                         created: home.created,
                         updated: updated.unwrap_or(now),
                     };
@@ -171,8 +174,12 @@ pub(crate) async fn tls(
                         "HTTPS is enforced: see that all its domains have certificates",
                     );
                 }
-                if row.flag("certs_auto_enabled") == Ok(Some(true)) {
-                    report.changed(Kind::Tls, home.name.as_str(), "automatic certificates do not exist here: left out");
+                if automatic == Some(true) {
+                    report.changed(
+                        Kind::Tls,
+                        home.name.as_str(),
+                        "automatic certificates are wanted: they come where SLIPWAY_CLUSTER_ISSUER names an issuer",
+                    );
                 }
             }
         }

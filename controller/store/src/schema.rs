@@ -176,6 +176,7 @@ diesel::table! {
         https_enforced -> Nullable<Bool>,
         created -> Timestamp,
         updated -> Timestamp,
+        certs_auto_enabled -> Nullable<Bool>,
     }
 }
 

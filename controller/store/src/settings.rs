@@ -70,6 +70,7 @@ struct TlsRow {
     https_enforced: Option<bool>,
     created: UtcMicros,
     updated: UtcMicros,
+    certs_auto_enabled: Option<bool>,
 }
 
 impl TlsRow {
@@ -80,6 +81,7 @@ impl TlsRow {
             owner: row.parse("owner", &self.owner)?,
             owner_name: row.parse("owner_name", &self.owner_name)?,
             https_enforced: self.https_enforced,
+            certs_auto_enabled: self.certs_auto_enabled,
             created: self.created.utc(),
             updated: self.updated.utc(),
         })
@@ -109,6 +111,7 @@ pub async fn settings_insert(db: &mut Db, app: AppId, owner: UserId, now: DateTi
         https_enforced: None,
         created: now.into(),
         updated: now.into(),
+        certs_auto_enabled: None,
     };
     on!(db, |conn| diesel::insert_into(tls::table).values(&row).execute(conn).await)?;
     Ok(())
@@ -181,12 +184,13 @@ pub async fn tls_all(db: &mut Db) -> Result<Vec<Tls>, StoreError> {
 
 /// Stores the TLS row of `changed.app`; `created` is left alone. False if the app has none.
 pub async fn tls_update(db: &mut Db, changed: &Tls) -> Result<bool, StoreError> {
-    let Tls { app, owner, owner_name, https_enforced, created: _, updated } = changed;
+    let Tls { app, owner, owner_name, https_enforced, certs_auto_enabled, created: _, updated } = changed;
     let n = on!(db, |conn| diesel::update(tls::table.find(app.to_string()))
         .set((
             tls::owner.eq(owner.to_string()),
             tls::owner_name.eq(owner_name.as_str()),
             tls::https_enforced.eq(*https_enforced),
+            tls::certs_auto_enabled.eq(*certs_auto_enabled),
             tls::updated.eq(UtcMicros::from(*updated)),
         ))
         .execute(conn)

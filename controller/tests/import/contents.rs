@@ -167,6 +167,34 @@ async fn what_belongs_to_apps_comes_too() {
     }
 }
 
+/// As Drycc has it since 2020.
+#[tokio::test(flavor = "multi_thread")]
+async fn automatic_certificates_come_too() {
+    let shop = "\t\\N\t00000001-7a31-4c5e-9d2b-000000000002\t2\n";
+    let dump = changed("https_enforced, app_id, owner_id)", "https_enforced, certs_auto_enabled, app_id, owner_id)")
+        .replace(
+            "\t\\N\t00000001-7a31-4c5e-9d2b-000000000001\t1\n",
+            "\t\\N\t\\N\t00000001-7a31-4c5e-9d2b-000000000001\t1\n",
+        )
+        .replace("\tt\t00000001-7a31-4c5e-9d2b-000000000001\t1\n", "\tt\tt\t00000001-7a31-4c5e-9d2b-000000000001\t1\n")
+        .replace(shop, &shop.replacen("\\N", "\\N\tf", 1));
+    for backend in BOTH {
+        let test = TestStore::open(backend).await;
+        let report = import_text(&test, &dump).await.unwrap();
+        assert_eq!(counts(&report, Kind::Tls), [3, 2, 0, 1]);
+        let mut db = test.store.read().await.unwrap();
+        for (name, expect) in
+            [("blog", (Some(true), Some(true))), ("shop", (None, Some(false))), ("empty", (None, None))]
+        {
+            let app = app(&mut db, name).await;
+            let tls = store::tls_by_app(&mut db, app.id).await.unwrap().unwrap();
+            assert_eq!((tls.https_enforced, tls.certs_auto_enabled), expect, "{name}");
+        }
+        let told = tally(&report, Kind::Tls).changed.keys().any(|text| text.contains("SLIPWAY_CLUSTER_ISSUER"));
+        assert!(told, "that they take an issuer is told");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_import_changes_nothing() {
     for backend in BOTH {

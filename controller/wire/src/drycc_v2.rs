@@ -440,7 +440,7 @@ pub struct Autoscale {
     pub cpu_percent: u32,
 }
 
-/// How an app treats plain HTTP. Source: §2.9.
+/// How an app treats plain HTTP, and where its certificates come from. Source: §2.9.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tls {
     /// Identity.
@@ -451,6 +451,9 @@ pub struct Tls {
     pub owner: String,
     /// Whether plain requests are sent to HTTPS; null until somebody has said so.
     pub https_enforced: Option<bool>,
+    /// Whether the platform gets certificates for the app's own domains; null as its operator has set. Since 2020.
+    #[serde(default)]
+    pub certs_auto_enabled: Option<bool>,
     /// When made.
     pub created: String,
     /// When last changed.

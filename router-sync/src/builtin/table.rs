@@ -73,6 +73,9 @@ impl Tables {
             let mut own = Vec::new();
             certificates_settle(route, |namespace, name| inputs.pair(namespace, name).is_some(), &mut own);
             certificates.extend(certificates_of(route, inputs));
+            if route.automatic_certificates == Some(true) {
+                own.push("The app wants automatic certificates, but this router gets none by itself.".to_owned());
+            }
             let app = Uuid::parse_str(&route.service_uid).map_or_else(|_| AppId::generate(), AppId::from_uuid);
             names.insert(app, route.app.clone());
             let mut to = |service: &str, paths| {

@@ -145,6 +145,16 @@ fn certificates_come_from_their_secrets() {
 }
 
 #[test]
+fn automatic_certificates_that_it_cannot_get_are_told() {
+    for (wanted, told) in [("false", 0), ("true", 1)] {
+        let annotations =
+            json!({"router.slipway.io/domains": "www.example.com", "router.slipway.io/certificates.auto": wanted});
+        let made = Tables::default().make(&inputs(vec![service("blog", &annotations)], &[]));
+        assert_eq!((made.routes, made.problems.len()), (1, told), "{wanted}: {:?}", made.problems);
+    }
+}
+
+#[test]
 fn secrets_of_other_namespaces_are_out_of_reach() {
     let annotations = json!({"router.slipway.io/domains": "a.test", "router.slipway.io/certificates": "a.test:one"});
     let mut inputs = inputs(vec![service("blog", &annotations)], &[]);

@@ -36,6 +36,7 @@ fn a_service_is_read_as_the_contract_says() {
     let (route, problems) = read(&json!({
         "router.slipway.io/domains": "www.example.com,*.example.com,blog.apps.test",
         "router.slipway.io/certificates": "*.example.com:0123-cert,www.example.com:4567-cert",
+        "router.slipway.io/certificates.auto": "false",
         "router.slipway.io/ssl.enforce": "true",
         "router.slipway.io/maintenance": "false",
         "router.slipway.io/whitelist": "10.0.0.0/8,2001:db8::/32",
@@ -47,6 +48,7 @@ fn a_service_is_read_as_the_contract_says() {
     assert_eq!(route.certificate_of("*.example.com"), Some("0123-cert"));
     assert_eq!(route.certificate_of("blog.apps.test"), None);
     assert!(route.is_https_enforced && !route.is_in_maintenance);
+    assert_eq!(route.automatic_certificates, Some(false));
     let networks = vec![([10, 0, 0, 0].into(), 8), ("2001:db8::".parse().unwrap(), 32)];
     assert_eq!(route.allow_list, AllowList::Networks(networks));
     assert_eq!(route.cluster_ip, Some([10, 0, 0, 7].into()));
@@ -56,7 +58,7 @@ fn a_service_is_read_as_the_contract_says() {
 #[test]
 fn nothing_but_the_contract_is_read() {
     let (route, problems) = read(&json!({"router.slipway.io/other": "x", "nginx.ingress.kubernetes.io/x": "y"}));
-    assert_eq!((route.hosts.len(), problems.len()), (0, 0));
+    assert_eq!((route.hosts.len(), problems.len(), route.automatic_certificates), (0, 0, None));
     assert_eq!(route.allow_list, AllowList::Everyone);
 }
 
@@ -65,6 +67,7 @@ fn what_cannot_be_read_is_left_out_and_told() {
     let (route, problems) = read(&json!({
         "router.slipway.io/domains": "ok.example.com, ,UPPER.example.com,a b,x/y,*.,1.2.3.4,\u{1b}[31m",
         "router.slipway.io/certificates": "ok.example.com:secret,ok.example.com,evil.example.com:../../x,:s,h:",
+        "router.slipway.io/certificates.auto": "TRUE",
         "router.slipway.io/ssl.enforce": "yes",
         "router.slipway.io/maintenance": "1",
         "router.slipway.io/whitelist": "10.0.0.0/8,0.0.0.0/99,everyone",
@@ -73,6 +76,7 @@ fn what_cannot_be_read_is_left_out_and_told() {
     assert_eq!(route.certificates.len(), 1);
     assert_eq!(route.allow_list, AllowList::Networks(vec![([10, 0, 0, 0].into(), 8)]));
     assert!(!route.is_https_enforced && !route.is_in_maintenance);
+    assert_eq!(route.automatic_certificates, None);
     insta::assert_snapshot!(problems.join("\n"));
 }
 

@@ -15,7 +15,7 @@ use slipway_core::domain::is_of_platform;
 use slipway_engine::route_annotation::PORT;
 
 use super::ingress::networks_text;
-use super::shared::{automatic_secret_name, nowhere, nowhere_name, object};
+use super::shared::{automatic_secret_name, issuer, nowhere, nowhere_name, object};
 use super::{Kind, Rendered};
 use crate::desired::{AllowList, DesiredRoute, shown};
 
@@ -215,9 +215,10 @@ fn secures(route: &DesiredRoute, settings: &GatewaySettings, rendered: &mut Rend
     let mut own: Vec<(&str, String)> = Vec::new();
     let mut automatic: Vec<(&str, String)> = Vec::new();
     let mut secures = Vec::new();
+    let issuer = issuer(route, settings.cluster_issuer.as_deref(), rendered);
     for host in &route.hosts {
         let is_platform = is_of_platform(host, &settings.domain);
-        let (list, suffix, secret) = match (route.certificate_of(host), &settings.cluster_issuer) {
+        let (list, suffix, secret) = match (route.certificate_of(host), issuer) {
             (Some(secret), _) => (&mut own, "", secret.to_owned()),
             (None, _) if is_platform && settings.https_listener.is_some() => {
                 secures.push(Secure::Gateway);

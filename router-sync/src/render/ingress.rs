@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use slipway_core::domain::is_of_platform;
 use slipway_engine::route_annotation::PORT_NAME;
 
-use super::shared::{automatic_secret_name, nowhere, nowhere_name, object};
+use super::shared::{automatic_secret_name, issuer, nowhere, nowhere_name, object};
 use super::{Kind, Rendered};
 use crate::desired::{AllowList, DesiredPath, DesiredRoute, shown};
 
@@ -71,8 +71,9 @@ pub fn render(route: &DesiredRoute, settings: &IngressSettings) -> Rendered {
         paths
     };
 
+    let issuer = issuer(route, settings.cluster_issuer.as_deref(), &mut rendered);
     let (automatic, plain): (Vec<&String>, Vec<&String>) =
-        route.hosts.iter().partition(|host| is_automatic(route, host, settings));
+        route.hosts.iter().partition(|host| issuer.is_some() && wants_certificate(route, host, settings));
     if !plain.is_empty() {
         let mut tls: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for host in &plain {
@@ -85,7 +86,7 @@ pub fn render(route: &DesiredRoute, settings: &IngressSettings) -> Rendered {
         let name = route.app.to_string();
         rendered.objects.push(object(Kind::Ingress, route, name, &settings.instance, annotations.clone(), &spec));
     }
-    if let (false, Some(issuer)) = (automatic.is_empty(), &settings.cluster_issuer) {
+    if let (false, Some(issuer)) = (automatic.is_empty(), issuer) {
         let tls =
             automatic.iter().map(|host| json!({"hosts": [host], "secretName": automatic_secret_name(host)})).collect();
         let spec = spec(settings, &automatic, &paths, tls);
@@ -96,8 +97,8 @@ pub fn render(route: &DesiredRoute, settings: &IngressSettings) -> Rendered {
     rendered
 }
 
-fn is_automatic(route: &DesiredRoute, host: &str, settings: &IngressSettings) -> bool {
-    settings.cluster_issuer.is_some() && route.certificate_of(host).is_none() && !is_of_platform(host, &settings.domain)
+fn wants_certificate(route: &DesiredRoute, host: &str, settings: &IngressSettings) -> bool {
+    route.certificate_of(host).is_none() && !is_of_platform(host, &settings.domain)
 }
 
 fn spec(settings: &IngressSettings, hosts: &[&String], paths: &[Value], tls: Vec<Value>) -> Value {

@@ -4,7 +4,7 @@ use openssl::sha::sha256;
 use serde_json::{Map, Value, json};
 use slipway_engine::route_annotation::{PORT, PORT_NAME};
 
-use super::{ANNOTATION_HASH, FIELD_MANAGER, Kind, LABEL_INSTANCE, LABEL_MANAGED_BY, Object};
+use super::{ANNOTATION_HASH, FIELD_MANAGER, Kind, LABEL_INSTANCE, LABEL_MANAGED_BY, Object, Rendered};
 use crate::desired::DesiredRoute;
 
 /// Name of the Service without endpoints.
@@ -70,6 +70,19 @@ pub(super) fn object(
     Object { kind, namespace: route.namespace.clone(), name, body }
 }
 
+/// The issuer of certificates for hosts that have none: the operator's, unless the app wants none by themselves.
+pub(super) fn issuer<'a>(
+    route: &DesiredRoute,
+    cluster_issuer: Option<&'a str>,
+    rendered: &mut Rendered,
+) -> Option<&'a str> {
+    if route.automatic_certificates == Some(true) && cluster_issuer.is_none() {
+        let lacks = "there is no issuer (SLIPWAY_CLUSTER_ISSUER)";
+        rendered.problems.push(format!("The app wants automatic certificates, but {lacks}."));
+    }
+    cluster_issuer.filter(|_| route.automatic_certificates != Some(false))
+}
+
 /// Name of the Secret that cert-manager puts the certificate for `host` into. One for each host, so that a name which
 /// fails its challenge does not keep the others from being renewed.
 pub(super) fn automatic_secret_name(host: &str) -> String {
@@ -87,11 +100,13 @@ pub(super) fn automatic_secret_name(host: &str) -> String {
 pub(super) mod tests_support {
     use std::fmt::Write as _;
 
+    use kube::api::DynamicObject;
     use slipway_core::AppName;
 
     use slipway_engine::path::PathPattern;
 
     use crate::desired::{AllowList, DesiredPath, DesiredRoute};
+    use crate::plan::{Action, plan};
     use crate::render::Rendered;
 
     /// Paths, each with the Service that it leads to.
@@ -113,11 +128,32 @@ pub(super) mod tests_support {
             cluster_ip: None,
             hosts: vec!["blog.apps.test".to_owned()],
             certificates: std::collections::BTreeMap::new(),
+            automatic_certificates: None,
             is_https_enforced: false,
             is_in_maintenance: false,
             allow_list: AllowList::Everyone,
             paths: Vec::new(),
         }
+    }
+
+    /// What is written when the objects of one rendering are there and those of another should be.
+    pub(in crate::render) fn writes(there: &Rendered, wanted: &Rendered) -> Vec<String> {
+        let present: Vec<_> = there
+            .objects
+            .iter()
+            .map(|object| (object.kind, serde_json::from_value::<DynamicObject>(object.body.clone()).unwrap()))
+            .collect();
+        let actions = plan(&wanted.objects, present.iter().map(|(kind, object)| (*kind, object)));
+        let told = |action: &Action| {
+            let verb = match action {
+                Action::Create(_) => "create",
+                Action::Update(_) => "update",
+                Action::Delete { .. } => "delete",
+            };
+            let (kind, _, name) = action.key();
+            format!("{verb} {} {name}", kind.name())
+        };
+        actions.iter().map(told).collect()
     }
 
     /// The objects as a stream of documents, which `tests/support/kubernetes-validate` reads too, then the problems.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use slipway_core::log::LogQuery;
-use slipway_core::settings::{ListName, SettingsChange};
+use slipway_core::settings::{ListName, SettingsChange, SwitchChange, TlsChange};
 use slipway_service::{
     ConfigChange, MountChange, NewBuild, NewRun, NewVolume, PasswordChange, TokenScope, UserRegister,
 };
@@ -301,10 +301,17 @@ pub fn settings_change(call: &Call) -> Result<SettingsChange, Failure> {
 }
 
 /// Body of `tls/`.
-pub fn https_enforced(call: &Call) -> Result<Option<bool>, Failure> {
+pub fn tls_change(call: &Call) -> Result<TlsChange, Failure> {
     let mut fields = call.fields()?;
-    let https_enforced = fields.boolean_or_null("https_enforced");
-    finish(fields, https_enforced)
+    let mut switch = |name: &str| {
+        if !fields.has(name) {
+            return SwitchChange::Keep;
+        }
+        fields.boolean_or_null(name).map_or(SwitchChange::Unset, SwitchChange::To)
+    };
+    let change =
+        TlsChange { https_enforced: switch("https_enforced"), certs_auto_enabled: switch("certs_auto_enabled") };
+    finish(fields, change)
 }
 
 /// Body of `whitelist/` and `allowlist/`.

@@ -23,8 +23,8 @@ pub(super) async fn tls_read(call: Call) -> Answer {
 }
 
 pub(super) async fn tls_set(call: Call) -> Answer {
-    let https_enforced = from_wire::https_enforced(&call)?;
-    let tls = call.state.service.tls_set(&call.cx, call.param("app"), https_enforced).await?;
+    let change = from_wire::tls_change(&call)?;
+    let tls = call.state.service.tls_set(&call.cx, call.param("app"), &change).await?;
     created(&to_wire::tls(&tls, call.param("app")))
 }
 

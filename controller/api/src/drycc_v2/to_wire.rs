@@ -347,15 +347,16 @@ pub fn settings(settings: &AppSettings, app: &str) -> wire::Settings {
     }
 }
 
-/// How the app named `app` treats plain HTTP.
+/// How the app named `app` treats plain HTTP, and where its certificates come from.
 #[must_use]
 pub fn tls(tls: &Tls, app: &str) -> wire::Tls {
-    let Tls { app: id, owner: _, owner_name, https_enforced, created, updated } = tls;
+    let Tls { app: id, owner: _, owner_name, https_enforced, certs_auto_enabled, created, updated } = tls;
     wire::Tls {
         uuid: id.to_string(),
         app: app.to_owned(),
         owner: owner_name.to_string(),
         https_enforced: *https_enforced,
+        certs_auto_enabled: *certs_auto_enabled,
         created: time(*created),
         updated: time(*updated),
     }

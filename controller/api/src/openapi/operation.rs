@@ -270,10 +270,18 @@ fn routing(operation: &str) -> Option<Operation> {
         "drycc_v2_settings_set" => {
             new("settings", "Changes settings", Json(201, "Settings")).body("SettingsChange").also(&[409, 422])
         }
-        "drycc_v2_tls_read" => new("settings", "Whether plain HTTP is sent to HTTPS", Json(200, "Tls")),
-        "drycc_v2_tls_set" => {
-            new("settings", "Sets whether plain HTTP is sent to HTTPS", Json(201, "Tls")).body("TlsChange").also(&[409])
-        }
+        "drycc_v2_tls_read" => new(
+            "settings",
+            "Whether plain HTTP is sent to HTTPS, and certificates come by themselves",
+            Json(200, "Tls"),
+        ),
+        "drycc_v2_tls_set" => new(
+            "settings",
+            "Sets whether plain HTTP is sent to HTTPS, and certificates come by themselves",
+            Json(201, "Tls"),
+        )
+        .body("TlsChange")
+        .also(&[409]),
         "drycc_v2_whitelist_read" | "drycc_v2_allowlist_read" => {
             new("settings", "The addresses that may call the app", Json(200, "Addresses"))
         }

@@ -335,6 +335,7 @@ fn routing() -> Vec<(&'static str, Value)> {
     let count = json!({"type": "integer", "minimum": 0});
     let autoscale = object(&[("min", count.clone()), ("max", count.clone()), ("cpu_percent", count)]);
     let flag = json!({"type": ["boolean", "null"]});
+    let tls = [("https_enforced", flag.clone()), ("certs_auto_enabled", flag.clone())];
     let service = [("procfile_type", text()), ("path_pattern", text())];
     let filled = json!({"type": "string", "minLength": 1});
     let cert = [
@@ -374,7 +375,7 @@ fn routing() -> Vec<(&'static str, Value)> {
                 &[],
                 &[
                     ("maintenance", flag.clone()),
-                    ("routable", flag.clone()),
+                    ("routable", flag),
                     ("whitelist", list(&text())),
                     ("allowlist", list(&text())),
                     ("autoscale", map(&json!({"type": ["object", "null"]}))),
@@ -382,11 +383,11 @@ fn routing() -> Vec<(&'static str, Value)> {
                 ],
             ),
         ),
-        ("TlsChange", request(&["https_enforced"], &[("https_enforced", flag.clone())])),
+        ("TlsChange", request(&[], &tls)),
         ("NewAddresses", request(&["addresses"], &[("addresses", list(&text()))])),
         ("Cert", object(&[&owned[..], &cert].concat())),
         ("Settings", object(&[&owned[..], &of_app, &settings].concat())),
-        ("Tls", object(&[&owned[..], &of_app, &[("https_enforced", flag)]].concat())),
+        ("Tls", object(&[&owned[..], &of_app, &tls].concat())),
         ("Addresses", object(&[("addresses", list(&text()))])),
         ("Types", request(&["types"], &[("types", list(&text()))])),
         ("Service", request(&["procfile_type", "path_pattern"], &service)),

@@ -45,7 +45,7 @@ const FIELDS: [(&str, &[&str]); 35] = [
     ("/v2/apps/blog/releases/rollback/", &["version"]),
     ("/v2/apps/blog/perms/", &["username"]),
     ("/v2/apps/blog/domains/", &["domain"]),
-    ("/v2/apps/blog/tls/", &["https_enforced"]),
+    ("/v2/apps/blog/tls/", &["https_enforced", "certs_auto_enabled"]),
     ("/v2/apps/blog/settings/", &["maintenance", "routable", "whitelist", "allowlist", "autoscale", "label"]),
     ("/v2/apps/blog/whitelist/", &["addresses"]),
     ("/v2/apps/blog/allowlist/", &["addresses"]),

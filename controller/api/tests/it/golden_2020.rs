@@ -122,3 +122,67 @@ pub async fn walk(database: Database) {
 }
 
 both!(walk, what_was_added_in_2020);
+
+/// A tls object as it should be, without what differs from run to run.
+fn tls(https_enforced: &Value, certs_auto_enabled: &Value) -> Value {
+    json!({"app": "blog", "owner": "owner", "https_enforced": https_enforced, "certs_auto_enabled": certs_auto_enabled})
+}
+
+async fn automatic_certificates(database: Database) {
+    for has_issuer in [true, false] {
+        let world = World::with(database, |config| config.has_certificate_issuer = has_issuer).await;
+        world.named_app("owner", "blog").await;
+        let ask = async |user: &str, body: &Value| {
+            let request = world.request(if body.is_null() { "GET" } else { "POST" }, "/v2/apps/blog/tls/").user(user);
+            let reply = if body.is_null() { request.send().await } else { request.json_body(body).send().await };
+            let mut answer = reply.json();
+            for field in ["uuid", "created", "updated"] {
+                let removed = answer.as_object_mut().unwrap().remove(field);
+                assert_eq!(removed.is_some(), reply.status < 400, "{field}: {reply:?}");
+            }
+            (reply.status, answer)
+        };
+        let set = async |value: Value| ask("owner", &json!({ "certs_auto_enabled": value })).await;
+        let (none, on, off) = (Value::Null, json!(true), json!(false));
+        let unchanged = (409, json!({"detail": "owner changed nothing"}));
+        assert_eq!(ask("owner", &none).await, (200, tls(&none, &none)));
+        // One does not touch the other.
+        assert_eq!(ask("owner", &json!({"https_enforced": true})).await, (201, tls(&on, &none)));
+        assert_eq!(set(off.clone()).await, (201, tls(&on, &off)));
+        assert_eq!(ask("owner", &none).await, (200, tls(&on, &off)));
+        assert_eq!(set(off.clone()).await, unchanged);
+        for spelled in [json!("false"), json!("False"), json!(0), json!("off")] {
+            assert_eq!(set(spelled).await, unchanged);
+        }
+        for bad in [json!("maybe"), json!(2), json!([]), json!({}), json!("")] {
+            let refused = json!({"certs_auto_enabled": ["Must be a valid boolean."]});
+            assert_eq!(set(bad.clone()).await, (400, refused), "{bad}");
+        }
+        let both = json!({"https_enforced": "x", "certs_auto_enabled": "z"});
+        let refused = ["https_enforced", "certs_auto_enabled"].map(|field| (field, ["Must be a valid boolean."]));
+        assert_eq!(ask("owner", &both).await, (400, json!(std::collections::BTreeMap::from(refused))));
+        // What is unset is never a conflict.
+        for _ in 0..2 {
+            assert_eq!(set(none.clone()).await, (201, tls(&on, &none)));
+        }
+        // Nothing is merely stored.
+        let wanted = set(on.clone()).await;
+        if has_issuer {
+            assert_eq!(wanted, (201, tls(&on, &on)));
+            assert_eq!(set(json!("true")).await, unchanged);
+            let both = json!({"https_enforced": false, "certs_auto_enabled": true});
+            assert_eq!(ask("owner", &both).await, (201, tls(&off, &on)));
+            assert_eq!(ask("owner", &both).await, unchanged);
+        } else {
+            let reason = "This platform has no issuer of certificates: its operator sets one up, or you add your own.";
+            assert_eq!(wanted, (400, json!({"certs_auto_enabled": [reason]})));
+            let both = json!({"https_enforced": false, "certs_auto_enabled": true});
+            assert_eq!(ask("owner", &both).await.0, 400);
+            assert_eq!(ask("owner", &none).await, (200, tls(&on, &none)), "nothing of it is done");
+        }
+        assert_eq!(ask("owner", &json!({})).await, (201, tls(&none, &none)));
+        assert_eq!(ask("stranger", &json!({"certs_auto_enabled": true})).await.0, 403, "before the issuer is told of");
+    }
+}
+
+both!(automatic_certificates, an_app_says_whether_it_wants_automatic_certificates);

@@ -46,7 +46,7 @@ both!(one_domain_never_has_two_apps, one_domain_never_has_two_apps_);
 
 /// When a request is answered the engine has been asked for what it says.
 async fn the_engine_follows_before_the_answer(database: Database) {
-    let world = World::new(database).await;
+    let world = World::with(database, |config| config.has_certificate_issuer = true).await;
     let app = world.app("owner", &[]).await;
     let id = world.request("GET", &format!("/v2/apps/{app}/")).user("owner").send().await.json()["uuid"].clone();
     let id: slipway_core::AppId = id.as_str().unwrap().parse().unwrap();
@@ -60,6 +60,11 @@ async fn the_engine_follows_before_the_answer(database: Database) {
     assert_eq!(route().hosts, ["*.example.org".to_owned(), format!("{app}.example.com")]);
     post("tls", json!({"https_enforced": true})).await;
     assert!(route().is_https_enforced);
+    assert_eq!(route().automatic_certificates, None);
+    post("tls", json!({"certs_auto_enabled": false})).await;
+    assert_eq!((route().automatic_certificates, route().is_https_enforced), (Some(false), true));
+    post("tls", json!({"certs_auto_enabled": true})).await;
+    assert_eq!(route().automatic_certificates, Some(true));
     post("settings", json!({"maintenance": true, "routable": false})).await;
     assert!(route().is_in_maintenance && !route().is_routable);
     post("whitelist", json!({"addresses": ["10.1.2.3/8"]})).await;

@@ -124,6 +124,7 @@ pub(crate) fn app_with_everything() -> AppSpec {
             chain_pem: "CHAIN".to_owned(),
             key_pem: SecretText::new("KEY"),
         }],
+        automatic_certificates: Some(false),
         paths: [("/jobs/.*", "worker"), ("/old", "worker"), ("/", "web")]
             .map(|(pattern, process_type)| PathRule {
                 pattern: PathPattern::new(pattern).unwrap(),

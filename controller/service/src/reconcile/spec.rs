@@ -45,6 +45,7 @@ pub(crate) struct Routing {
     pub(crate) settings: Option<AppSettings>,
     pub(crate) certificates: Vec<AttachedCertificate>,
     pub(crate) is_https_enforced: bool,
+    pub(crate) automatic_certificates: Option<bool>,
     pub(crate) services: Vec<PathService>,
     pub(crate) volumes: Vec<Volume>,
 }
@@ -192,6 +193,7 @@ fn route_spec(routing: &Routing, platform_domain: &str) -> RouteSpec {
         is_routable: settings.is_none_or(|settings| settings.routable),
         is_in_maintenance: settings.is_some_and(|settings| settings.maintenance),
         is_https_enforced: routing.is_https_enforced,
+        automatic_certificates: routing.automatic_certificates,
         allow_list: settings
             .into_iter()
             .flat_map(|settings| &settings.allowlist)
@@ -312,6 +314,7 @@ mod tests {
             settings: None,
             certificates: Vec::new(),
             is_https_enforced: false,
+            automatic_certificates: None,
             services: Vec::new(),
             volumes: Vec::new(),
         }

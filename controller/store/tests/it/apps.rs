@@ -147,12 +147,13 @@ both! {
             assert_eq!(settings_by_app(db, blog.id).await?, Some(settings));
             assert_eq!(tls_by_app(db, blog.id).await?.unwrap().https_enforced, None);
             let mut tls = tls_by_app(db, blog.id).await?.unwrap();
-            (tls.https_enforced, tls.updated) = (Some(false), tls.created);
+            assert_eq!(tls.certs_auto_enabled, None);
+            (tls.https_enforced, tls.certs_auto_enabled, tls.updated) = (Some(false), Some(true), tls.created);
             assert!(tls_update(db, &tls).await?);
             assert_eq!(tls_by_app(db, blog.id).await?, Some(tls.clone()));
-            tls.https_enforced = None;
+            (tls.https_enforced, tls.certs_auto_enabled) = (None, None);
             assert!(tls_update(db, &tls).await?);
-            assert_eq!(tls_by_app(db, blog.id).await?.unwrap().https_enforced, None);
+            assert_eq!(tls_by_app(db, blog.id).await?, Some(tls.clone()));
             tls.app = AppId::generate();
             assert!(!tls_update(db, &tls).await?);
             Ok(())

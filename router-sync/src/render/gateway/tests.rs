@@ -1,5 +1,5 @@
 use super::*;
-use crate::render::shared::tests_support::{documents, paths, route};
+use crate::render::shared::tests_support::{documents, paths, route, writes};
 
 fn settings() -> GatewaySettings {
     GatewaySettings {
@@ -40,6 +40,29 @@ fn certificates_and_enforced_https() {
     route.is_https_enforced = true;
     let settings = GatewaySettings { cluster_issuer: Some("letsencrypt".to_owned()), https_port: 8443, ..settings() };
     insta::assert_snapshot!(documents(&render(&route, &settings)));
+}
+
+#[test]
+fn an_app_may_go_without_automatic_certificates() {
+    let mut route = route();
+    route.hosts = ["blog.apps.test", "www.example.com"].map(str::to_owned).into();
+    route.is_https_enforced = true;
+    let settings = GatewaySettings { cluster_issuer: Some("letsencrypt".to_owned()), ..settings() };
+    let usual = render(&route, &settings);
+    route.automatic_certificates = Some(true);
+    assert_eq!(documents(&render(&route, &settings)), documents(&usual), "an issuer is there for every app");
+    route.automatic_certificates = Some(false);
+    let without = render(&route, &settings);
+    insta::assert_snapshot!(documents(&without));
+    assert_eq!(writes(&usual, &without), ["update HTTPRoute blog", "delete ListenerSet blog-auto"]);
+}
+
+#[test]
+fn automatic_certificates_that_nobody_issues_are_told() {
+    let route = DesiredRoute { automatic_certificates: Some(true), ..route() };
+    let rendered = render(&route, &settings());
+    let told = "The app wants automatic certificates, but there is no issuer (SLIPWAY_CLUSTER_ISSUER).";
+    assert_eq!(rendered.problems, [told]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::render::shared::tests_support::{documents, paths as sample_paths, route};
+use crate::render::shared::tests_support::{documents, paths as sample_paths, route, writes};
 
 fn settings(controller: IngressController) -> IngressSettings {
     IngressSettings {
@@ -31,6 +31,33 @@ fn everything_at_once_behind_nginx() {
     let settings =
         IngressSettings { cluster_issuer: Some("letsencrypt".to_owned()), ..settings(IngressController::Nginx) };
     insta::assert_snapshot!(documents(&render(&route, &settings)));
+}
+
+#[test]
+fn an_app_may_go_without_automatic_certificates() {
+    let mut route = route();
+    route.hosts = ["blog.apps.test", "www.example.com"].map(str::to_owned).into();
+    let issuer = Some("letsencrypt".to_owned());
+    let settings = IngressSettings { cluster_issuer: issuer, ..settings(IngressController::Nginx) };
+    let usual = render(&route, &settings);
+    route.automatic_certificates = Some(true);
+    assert_eq!(documents(&render(&route, &settings)), documents(&usual), "an issuer is there for every app");
+    route.automatic_certificates = Some(false);
+    let without = render(&route, &settings);
+    insta::assert_snapshot!(documents(&without));
+    assert_eq!(writes(&usual, &without), ["update Ingress blog", "delete Ingress blog-auto"]);
+    assert_eq!(writes(&without, &usual), ["update Ingress blog", "create Ingress blog-auto"]);
+}
+
+#[test]
+fn automatic_certificates_that_nobody_issues_are_told() {
+    let mut route = route();
+    route.hosts = ["blog.apps.test", "www.example.com"].map(str::to_owned).into();
+    for (wanted, problems) in [(None, 0), (Some(false), 0), (Some(true), 1)] {
+        route.automatic_certificates = wanted;
+        let rendered = render(&route, &settings(IngressController::Nginx));
+        assert_eq!((rendered.objects.len(), rendered.problems.len()), (1, problems), "{wanted:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,1 @@
+ALTER TABLE tls DROP COLUMN certs_auto_enabled;
