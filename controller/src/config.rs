@@ -77,6 +77,9 @@ pub struct Config {
     /// `SLIPWAY_REGISTRY_USERNAME` and `SLIPWAY_REGISTRY_PASSWORD`, as the builder has them: the registry of built
     /// images, from which those that no release needs are removed. Default: none is looked at.
     pub images: Option<BuiltImages>,
+    /// `SLIPWAY_CLUSTER_ISSUER`: the `ClusterIssuer` of cert-manager that the router of the cluster gets certificates for
+    /// apps' own domains from, as `slipway-router-sync` has it: apps may ask for them. Default none.
+    pub cluster_issuer: Option<String>,
     /// What concerns teams; see [`TeamsConfig`].
     pub teams: TeamsConfig,
     /// `SLIPWAY_DRAIN_TIMEOUT`: seconds that requests in flight may still take when the controller stops. Default 10.
@@ -189,6 +192,7 @@ impl Config {
             autoscale_down_window: secs("SLIPWAY_AUTOSCALE_DOWN_WINDOW", 300)?,
             images_kept: parsed::<u32>(var, "SLIPWAY_IMAGES_KEPT", "a number")?.unwrap_or(IMAGES_KEPT).max(1),
             images: registry::built_images(var)?,
+            cluster_issuer: var("SLIPWAY_CLUSTER_ISSUER").map(|issuer| issuer.trim().to_owned()),
             teams: teams::teams(var, &up.data_dir, up.listen)?,
             drain_timeout: secs("SLIPWAY_DRAIN_TIMEOUT", 10)?,
             secrets: match secrets(var)? {
@@ -374,6 +378,7 @@ mod tests {
                 ("SLIPWAY_DEPLOY_REJECT_IF_PROCFILE_MISSING", "True"),
                 ("DEIS_DEPLOY_PROCFILE_MISSING_REMOVE", "false"),
                 ("SLIPWAY_AUTOSCALE_INTERVAL", "0"),
+                ("SLIPWAY_CLUSTER_ISSUER", " letsencrypt "),
                 ("SLIPWAY_AUTOSCALE_DOWN_WINDOW", "11"),
                 ("SLIPWAY_SERVER_KEY", &keys[0]),
                 ("SLIPWAY_SEALING_KEY", &keys[1]),
@@ -403,6 +408,7 @@ mod tests {
         assert_eq!(config.secrets.builder_key.expose_secret(), keys[2]);
         assert_eq!(config.telemetry, Telemetry { filter: "debug".to_owned(), is_json: true });
         assert_eq!(config.default_tags["disk"], "ssd");
+        assert_eq!(config.cluster_issuer.as_deref(), Some("letsencrypt"));
         assert!(config.is_missing_procfile_rejected && !config.is_missing_procfile_type_removed);
         assert_eq!(format!("{:?}", config.deploy_hooks), r#"["https://example.com/a"]"#);
         let shown = format!("{config:?}");

@@ -109,7 +109,9 @@ impl Controller {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start_local(config: Config, engine: Arc<LocalEngine>) -> Result<Self, StartError> {
+    pub async fn start_local(mut config: Config, engine: Arc<LocalEngine>) -> Result<Self, StartError> {
+        // This machine's router gets no certificates, whatever is set.
+        config.cluster_issuer = None;
         let store = Self::store_open(&config).await?;
         let mut own = None;
         if config.teams.is_node {
@@ -239,6 +241,7 @@ pub(crate) fn service_config(config: &Config) -> ServiceConfig {
         is_missing_procfile_rejected: config.is_missing_procfile_rejected,
         is_missing_procfile_type_removed: config.is_missing_procfile_type_removed,
         images_kept: config.images_kept,
+        has_certificate_issuer: config.cluster_issuer.is_some(),
         autoscale_interval: config.autoscale_interval,
         autoscale_down_window: config.autoscale_down_window,
         ..usual
