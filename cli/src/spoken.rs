@@ -20,8 +20,6 @@ const NEVER_DONE: &[(&str, &str)] = &[
     ("resources:destroy", SCRIPTED),
     ("resources:unbind", SCRIPTED),
     ("resources:update", SCRIPTED),
-    ("tls:auto:enable", SCRIPTED),
-    ("tls:auto:disable", SCRIPTED),
     ("up", "it runs until it is ended: `up.rs`, and every test of the whole platform"),
 ];
 

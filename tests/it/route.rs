@@ -117,6 +117,10 @@ fn settings_are_in_effect_when_they_are_answered() {
     call(&user, "POST", tls, &json!({"https_enforced": false}), 201);
     assert_eq!(status(&platform, host), 200);
 
+    // Nobody issues certificates on one machine: an app may go without, and is told when it wants one.
+    call(&user, "POST", tls, &json!({"certs_auto_enabled": true}), 400);
+    call(&user, "POST", tls, &json!({"certs_auto_enabled": false}), 201);
+
     // None of it made a release, or a new process.
     user.cli(&["releases", "-a", "blog"]).ok().says("v2").never_says("v3");
 }

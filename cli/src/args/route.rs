@@ -24,7 +24,7 @@ pub enum DomainCommand {
 /// Commands about HTTPS.
 #[derive(Debug, Subcommand)]
 pub enum TlsCommand {
-    /// Show whether plain requests are sent to HTTPS
+    /// Show whether plain requests are sent to HTTPS, and certificates come by themselves
     Info,
     /// Send plain requests to HTTPS
     Enable,

@@ -10,15 +10,20 @@ use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
 use crate::print;
 
-/// Shows whether plain requests are sent to HTTPS.
+/// Shows whether plain requests are sent to HTTPS, and whether the platform gets certificates by itself.
 pub async fn tls_info(cx: &Context) -> Result {
     let app = cx.app()?;
     let answer = cx.api()?.get(&app_path(&app, "tls/")).await?;
     cx.show(&answer, || {
         let tls: Tls = answer.json()?;
-        let said = tls.https_enforced.map_or_else(|| "not set".to_owned(), |enforced| enforced.to_string());
+        let said = |switch: Option<bool>| switch.map_or_else(|| "not set".to_owned(), |is_on| is_on.to_string());
         print::line(format_args!("=== {app} TLS"))?;
-        print::line(format_args!("HTTPS Enforced: {said}"))
+        print::line(format_args!("HTTPS Enforced: {}", said(tls.https_enforced)))?;
+        // Controllers from before 2020 do not know the field.
+        if answer.json::<Value>()?.get("certs_auto_enabled").is_some() {
+            print::line(format_args!("Certs Auto Enabled: {}", said(tls.certs_auto_enabled)))?;
+        }
+        Ok(())
     })
 }
 

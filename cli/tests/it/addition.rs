@@ -108,6 +108,8 @@ fn certificates_that_the_platform_gets_by_itself() {
         });
         person.server.on("GET /v2/apps/foo/tls/", 200, &tls.to_string());
         person.server.on("POST /v2/apps/foo/tls/", 201, &tls.to_string());
+        person.run("tls -a foo").ok(&format!("=== foo TLS\nHTTPS Enforced: not set\nCerts Auto Enabled: {is_on}\n"));
+        person.asked();
         let verb = if is_on { "enable" } else { "disable" };
         let said = if is_on { "Enabling" } else { "Disabling" };
         person.run(&format!("tls:auto:{verb} -a foo")).ok(&format!("{said} certs-auto requests for foo... done\n"));

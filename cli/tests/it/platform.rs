@@ -84,6 +84,11 @@ impl Platform {
 
     /// With nobody and nothing.
     pub fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// The same, with other settings.
+    pub fn start_with(change: impl FnOnce(&mut ServiceConfig)) -> Self {
         let runtime = Runtime::new().unwrap();
         let (hooks, web) = (Arc::new(FakeHooks::default()), Arc::new(FakeWeb::default()));
         let nodes = Arc::new(FakeNodes::default());
@@ -102,6 +107,7 @@ impl Platform {
                 nodes: Arc::clone(&nodes) as Arc<dyn NodeConnector>,
                 ..TeamSettings::default()
             };
+            change(&mut config);
             let engine = FakeEngine::new();
             let service = Service::new(
                 config,

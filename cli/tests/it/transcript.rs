@@ -96,7 +96,11 @@ fn words(line: &str) -> Vec<String> {
 
 impl World {
     fn new() -> Self {
-        let world = Self { platform: Platform::start(), bob: Person::stranger(), ann: Person::stranger() };
+        Self::on(Platform::start())
+    }
+
+    fn on(platform: Platform) -> Self {
+        let world = Self { platform, bob: Person::stranger(), ann: Person::stranger() };
         for (person, name) in [(&world.bob, "bob"), (&world.ann, "ann")] {
             let register = [
                 "register",

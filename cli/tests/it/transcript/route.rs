@@ -3,6 +3,50 @@
 use slipway_service::testing::TestCertificate;
 
 use super::World;
+use crate::platform::Platform;
+
+#[test]
+fn automatic_certificates() {
+    let world = World::on(Platform::start_with(|config| config.has_certificate_issuer = true)).with_app();
+    shows!(world.bob(&[
+        "tls:auto:disable -a foo",
+        "tls -a foo",
+        "tls:auto:disable -a foo",
+        "tls:enable -a foo",
+        "tls:auto:enable -a foo",
+        "tls:info -a foo",
+        "--json tls -a foo",
+    ]), @r##"
+    $ tls:auto:disable -a foo
+    Disabling certs-auto requests for foo... done
+    $ tls -a foo
+    === foo TLS
+    HTTPS Enforced: not set
+    Certs Auto Enabled: false
+    $ tls:auto:disable -a foo
+    Disabling certs-auto requests for foo...
+    ! Error: bob changed nothing
+    = 1
+    $ tls:enable -a foo
+    Enabling https-only requests for foo... done
+    $ tls:auto:enable -a foo
+    Enabling certs-auto requests for foo... done
+    $ tls:info -a foo
+    === foo TLS
+    HTTPS Enforced: true
+    Certs Auto Enabled: true
+    $ --json tls -a foo
+    {
+      "app": "foo",
+      "certs_auto_enabled": true,
+      "created": "[time]",
+      "https_enforced": true,
+      "owner": "bob",
+      "updated": "[time]",
+      "uuid": "[uuid]"
+    }
+    "##);
+}
 
 #[test]
 fn settings_of_apps() {
@@ -48,6 +92,7 @@ fn settings_of_apps() {
         "tls:disable -a foo",
         "tls:auto:enable -a foo",
         "tls:auto:disable -a foo",
+        "tls -a foo",
         "services -a foo",
         "services:add --type web --route /api -a foo",
         "services -a foo",
@@ -146,6 +191,7 @@ fn settings_of_apps() {
     $ tls -a foo
     === foo TLS
     HTTPS Enforced: not set
+    Certs Auto Enabled: not set
     $ tls:enable -a foo
     Enabling https-only requests for foo... done
     $ tls:force:enable -a foo
@@ -155,6 +201,7 @@ fn settings_of_apps() {
     $ tls -a foo
     === foo TLS
     HTTPS Enforced: true
+    Certs Auto Enabled: not set
     $ tls:force:disable -a foo
     Disabling https-only requests for foo... done
     $ tls:force:disable -a foo
@@ -170,15 +217,15 @@ fn settings_of_apps() {
     ! Error: bob changed nothing
     = 1
     $ tls:auto:enable -a foo
-    ! Error: this controller does not get certificates by itself
-    !
-    ! hint: add one with `slipway certs:add`, and attach it with `slipway certs:attach`
+    Enabling certs-auto requests for foo...
+    ! Error: certs_auto_enabled: This platform has no issuer of certificates: its operator sets one up, or you add your own.
     = 1
     $ tls:auto:disable -a foo
-    ! Error: this controller does not get certificates by itself
-    !
-    ! hint: add one with `slipway certs:add`, and attach it with `slipway certs:attach`
-    = 1
+    Disabling certs-auto requests for foo... done
+    $ tls -a foo
+    === foo TLS
+    HTTPS Enforced: false
+    Certs Auto Enabled: false
     $ services -a foo
     === foo Services
     $ services:add --type web --route /api -a foo
