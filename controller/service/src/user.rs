@@ -166,7 +166,7 @@ impl Service {
     /// Removes an account: the caller's own, or any for administrators.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`; `Conflict` when the user still owns apps or certificates.
+    /// `Forbidden`, `NotFound`; `Conflict` when the user still owns apps or certificates, or is the only owner of a team.
     pub async fn user_cancel(&self, cx: &Cx, username: Option<&str>) -> Result<()> {
         let user = self.user_target(cx, username).await?;
         let still_owns = || {
@@ -178,6 +178,13 @@ impl Service {
             }
             if store::certificates_count_by_owner(db, user.id).await? > 0 {
                 let text = format!("{} still has certificates. Remove them first", user.username);
+                return Err(Error::Conflict(text).into());
+            }
+            // As nobody can leave such a team either: nobody could ever do anything about it again.
+            if let Some(own) = store::teams_owned_alone(db, user.id).await?.first() {
+                let (name, slug) = (&user.username, &own.team.slug);
+                let text =
+                    format!("{name} is the only owner of the team {slug}. Make somebody else its owner, or remove it");
                 return Err(Error::Conflict(text).into());
             }
             match store::user_delete(db, user.id).await {

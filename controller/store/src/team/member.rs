@@ -138,6 +138,22 @@ pub async fn team_owner_count(db: &mut Db, team: TeamId) -> Result<u64, StoreErr
     Ok(count(n))
 }
 
+/// The teams that the user owns and nobody else does, oldest first.
+pub async fn teams_owned_alone(db: &mut Db, user: UserId) -> Result<Vec<Member>, StoreError> {
+    let mut own = members_by_user(db, user).await?;
+    own.retain(|member| member.role == Role::Owner);
+    let ids: Vec<String> = own.iter().map(|member| member.team.id.to_string()).collect();
+    let shared: Vec<String> = on!(db, |conn| team_members::table
+        .filter(team_members::team.eq_any(&ids))
+        .filter(team_members::role.eq(Role::Owner.as_str()))
+        .filter(team_members::user_id.ne(user.to_string()))
+        .select(team_members::team)
+        .load(conn)
+        .await)?;
+    own.retain(|member| !shared.contains(&member.team.id.to_string()));
+    Ok(own)
+}
+
 /// Gives a member another role; false if there is no such member.
 pub async fn member_set_role(db: &mut Db, team: TeamId, user: UserId, role: Role) -> Result<bool, StoreError> {
     let n = on!(db, |conn| diesel::update(

@@ -246,3 +246,36 @@ async fn health(database: Database) {
     }
 }
 both!(health, health_is_told_to_everybody);
+
+async fn removed_accounts(database: Database) {
+    let world = World::new(database).await;
+    let id = team(&world, "owner", "acme").await;
+    let mine = team(&world, "owner", "mine").await;
+    world.join(&id, "collaborator", Role::Admin).await;
+    let (owner, collaborator) = (user_id(&world, "owner").await, user_id(&world, "collaborator").await);
+    let cancel = |user: &'static str, body: Value| send(&world, user, "DELETE", "/v2/auth/cancel/", body);
+    let only =
+        |slug: &str| format!("owner is the only owner of the team {slug}. Make somebody else its owner, or remove it");
+    // A team is never without an owner, whoever removes the account.
+    for (user, body) in [("owner", Value::Null), ("admin", json!({"username": "owner"}))] {
+        let reply = cancel(user, body).await;
+        assert_eq!((reply.status, reply.json()["detail"].clone()), (409, json!(only("acme"))), "{reply:?}");
+    }
+    let role = format!("/api/teams/{id}/users/{collaborator}/role");
+    expect(&world, "owner", "PUT", &role, json!({"role": "owner"}), 204).await;
+    let reply = cancel("owner", Value::Null).await;
+    assert_eq!((reply.status, reply.json()["detail"].clone()), (409, json!(only("mine"))), "{reply:?}");
+    expect(&world, "owner", "DELETE", &format!("/api/teams/{mine}"), Value::Null, 204).await;
+    assert_eq!(cancel("owner", Value::Null).await.status, 204);
+    // The team goes on without, and so does its record.
+    let details = get(&world, "collaborator", &format!("/api/teams/{id}")).await.json();
+    let users: Vec<&Value> = details["users"].as_array().unwrap().iter().map(|user| &user["id"]).collect();
+    assert_eq!(users, [&json!(collaborator)]);
+    let record = "/api/acme/audit-log?skip=0&take=10&from=2000-01-01&to=2100-01-01";
+    let record = get(&world, "collaborator", record).await.json();
+    assert_eq!(record["items"][0]["user"]["id"], json!(owner), "{record}");
+    // Members who own nothing go as they like.
+    world.join(&id, "stranger", Role::Admin).await;
+    assert_eq!(cancel("stranger", Value::Null).await.status, 204);
+}
+both!(removed_accounts, an_account_goes_when_no_team_is_left_without_an_owner);
