@@ -21,9 +21,7 @@ use slipway_team::node::{Access, Node, NodeKind};
 use slipway_team::project::Project;
 use slipway_team::registry::{Registry, RegistryDetails};
 use slipway_team::version::{ProjectKind, Version, VersionKind};
-use slipway_team::{
-    DeploymentId, ImageId, InstanceId, NodeId, ProjectId, RegistryId, Stamp, TeamId, VersionId,
-};
+use slipway_team::{DeploymentId, ImageId, InstanceId, NodeId, ProjectId, RegistryId, Stamp, TeamId, VersionId};
 
 /// Projects unless another number is asked for.
 const PROJECTS_DEFAULT: usize = 1_000;
