@@ -4,6 +4,7 @@
 //! which one process holds at a time ([`lock`]); where everything answers is told by [`ready`].
 
 mod data;
+mod heap;
 mod lock;
 mod ready;
 
@@ -40,6 +41,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// Starts the platform and keeps it until Ctrl-C or SIGTERM.
 pub async fn up(args: UpArgs) -> Result {
+    heap::limit();
     let mut signals = Signals::listen()?;
     let dir = data::prepare(args.data.as_deref())?;
     let _lock = DataLock::take(&dir)?;
