@@ -54,6 +54,9 @@ fn over_http_with_metrics_of_what_runs() {
     assert!(matches!(metrics["source"].as_str(), Some("process" | "cgroup")), "{metrics}");
     assert!(metrics["memory"]["used_bytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{metrics}");
     assert!(metrics["processes"]["summary"]["total"].as_u64().is_some_and(|count| count >= 1), "{metrics}");
+    assert!(metrics["disks"][0]["total_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{metrics}");
+    let place = &instances["instances"][0];
+    assert_eq!((&place["address"], &place["os"]), (&json!("127.0.0.1"), &json!("linux")), "{place}");
     eventually("its use of the processor was looked at twice", Duration::from_mins(1), || {
         let (_, metrics) = call(&user, "GET", &format!("/v1/instances/{id}/metrics"), None);
         metrics["cpu"]["usage_millicores"].as_u64()
@@ -208,6 +211,7 @@ fn jobs_run_once_and_end_as_their_command_does() {
     assert_eq!((&bad["status"], &bad["error"]), (&json!("failed"), &json!("The job ended with exit code 3.")), "{bad}");
     let (_, state) = call(&user, "GET", "/v1/services/bad/status", None);
     assert_eq!((&state["status"], &state["health"]), (&json!("failed"), &json!("degraded")), "{state}");
+    assert_eq!(state["exit_code"], json!(3));
     let said = || user.cli(&["logs", "-a", "good", "-n", "500"]).ok().stdout.matches("the job says").count();
     let first = eventually("the log has it", Duration::from_secs(20), || Some(said()).filter(|count| *count > 0));
     assert_eq!(call(&user, "POST", "/v1/services/good/start", Some(json!({}))).0, 200);

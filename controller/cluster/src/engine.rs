@@ -14,8 +14,8 @@ use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::{AppId, AppName};
 use slipway_engine::status::Rollout;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogKeep, LogSink, NodeStatus, PodUsage,
-    RegistryLogin, RolloutState, RunOutcome, RunSpec, Session,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, HttpCheck, HttpCheckOutcome, LogKeep, LogSink,
+    NodeStatus, PodUsage, RegistryLogin, RolloutState, RunOutcome, RunSpec, Session,
 };
 use slipway_image::{FetchError, Fetcher};
 use tokio::sync::broadcast::error::RecvError;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::{WriteError, Writer};
 use crate::capability::{Capabilities, has_metrics};
+use crate::check;
 use crate::collect::ImageKeeper;
 use crate::exec::exec;
 use crate::image::{Inspector, image_facts_written};
@@ -33,6 +34,7 @@ use crate::log::Logs;
 use crate::objects::oneoff::oneoff_pod;
 use crate::observe::Observer;
 use crate::remove::remove;
+use crate::route;
 use crate::run::Runner;
 use crate::settings::ClusterSettings;
 use crate::status::Wish;
@@ -382,6 +384,14 @@ impl Engine for ClusterEngine {
 
     async fn node_usage(&self, node: &str) -> Result<PodUsage, EngineError> {
         usage::node_usage(&self.client, node).await
+    }
+
+    async fn http_check(&self, check: &HttpCheck) -> HttpCheckOutcome {
+        let seen = self.shared.index.app(&check.name);
+        if !seen.pods.iter().any(|pod| pod.is_ready && !pod.is_one_off()) {
+            return HttpCheckOutcome::Untold;
+        }
+        check::ask((format!("{0}.{0}.svc", check.name), route::PORT), check).await
     }
 
     async fn pod_restart(&self, app: AppId, pod: &str) -> Result<(), EngineError> {

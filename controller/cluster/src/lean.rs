@@ -42,6 +42,8 @@ pub(crate) type LeanReplicaSet = Lean<Replicas, Replicas>;
 pub(crate) struct LeanPodSpec {
     #[serde(default)]
     containers: Vec<Named>,
+    #[serde(default, rename = "nodeName")]
+    node_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -128,8 +130,9 @@ impl<S, T, const METADATA_ONLY: bool> Resource for Lean<S, T, METADATA_ONLY> {
 impl From<LeanPod> for Pod {
     fn from(pod: LeanPod) -> Self {
         let container = |named: Named| Container { name: named.name, ..Container::default() };
-        let containers = pod.spec.unwrap_or_default().containers.into_iter().map(container).collect();
-        let spec = Some(PodSpec { containers, ..PodSpec::default() });
+        let LeanPodSpec { containers, node_name } = pod.spec.unwrap_or_default();
+        let containers = containers.into_iter().map(container).collect();
+        let spec = Some(PodSpec { containers, node_name, ..PodSpec::default() });
         Self { metadata: pod.metadata, spec, status: pod.status }
     }
 }
@@ -155,7 +158,7 @@ mod tests {
                 "managedFields": [{"manager": "slipway", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": {}}}}],
             },
             "spec": {"nodeName": "n", "containers": [{"name": "proxy", "image": "a"}, {"name": "blog-web", "image": "b"}]},
-            "status": {"phase": "Running", "startTime": "2026-08-01T11:00:01Z", "containerStatuses": [
+            "status": {"phase": "Running", "startTime": "2026-08-01T11:00:01Z", "podIP": "10.1.2.3", "containerStatuses": [
                 {"name": "blog-web", "ready": true, "restartCount": 2, "image": "", "imageID": "", "state": {"running": {}}},
             ]},
         });

@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod capability;
+mod check;
 mod collect;
 pub mod engine;
 pub mod exec;
@@ -28,6 +29,7 @@ pub mod route;
 pub mod run;
 pub mod settings;
 pub mod status;
+mod summary;
 pub mod usage;
 mod watch;
 mod worker;

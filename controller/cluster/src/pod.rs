@@ -1,5 +1,7 @@
 //! What is kept in memory of a pod.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -47,6 +49,10 @@ pub struct Pod {
     pub state: Container,
     /// How the container ended before the last restart.
     pub ended: Option<Ended>,
+    /// Its address, once it has run. Not before, so that being given one is no change of its own.
+    pub address: Option<IpAddr>,
+    /// The node whose kubelet took it.
+    pub node: Option<Box<str>>,
 }
 
 /// `status.phase` of a pod.
@@ -204,7 +210,24 @@ impl Pod {
                 .and_then(|status| status.last_state.as_ref())
                 .and_then(|state| state.terminated.as_ref())
                 .map(ended),
+            address: status
+                .filter(|_| phase != Phase::Pending)
+                .and_then(|status| status.pod_ip.as_deref()?.parse().ok()),
+            node: status
+                .and_then(|status| status.start_time.as_ref())
+                .and(pod.spec.as_ref())
+                .and_then(|spec| spec.node_name.as_deref())
+                .map(Into::into),
         })
+    }
+
+    /// How its container ended last.
+    #[must_use]
+    pub fn last_end(&self) -> Option<&Ended> {
+        match &self.state {
+            Container::Ended(ended) => Some(ended),
+            Container::None | Container::Waiting { .. } | Container::Running { .. } => self.ended.as_ref(),
+        }
     }
 
     /// Who wrote its log lines: `web.x7k2q`, the type and the end of its name.

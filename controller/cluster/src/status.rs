@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use slipway_core::{ProcessType, ReleaseVersion};
-use slipway_engine::AppStatus;
 use slipway_engine::status::{PodState, PodStatus, Rollout, RolloutState};
+use slipway_engine::{AppStatus, LastExit};
 
 use crate::index::{AppObjects, Deployment};
 use crate::outline::Outline;
@@ -238,10 +238,7 @@ pub(crate) fn failure(pod: &Pod, now: DateTime<Utc>) -> Option<(String, bool)> {
     {
         return Some((format!("cannot be started ({reason}): {message}"), false));
     }
-    let last = match &pod.state {
-        Container::Ended(ended) => Some(ended),
-        _ => pod.ended.as_ref(),
-    };
+    let last = pod.last_end();
     let is_backing_off = matches!(&pod.state, Container::Waiting { reason, .. } if &**reason == "CrashLoopBackOff");
     let is_recent = last.and_then(|last| last.finished).is_some_and(|at| now - at < ENDED_RECENTLY);
     // Ends are one more than restarts while the container is not running.
@@ -313,6 +310,11 @@ fn pod_status(pod: &Pod, events: &[Event]) -> Option<PodStatus> {
         uid: Some(pod.uid.to_string()),
         cpu_millis: None,
         pid: None,
+        // What ends since it is to end does not end by itself.
+        last_exit: if pod.is_deleting { pod.ended.as_ref() } else { pod.last_end() }
+            .map(|ended| LastExit { code: ended.exit_code, time: ended.finished }),
+        address: pod.address,
+        node: pod.node.as_deref().map(str::to_owned),
     })
 }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::capability::METRICS_GROUP;
 use crate::pod::time;
+use crate::summary;
 
 /// What the API tells of a pod, or of a machine.
 #[derive(Debug, Default, Deserialize)]
@@ -60,7 +61,7 @@ pub async fn pod_usage(client: &Client, namespace: &str, name: &str) -> Result<P
     })
 }
 
-/// What the machine `name` uses.
+/// What the machine `name` uses; of its disks and its network where its kubelet may be asked.
 ///
 /// # Errors
 /// As [`pod_usage`].
@@ -69,7 +70,7 @@ pub async fn node_usage(client: &Client, name: &str) -> Result<PodUsage, EngineE
     let node = found.ok_or_else(|| EngineError::Missing(format!("machine {name}")))?;
     let measured = measured(client, &format!("nodes/{name}")).await?;
     let memory = measured.usage.get("memory").map(|text| whole(quantity(text)));
-    Ok(PodUsage {
+    let mut usage = PodUsage {
         source: SOURCE,
         cpu_millis: measured.usage.get("cpu").map(|text| whole_u32(quantity(text) * 1000.0)),
         cpu_count: node.cpu_count,
@@ -77,7 +78,11 @@ pub async fn node_usage(client: &Client, name: &str) -> Result<PodUsage, EngineE
         memory_total_bytes: node.memory_total_bytes,
         memory_available_bytes: node.memory_total_bytes.zip(memory).map(|(total, used)| total.saturating_sub(used)),
         ..PodUsage::default()
-    })
+    };
+    if let Some(summary) = summary::read(client, &node.name).await {
+        summary.add_to(&mut usage);
+    }
+    Ok(usage)
 }
 
 /// The machines of the cluster, by name.
@@ -195,8 +200,12 @@ mod tests {
 
     /// An API server with one pod and one machine, whose metrics are as told.
     fn client(has_group: bool, metrics: (u16, Value)) -> Client {
+        client_with_kubelet(has_group, metrics, failure(403))
+    }
+
+    fn client_with_kubelet(has_group: bool, metrics: (u16, Value), kubelet: (u16, Value)) -> Client {
         let service = tower::service_fn(move |request: Request<Body>| {
-            let metrics = metrics.clone();
+            let (metrics, kubelet) = (metrics.clone(), kubelet.clone());
             async move {
                 let is_named = request.uri().query().is_some_and(|query| query.contains("blog-web-1"));
                 let (status, body) = match request.uri().path() {
@@ -235,6 +244,7 @@ mod tests {
                             }],
                         }),
                     ),
+                    "/api/v1/nodes/one/proxy/stats/summary" => kubelet,
                     path if path.starts_with("/apis/metrics.k8s.io/v1beta1/") => metrics,
                     path => panic!("asked for {path}"),
                 };
@@ -280,7 +290,7 @@ mod tests {
     #[tokio::test]
     async fn machines_have_a_state_and_a_use() {
         let metrics = json!({"kind": "NodeMetrics", "usage": {"cpu": "1500m", "memory": "2Gi"}});
-        let client = client(true, (200, metrics));
+        let client = client(true, (200, metrics.clone()));
         let found = nodes(&client).await.unwrap();
         let [one] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((one.name.as_str(), one.state, one.cpu_count), ("one", NodeState::Degraded, Some(4)));
@@ -289,6 +299,13 @@ mod tests {
         assert_eq!((usage.cpu_millis, usage.cpu_count), (Some(1500), Some(4)));
         assert_eq!(usage.memory_available_bytes, Some(6 << 30));
         assert!(matches!(node_usage(&client, "two").await, Err(EngineError::Missing(_))));
+        assert_eq!((usage.disks, usage.network), (Vec::new(), None), "its kubelet may not be asked");
+        let disk = json!({"availableBytes": 1, "capacityBytes": 3, "usedBytes": 2});
+        let kubelet = json!({"node": {"fs": disk, "memory": {"availableBytes": 5}}});
+        let client = client_with_kubelet(true, (200, metrics), (200, kubelet));
+        let usage = node_usage(&client, "one").await.unwrap();
+        assert_eq!((usage.disks.len(), usage.memory_available_bytes), (1, Some(5)));
+        assert_eq!((usage.cpu_millis, usage.source), (Some(1500), "metrics-server"));
     }
 
     #[test]

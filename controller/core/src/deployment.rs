@@ -203,6 +203,8 @@ pub struct Deployment {
     pub updated: DateTime<Utc>,
     /// When it came to its end.
     pub finished: Option<DateTime<Utc>>,
+    /// What the command of a job ended with last.
+    pub exit_code: Option<i32>,
 }
 
 /// Runtimes that may be asked for. Source: `dployr-v1.md` §10.

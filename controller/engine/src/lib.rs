@@ -34,8 +34,11 @@ use tokio::sync::broadcast;
 
 pub use keep::LogKeep;
 pub use session::{Attach, ExecSpec, Session};
-pub use spec::{AppSpec, Artifact, MountSpec, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec, VolumeSpec};
-pub use status::{AppStatus, NodeState, NodeStatus, PodState, PodStatus, PodUsage, ProcessCounts, RolloutState};
+pub use spec::{AppSpec, Artifact, HttpCheck, MountSpec, ProcessSpec, RegistryLogin, ReleaseSpec, RunSpec, VolumeSpec};
+pub use status::{
+    AppStatus, DiskUsage, HttpCheckOutcome, LastExit, NetworkUsage, NodeState, NodeStatus, PodState, PodStatus,
+    PodUsage, ProcessCounts, ProcessStates, RolloutState,
+};
 
 /// Why an engine could not do or tell something.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +132,12 @@ pub trait Engine: Send + Sync + 'static {
     /// What a machine uses now, by its name. As `pod_usage` otherwise.
     async fn node_usage(&self, _node: &str) -> Result<PodUsage, EngineError> {
         Err(EngineError::Rejected("this engine does not measure what machines use".to_owned()))
+    }
+
+    /// Asks the processes of an app that take its requests how they are: one GET, to any of those that are ready. It ends
+    /// within [`HttpCheck::timeout`].
+    async fn http_check(&self, _check: &HttpCheck) -> HttpCheckOutcome {
+        HttpCheckOutcome::Untold
     }
 
     /// Ends one process (pod) by name; a replacement is started as after a crash, without back-off.

@@ -209,6 +209,21 @@ impl FromStr for Artifact {
     }
 }
 
+/// A request by which it is found out whether an app answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCheck {
+    /// The app.
+    pub app: AppId,
+    /// Its name.
+    pub name: AppName,
+    /// The path, with a slash before it.
+    pub path: String,
+    /// The name that it is asked for, as in the requests of its users.
+    pub host: Option<String>,
+    /// Time that it may take.
+    pub timeout: Duration,
+}
+
 /// A one-off process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSpec {

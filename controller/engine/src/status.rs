@@ -1,6 +1,7 @@
 //! What is.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use slipway_core::{ProcessType, ReleaseVersion};
@@ -61,6 +62,21 @@ pub struct PodStatus {
     pub cpu_millis: Option<u32>,
     /// Its process id, where that means something.
     pub pid: Option<u32>,
+    /// How it ended last, of itself; `None` when it never did, or nobody knows.
+    pub last_exit: Option<LastExit>,
+    /// The address that it is reached at, where it has one.
+    pub address: Option<IpAddr>,
+    /// Name of the machine that it runs on ([`NodeStatus::name`]).
+    pub node: Option<String>,
+}
+
+/// How a process ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastExit {
+    /// Its exit code; 128 + n when signal n ended it.
+    pub code: i32,
+    /// When, where that is known.
+    pub time: Option<DateTime<Utc>>,
 }
 
 /// What one process uses. What is not known is `None`, never 0.
@@ -98,6 +114,34 @@ pub struct PodUsage {
     pub swap_free_bytes: Option<u64>,
     /// How many system processes it is: all, running, sleeping, stopped, ended but not yet waited for.
     pub processes: Option<ProcessCounts>,
+    /// The file systems that it has, or that its files are in; empty when they are not known.
+    pub disks: Vec<DiskUsage>,
+    /// What went over the network since it started; `None` when it shares its network with others, or nobody counts.
+    pub network: Option<NetworkUsage>,
+}
+
+/// A file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskUsage {
+    /// What it is on: a device, or a name.
+    pub filesystem: String,
+    /// Where it is mounted, if that is known.
+    pub mount_point: Option<String>,
+    /// All of it, in bytes.
+    pub total_bytes: u64,
+    /// What is taken, in bytes.
+    pub used_bytes: u64,
+    /// What programs without privileges may take, in bytes.
+    pub available_bytes: u64,
+}
+
+/// Bytes over all network interfaces but the one that leads back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NetworkUsage {
+    /// Received.
+    pub rx_bytes: u64,
+    /// Sent.
+    pub tx_bytes: u64,
 }
 
 /// A machine that processes run on.
@@ -151,6 +195,13 @@ pub enum NodeState {
 pub struct ProcessCounts {
     /// All.
     pub total: u32,
+    /// What they do, where that is known.
+    pub states: Option<ProcessStates>,
+}
+
+/// How many processes do what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProcessStates {
     /// On a processor, or ready for one.
     pub running: u32,
     /// Waiting.
@@ -159,6 +210,17 @@ pub struct ProcessCounts {
     pub stopped: u32,
     /// Ended, and nobody took note.
     pub zombie: u32,
+}
+
+/// What came of one HTTP request to a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HttpCheckOutcome {
+    /// Nobody could be asked: no process is ready, or there is no way to it from here. It says nothing about the service.
+    Untold,
+    /// It answered, with this status.
+    Answered(u16),
+    /// It was reached and did not answer: the reason, for people.
+    Silent(String),
 }
 
 /// State of a process. Source: `drycc-v2.md` §4.9.

@@ -14,22 +14,23 @@ use serde::{Deserialize, Serialize};
 use slipway_core::log::{LogLine, LogQuery};
 use slipway_core::volume::MountPath;
 use slipway_core::{AppId, AppName, ReleaseVersion, VolumeId};
-use slipway_engine::route::RouteTable;
+use slipway_engine::route::{Backend, RouteTable};
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, MountSpec, NodeStatus, PodUsage,
-    RegistryLogin, RunOutcome, RunSpec, Session,
+    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, HttpCheck, HttpCheckOutcome, LogSink,
+    MountSpec, NodeStatus, PodUsage, RegistryLogin, RunOutcome, RunSpec, Session,
 };
 use slipway_image::{ImageStore, remove_tree};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::Shared;
 use crate::app::member::Stop;
 use crate::app::release::{digest_of, slug_error, unavailable};
 use crate::app::supervisor::{Order, Supervisor};
+use crate::app::{Shared, health};
 use crate::cgroup;
 use crate::config::LocalConfig;
+use crate::disk;
 use crate::image::Images;
 use crate::journal::{Journals, Sink, wants};
 use crate::machine;
@@ -78,6 +79,8 @@ pub struct LocalEngine {
     runs: TaskTracker,
     ending: CancellationToken,
     shelf: Shelf,
+    /// The name of this machine.
+    machine: String,
 }
 
 #[derive(Debug, Default)]
@@ -162,7 +165,8 @@ impl LocalEngine {
             http,
             changes,
         });
-        Ok(Arc::new(Self { shared, apps: Mutex::default(), sink, runs: TaskTracker::new(), ending, shelf }))
+        let (apps, runs, machine) = (Mutex::default(), TaskTracker::new(), machine::name());
+        Ok(Arc::new(Self { shared, apps, sink, runs, ending, shelf, machine }))
     }
 
     /// The routes of all apps, for the built-in router: read the newest for each request.
@@ -389,6 +393,8 @@ impl Engine for LocalEngine {
         let mut status = status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for pod in &mut status.pods {
             pod.cpu_millis = pod.pid.and_then(|pid| self.shared.usage.of(pid));
+            pod.address = pod.pid.map(|_| self.shared.config.listen);
+            pod.node = Some(self.machine.clone());
         }
         Ok(status)
     }
@@ -405,7 +411,23 @@ impl Engine for LocalEngine {
             context: format!("no process behind {pod}"),
         };
         let pid = found.ok_or_else(not_running)?;
-        self.shared.usage.pod(pid, self.shared.config.cgroup.as_deref()).await.ok_or_else(not_running)
+        let cgroup = self.shared.config.cgroup.as_deref();
+        let mut usage = self.shared.usage.pod(pid, cgroup).await.ok_or_else(not_running)?;
+        let files = self.shared.config.data.clone();
+        // Its files are there, those that stay and those that do not.
+        usage.disks = tokio::task::spawn_blocking(move || disk::of(&files)).await.ok().flatten().into_iter().collect();
+        Ok(usage)
+    }
+
+    async fn http_check(&self, check: &HttpCheck) -> HttpCheckOutcome {
+        let Some(route) = self.shared.registry.route(check.app) else { return HttpCheckOutcome::Untold };
+        // Any of them; one that drains has had its last request.
+        let start = usize::from(uuid::Uuid::new_v4().as_bytes()[0]);
+        let backends = route.backends.iter().cycle().skip(start % route.backends.len().max(1));
+        match backends.take(route.backends.len()).find_map(Backend::acquire) {
+            Some(asked) => health::ask(&self.shared.http, asked.backend().addr, check).await,
+            None => HttpCheckOutcome::Untold,
+        }
     }
 
     async fn nodes(&self) -> Result<Vec<NodeStatus>, EngineError> {
@@ -413,7 +435,7 @@ impl Engine for LocalEngine {
     }
 
     async fn node_usage(&self, node: &str) -> Result<PodUsage, EngineError> {
-        if machine::this().name != node {
+        if self.machine != node {
             return Err(EngineError::Missing(format!("machine {node}")));
         }
         Ok(machine_usage().await)

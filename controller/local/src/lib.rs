@@ -10,8 +10,8 @@
 //! - `image`, `container`: releases that come as images, and the runtime in front of their processes.
 //! - `child`, `group`, `limits`, `cgroup`, `port`, `workdir`: one operating-system process and what it stands on.
 //! - `volume`: directories that outlive processes.
-//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`, `machine`: what processes
-//!   and the machine use.
+//! - `journal`: log files. `record`: finding strays. `oneoff`: `run`. `usage`, `disk`, `network`,
+//!   `machine`: what processes and the machine use.
 //! - [`node`]: the machine as a node of teams, whose containers are apps that no database knows.
 //! - `session`, `terminal`: processes that somebody talks to, and what they are talked to through.
 //!
@@ -25,12 +25,14 @@ mod cgroup;
 mod child;
 pub mod config;
 mod container;
+mod disk;
 pub mod engine;
 mod group;
 mod image;
 mod journal;
 mod limits;
 mod machine;
+mod network;
 pub mod node;
 mod oneoff;
 mod port;

@@ -6,22 +6,19 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use slipway_engine::{NodeState, NodeStatus};
 
+use crate::network;
 use crate::usage::machine;
 
 /// What is known of this machine.
 pub(crate) fn this() -> NodeStatus {
-    let kernel = |file: &str| {
-        let text = fs::read_to_string(format!("/proc/sys/kernel/{file}")).unwrap_or_default();
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-    };
-    let name = kernel("hostname").unwrap_or_else(|| "localhost".to_owned());
+    let name = name();
     let usage = machine();
     let identity = fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let identity = identity.trim();
     NodeStatus {
         uid: if identity.is_empty() { name.clone() } else { identity.to_owned() },
         name,
-        address: None,
+        address: network::address().map(|address| address.to_string()),
         region: None,
         // Whoever tells this runs on it.
         state: NodeState::Healthy,
@@ -33,6 +30,16 @@ pub(crate) fn this() -> NodeStatus {
         is_for_builds: false,
         created: started().unwrap_or_default(),
     }
+}
+
+/// The name of this machine.
+pub(crate) fn name() -> String {
+    kernel("hostname").unwrap_or_else(|| "localhost".to_owned())
+}
+
+fn kernel(file: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/sys/kernel/{file}")).unwrap_or_default();
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// When the machine was started.

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use slipway_engine::spec::RunSpec;
 use slipway_engine::{EngineError, RUN_OUTPUT_MAX_BYTES, RunOutcome};
 use slipway_slug::SlugManifest;
-use std::os::unix::process::ExitStatusExt;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -134,6 +133,5 @@ pub(crate) async fn run(
         output.truncate(RUN_OUTPUT_MAX_BYTES - CUT_NOTE.len());
         output.extend_from_slice(CUT_NOTE.as_bytes());
     }
-    let exit_code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    Ok(RunOutcome { exit_code, output: Bytes::from(output) })
+    Ok(RunOutcome { exit_code: child::exit_code(status), output: Bytes::from(output) })
 }

@@ -69,6 +69,14 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// The route of an app, whoever has its hosts.
+    pub(crate) fn route(&self, app: AppId) -> Option<Arc<AppRoute>> {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.apps.get(&app).map(|kept| Arc::clone(&kept.route))
+    }
+}
+
 impl Parts {
     /// Takes over an app's certificates; whether they are other ones than before.
     fn certificates_set(&mut self, app: AppId, certificates: Vec<Certificate>) -> bool {

@@ -5,7 +5,6 @@
 //! being gone ends the process: its terminal hangs up, or its group gets SIGTERM, and after a grace period SIGKILL.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,9 +145,7 @@ async fn carry(
                 let _ = timeout(REST, copying).await;
             }
             match status {
-                Ok(status) => {
-                    Output::Exit(status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1))
-                }
+                Ok(status) => Output::Exit(child::exit_code(status)),
                 Err(error) => Output::Lost(format!("the process was lost: {error}")),
             }
         }

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::param::{clock_ticks_per_second, page_size};
-use slipway_engine::{PodUsage, ProcessCounts};
+use slipway_engine::{PodUsage, ProcessCounts, ProcessStates};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::group::{self, Ticks};
+use crate::{disk, network};
 
 /// Time between two looks at a control group, which counts by itself.
 const CGROUP_LOOK: Duration = Duration::from_millis(200);
@@ -57,9 +58,10 @@ impl Usage {
         let processes = tokio::task::spawn_blocking(move || {
             let members = group::members(leader);
             let memory = members.iter().filter_map(|(pid, _)| memory_of(*pid)).fold(0_u64, u64::saturating_add);
-            (members, memory, data_limit(leader))
+            let network = network::of_processes(members.iter().map(|(pid, _)| *pid));
+            (members, memory, data_limit(leader), network)
         });
-        let (members, memory, data_limit) = processes.await.ok()?;
+        let (members, memory, data_limit, network) = processes.await.ok()?;
         // What ended and was not waited for is no more than a name.
         if members.iter().all(|(_, stat)| matches!(stat.state, b'Z' | b'X')) {
             return None;
@@ -68,11 +70,17 @@ impl Usage {
         let mut rate = self.rate(pid);
         usage.memory_bytes = Some(memory);
         usage.memory_limit_bytes = data_limit;
+        usage.network = network;
         if let Some(group) = group {
             usage.source = "cgroup";
             usage.memory_bytes = number(&group.join("memory.current")).or(usage.memory_bytes);
             usage.memory_limit_bytes = number(&group.join("memory.max"));
             usage.memory_cache_bytes = stat_of(&group.join("memory.stat"), "file");
+            if let Some(most) = number(&group.join("memory.swap.max")) {
+                let total = usage.swap_total_bytes.map_or(most, |all| all.min(most));
+                let used = number(&group.join("memory.swap.current")).unwrap_or(0);
+                (usage.swap_total_bytes, usage.swap_free_bytes) = (Some(total), Some(total.saturating_sub(used)));
+            }
             usage.cpu_limit_millis = fs::read_to_string(group.join("cpu.max")).ok().as_deref().and_then(cpu_max);
             rate = cgroup_rate(&group).await.or(rate);
         }
@@ -161,8 +169,9 @@ pub(crate) async fn machine_usage() -> PodUsage {
         let per_second = u32::try_from(clock_ticks_per_second().max(1)).unwrap_or(u32::MAX);
         f64::from(ticks) / f64::from(per_second) / elapsed.as_secs_f64().max(0.001) * 100.0
     };
-    let members = tokio::task::spawn_blocking(group::all).await.unwrap_or_default();
-    let mut usage = PodUsage { processes: Some(counts(&members)), ..machine() };
+    let (members, disks) = tokio::task::spawn_blocking(|| (group::all(), disk::all())).await.unwrap_or_default();
+    let network = network::of_machine();
+    let mut usage = PodUsage { processes: Some(counts(&members)), disks, network, ..machine() };
     let (user, system) = (percent(before.0, after.0), percent(before.1, after.1));
     usage.cpu_user_percent = Some(user);
     usage.cpu_system_percent = Some(system);
@@ -248,17 +257,16 @@ fn data_limit(pid: i32) -> Option<u64> {
 }
 
 fn counts(members: &[(i32, group::Stat)]) -> ProcessCounts {
-    let mut counts = ProcessCounts::default();
+    let mut states = ProcessStates::default();
     for (_, stat) in members {
-        counts.total += 1;
         match stat.state {
-            b'R' => counts.running += 1,
-            b'T' | b't' => counts.stopped += 1,
-            b'Z' | b'X' => counts.zombie += 1,
-            _ => counts.sleeping += 1,
+            b'R' => states.running += 1,
+            b'T' | b't' => states.stopped += 1,
+            b'Z' | b'X' => states.zombie += 1,
+            _ => states.sleeping += 1,
         }
     }
-    counts
+    ProcessCounts { total: u32::try_from(members.len()).unwrap_or(u32::MAX), states: Some(states) }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod deployment;
 mod expiry;
 mod health;
 mod outbox;
+pub(crate) mod probe;
 pub(crate) mod spec;
 mod wait;
 
@@ -295,6 +296,8 @@ impl Reconciler {
         beside.spawn(kept("looking after deployments", move || Arc::clone(&this).deployments_run(token.clone())));
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("telling how apps are", move || Arc::clone(&this).health_run(token.clone())));
+        let (this, token) = (Arc::clone(self), shutdown.clone());
+        beside.spawn(kept("asking services", move || Arc::clone(&this).probe_run(token.clone())));
         let (this, token) = (Arc::clone(self), shutdown.clone());
         beside.spawn(kept("carrying out deployments of teams", move || {
             Arc::clone(&this).team_deployments_run(token.clone())

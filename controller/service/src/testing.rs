@@ -22,8 +22,9 @@ use slipway_core::volume::MountPath;
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
 use slipway_engine::status::Rollout;
 use slipway_engine::{
-    AppSpec, AppStatus, Artifact, Attach, Engine, EngineError, ExecSpec, LogSink, NodeState, NodeStatus, PodState,
-    PodStatus, PodUsage, RolloutState, RunOutcome, RunSpec, Session,
+    AppSpec, AppStatus, Artifact, Attach, DiskUsage, Engine, EngineError, ExecSpec, HttpCheck, HttpCheckOutcome,
+    LastExit, LogSink, NetworkUsage, NodeState, NodeStatus, PodState, PodStatus, PodUsage, RolloutState, RunOutcome,
+    RunSpec, Session,
 };
 use tokio::sync::broadcast;
 
@@ -35,6 +36,9 @@ pub use hooks::FakeHooks;
 pub use nodes::{FakeNode, FakeNodes};
 pub use outside::{FakeMailer, FakeWeb, SeenCall};
 pub use shop::{Shop, shop};
+
+/// The machine that everything runs on.
+const MACHINE: &str = "machine-1";
 
 /// What becomes of what is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +81,10 @@ struct State {
     /// By path; with an empty one there are no volumes at all.
     mount_refusals: HashMap<String, String>,
     cpu_millis: HashMap<ProcessType, u32>,
+    last_exits: HashMap<ProcessType, LastExit>,
+    /// By the name of the app.
+    answers: HashMap<String, HttpCheckOutcome>,
+    checks: Vec<HttpCheck>,
     node_labels: Vec<BTreeMap<String, String>>,
     pods_made: u64,
 }
@@ -168,6 +176,9 @@ fn pod_make(
         uid: None,
         cpu_millis: None,
         pid: None,
+        last_exit: None,
+        address: Some([10, 1, 0, 7].into()),
+        node: Some(MACHINE.to_owned()),
     }
 }
 
@@ -241,13 +252,14 @@ impl Engine for FakeEngine {
         } else if will_be_ready {
             drop(self.changes.send(id));
         }
-        let cpu_millis = state.cpu_millis.clone();
+        let (cpu_millis, last_exits) = (state.cpu_millis.clone(), state.last_exits.clone());
         let Some(app) = state.apps.get_mut(&id) else { return Ok(AppStatus::default()) };
         app.polls = polls;
-        let pods = app
-            .pods
-            .iter()
-            .map(|(pod, _)| PodStatus { cpu_millis: cpu_millis.get(&pod.process_type).copied(), ..pod.clone() });
+        let pods = app.pods.iter().map(|(pod, _)| PodStatus {
+            cpu_millis: cpu_millis.get(&pod.process_type).copied(),
+            last_exit: last_exits.get(&pod.process_type).copied(),
+            ..pod.clone()
+        });
         let pods = pods.collect();
         Ok(AppStatus {
             applied_generation: Some(app.spec.generation),
@@ -328,10 +340,10 @@ impl Engine for FakeEngine {
 
     async fn nodes(&self) -> Result<Vec<NodeStatus>, EngineError> {
         Ok(vec![NodeStatus {
-            name: "machine-1".to_owned(),
+            name: MACHINE.to_owned(),
             uid: "2b1f3c1e-7f7a-4c55-9d3e-000000000001".to_owned(),
             address: Some("10.0.0.1".to_owned()),
-            region: None,
+            region: Some("eu-1".to_owned()),
             state: NodeState::Healthy,
             version: Some("1.0".to_owned()),
             os: Some("linux".to_owned()),
@@ -344,10 +356,31 @@ impl Engine for FakeEngine {
     }
 
     async fn node_usage(&self, node: &str) -> Result<PodUsage, EngineError> {
-        if node != "machine-1" {
+        if node != MACHINE {
             return Err(EngineError::Missing(format!("machine {node}")));
         }
-        Ok(PodUsage { source: "process", cpu_millis: Some(1500), cpu_count: Some(4), ..PodUsage::default() })
+        Ok(PodUsage {
+            source: "process",
+            cpu_millis: Some(1500),
+            cpu_count: Some(4),
+            disks: vec![DiskUsage {
+                filesystem: "/dev/sda1".to_owned(),
+                mount_point: Some("/".to_owned()),
+                total_bytes: 100,
+                used_bytes: 60,
+                available_bytes: 30,
+            }],
+            network: Some(NetworkUsage { rx_bytes: 5, tx_bytes: 7 }),
+            ..PodUsage::default()
+        })
+    }
+
+    async fn http_check(&self, check: &HttpCheck) -> HttpCheckOutcome {
+        let mut state = self.state();
+        state.checks.push(check.clone());
+        let is_ready = state.apps.get(&check.app).is_some_and(|app| !app.pods.is_empty());
+        let scripted = state.answers.get(check.name.as_str()).cloned();
+        if is_ready { scripted.unwrap_or(HttpCheckOutcome::Answered(200)) } else { HttpCheckOutcome::Untold }
     }
 
     async fn pod_restart(&self, id: AppId, name: &str) -> Result<(), EngineError> {

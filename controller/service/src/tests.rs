@@ -11,5 +11,6 @@ mod health;
 mod leadership;
 mod lifecycle;
 mod notification;
+mod probe;
 mod reconcile;
 mod team_deployment;

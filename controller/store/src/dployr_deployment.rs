@@ -4,12 +4,13 @@ mod request;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use slipway_core::app::Structure;
 use slipway_core::config::SecretText;
 use slipway_core::deployment::{Deployment, DeploymentRequest, DeploymentStatus, DeploymentWork};
-use slipway_core::{AppId, BuildId, ProjectId, ReleaseId, Username};
+use slipway_core::{AppId, AppName, BuildId, ProjectId, ReleaseId, Username};
 
 use crate::db::on;
-use crate::schema::{dployr_claims as deployment_claims, dployr_deployments as deployments};
+use crate::schema::{apps, dployr_claims as deployment_claims, dployr_deployments as deployments};
 use crate::types::{Row, UtcMicros, text, to_json};
 use crate::{Db, SealingKey, StoreError};
 use diesel::prelude::*;
@@ -33,6 +34,7 @@ struct DeploymentRow {
     created: UtcMicros,
     updated: UtcMicros,
     finished: Option<UtcMicros>,
+    exit_code: Option<i64>,
 }
 
 /// What is kept of the last good build.
@@ -64,6 +66,10 @@ impl DeploymentRow {
             created: self.created.utc(),
             updated: self.updated.utc(),
             finished: self.finished.map(UtcMicros::utc),
+            exit_code: match self.exit_code {
+                Some(code) => Some(i32::try_from(code).map_err(|_| row.corrupt("exit_code is out of range"))?),
+                None => None,
+            },
         })
     }
 }
@@ -119,6 +125,7 @@ pub async fn deployment_put(db: &mut Db, new: &NewDeployment) -> Result<Deployme
         created: now,
         updated: now,
         finished: (new.work == DeploymentWork::None).then_some(now),
+        exit_code: None,
         app,
     };
     if let Some(before) = before {
@@ -356,6 +363,53 @@ pub async fn deployment_finish(db: &mut Db, app: AppId, error: &str, now: DateTi
         .execute(conn)
         .await)?;
     Ok(())
+}
+
+/// Records what the command of a job ended with.
+pub async fn deployment_exit(db: &mut Db, app: AppId, exit_code: i32) -> Result<(), StoreError> {
+    on!(db, |conn| diesel::update(deployments::table.find(app.to_string()))
+        .set(deployments::exit_code.eq(Some(i64::from(exit_code))))
+        .execute(conn)
+        .await)?;
+    Ok(())
+}
+
+/// An app that was deployed through the dployr API, as far as it takes to ask it how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployedApp {
+    /// The app.
+    pub app: AppId,
+    /// Its name.
+    pub name: AppName,
+    /// How many processes are wanted of each type.
+    pub structure: Structure,
+    /// What was asked for.
+    pub request: DeploymentRequest,
+}
+
+/// At most `limit` apps that were deployed through the dployr API and are not being removed, in the order of their
+/// identities, from the one behind `after` on.
+pub async fn deployed_apps(db: &mut Db, after: Option<AppId>, limit: u32) -> Result<Vec<DeployedApp>, StoreError> {
+    let after = after.map(|app| app.to_string()).unwrap_or_default();
+    let rows: Vec<(String, String, String, String)> = on!(db, |conn| deployments::table
+        .inner_join(apps::table)
+        .filter(apps::id.gt(&after))
+        .filter(apps::is_deleting.eq(false))
+        .order(apps::id)
+        .limit(i64::from(limit))
+        .select((apps::id, apps::name, apps::structure, deployments::request))
+        .load(conn)
+        .await)?;
+    let app = |(id, name, structure, request): (String, String, String, String)| {
+        let row = Row { table: "dployr_deployments", id: &id };
+        Ok(DeployedApp {
+            app: row.parse("app", &id)?,
+            name: row.parse("name", &name)?,
+            structure: row.json_map("structure", &structure)?,
+            request: request::read(row, &request)?,
+        })
+    };
+    rows.into_iter().map(app).collect()
 }
 
 /// The deployments of which something of this sort is to be done, longest waiting first. Index: `dployr_deployments_work`.

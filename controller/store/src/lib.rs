@@ -41,6 +41,7 @@ mod team;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod types;
+mod unhealthy;
 mod user;
 mod volume;
 mod webhook;
@@ -74,6 +75,7 @@ pub use slipway_core::{Page, Paged};
 pub use stop::*;
 pub use store::{Store, StoreConfig, Transaction};
 pub use team::*;
+pub use unhealthy::*;
 pub use user::*;
 pub use volume::*;
 pub use webhook::*;

@@ -254,6 +254,7 @@ diesel::table! {
         created -> Timestamp,
         updated -> Timestamp,
         finished -> Nullable<Timestamp>,
+        exit_code -> Nullable<BigInt>,
     }
 }
 
@@ -322,6 +323,15 @@ diesel::table! {
     stops (app, process_type) {
         app -> Text,
         process_type -> Text,
+        created -> Timestamp,
+    }
+}
+
+diesel::table! {
+    unhealthy_services (app, process_type) {
+        app -> Text,
+        process_type -> Text,
+        reason -> Text,
         created -> Timestamp,
     }
 }
@@ -704,6 +714,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     log_lines,
     services,
     stops,
+    unhealthy_services,
     teams,
     team_members,
     team_apps,

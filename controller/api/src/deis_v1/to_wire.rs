@@ -101,7 +101,20 @@ pub(super) fn run(outcome: &RunOutcome) -> wire::RunPair {
 /// A container of an app.
 pub(super) fn container(app: &App, container: &Container) -> wire::Container {
     let Container { num, pod } = container;
-    let PodStatus { name, process_type, version, state, started, restarts: _, uid, cpu_millis: _, pid: _ } = pod;
+    let PodStatus {
+        name,
+        process_type,
+        version,
+        state,
+        started,
+        restarts: _,
+        uid,
+        cpu_millis: _,
+        pid: _,
+        last_exit: _,
+        address: _,
+        node: _,
+    } = pod;
     wire::Container {
         owner: app.owner_name.to_string(),
         app: app.name.to_string(),

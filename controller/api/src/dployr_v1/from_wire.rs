@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 use slipway_core::Error;
@@ -302,14 +302,19 @@ pub(super) fn webhook(call: &Call) -> Result<WebhookCreate, Failure> {
     fields.finish(WebhookCreate { url, events, secret }).map_err(Failure::Body)
 }
 
+/// How far back a log goes when nothing is said. Source: `dployr-v1.md` §7, as the next.
+const SINCE: TimeDelta = TimeDelta::hours(24);
+/// The same when it is followed.
+const SINCE_FOLLOWING: TimeDelta = TimeDelta::minutes(15);
+
 /// Which lines of a log are wanted.
 pub(super) struct LogWanted {
     /// How many, the newest.
     pub(super) tail: usize,
     /// Whether new ones are wanted as they come.
     pub(super) is_following: bool,
-    /// Not before.
-    pub(super) since: Option<DateTime<Utc>>,
+    /// Not before. Where none is given, a day back, and a quarter of an hour when new ones are wanted.
+    pub(super) since: DateTime<Utc>,
     /// Not after.
     pub(super) until: Option<DateTime<Utc>>,
     /// `build`, `runtime`, or both.
@@ -350,7 +355,9 @@ pub(super) fn log(call: &Call) -> Result<LogWanted, Failure> {
         Some("runtime") => Some(LogSource::Runtime),
         Some(_) => return Err(fail("source", "It is build, runtime or all.")),
     };
-    Ok(LogWanted { tail, is_following, since: time("since")?, until: time("until")?, source })
+    let back = if is_following { SINCE_FOLLOWING } else { SINCE };
+    let since = time("since")?.unwrap_or_else(|| call.cx.now - back);
+    Ok(LogWanted { tail, is_following, since, until: time("until")?, source })
 }
 
 fn time_parse(text: &str) -> Option<DateTime<Utc>> {

@@ -103,8 +103,7 @@ async fn follow(call: &Call, wanted: &LogWanted, mut build: Vec<wire::LogEntry>)
     };
     let entries = lines
         .filter(move |line| {
-            let is_in_time =
-                since.is_none_or(|since| line.time >= since) && until.is_none_or(|until| line.time <= until);
+            let is_in_time = line.time >= since && until.is_none_or(|until| line.time <= until);
             std::future::ready(is_in_time)
         })
         .map(|line| to_wire::log_entry(&line));
@@ -147,7 +146,7 @@ impl LogWanted {
     }
 
     fn is_time_in(&self, time: chrono::DateTime<chrono::Utc>) -> bool {
-        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time <= until)
+        time >= self.since && self.until.is_none_or(|until| time <= until)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use slipway_engine::{NodeState, NodeStatus, PodUsage};
+use slipway_engine::{DiskUsage, NodeState, NodeStatus, PodUsage};
 use slipway_service::{Instance, InstanceMetrics, InstanceView, instance_state};
 use slipway_wire::dployr_v1 as wire;
 
@@ -16,8 +16,8 @@ pub(super) fn instance(instance: &InstanceView) -> wire::Instance {
 }
 
 fn pod(instance: &Instance) -> wire::Instance {
-    let Instance { view, pod } = instance;
-    let build = view.build.as_ref();
+    let Instance { view, pod, machine } = instance;
+    let machine = machine.as_ref();
     wire::Instance {
         id: instance.id(),
         tag: pod.name.clone(),
@@ -27,14 +27,14 @@ fn pod(instance: &Instance) -> wire::Instance {
         deployment_id: Some(view.id()),
         release: Some(pod.version.0),
         process_type: Some(pod.process_type.to_string()),
-        address: None,
-        region: None,
+        address: pod.address.map(|address| address.to_string()),
+        region: machine.and_then(|machine| machine.region.clone()),
         status: instance_state(&pod.state).to_owned(),
-        version: build.map(|build| build.image.clone()),
-        os: None,
-        arch: None,
-        cpu_count: None,
-        memory_total_bytes: None,
+        version: instance.version().map(str::to_owned),
+        os: machine.and_then(|machine| machine.os.clone()),
+        arch: machine.and_then(|machine| machine.arch.clone()),
+        cpu_count: machine.and_then(|machine| machine.cpu_count),
+        memory_total_bytes: machine.and_then(|machine| machine.memory_total_bytes),
         started_at: time(pod.started),
         created_at: time(pod.started),
         updated_at: time(pod.started),
@@ -84,9 +84,12 @@ pub(super) fn metrics(metrics: &InstanceMetrics, now: DateTime<Utc>) -> Value {
         "cpu": cpu(usage),
         "memory": memory(usage),
         "swap": swap(usage),
-        "disks": [],
+        "disks": usage.disks.iter().map(disk).collect::<Vec<_>>(),
         "processes": {"summary": processes(usage)},
-        "network": {"rx_bytes": null, "tx_bytes": null},
+        "network": {
+            "rx_bytes": usage.network.map(|network| network.rx_bytes),
+            "tx_bytes": usage.network.map(|network| network.tx_bytes),
+        },
     })
 }
 
@@ -133,13 +136,20 @@ fn swap(usage: &PodUsage) -> Value {
 }
 
 fn processes(usage: &PodUsage) -> Value {
-    usage.processes.map_or_else(
-        || json!({"total": null, "running": null, "sleeping": null, "stopped": null, "zombie": null}),
-        |counts| {
-            json!({
-                "total": counts.total, "running": counts.running, "sleeping": counts.sleeping,
-                "stopped": counts.stopped, "zombie": counts.zombie,
-            })
-        },
-    )
+    let states = usage.processes.and_then(|counts| counts.states);
+    json!({
+        "total": usage.processes.map(|counts| counts.total),
+        "running": states.map(|states| states.running),
+        "sleeping": states.map(|states| states.sleeping),
+        "stopped": states.map(|states| states.stopped),
+        "zombie": states.map(|states| states.zombie),
+    })
+}
+
+fn disk(disk: &DiskUsage) -> Value {
+    let DiskUsage { filesystem, mount_point, total_bytes, used_bytes, available_bytes } = disk;
+    json!({
+        "filesystem": filesystem, "mount_point": mount_point, "total_bytes": total_bytes, "used_bytes": used_bytes,
+        "available_bytes": available_bytes,
+    })
 }

@@ -240,7 +240,20 @@ pub const fn release_version(release: &Release) -> wire::ReleaseVersion {
 /// A process.
 #[must_use]
 pub fn pod(pod: &PodStatus) -> wire::Pod {
-    let PodStatus { name, process_type, version, state, started, restarts: _, uid: _, cpu_millis: _, pid: _ } = pod;
+    let PodStatus {
+        name,
+        process_type,
+        version,
+        state,
+        started,
+        restarts: _,
+        uid: _,
+        cpu_millis: _,
+        pid: _,
+        last_exit: _,
+        address: _,
+        node: _,
+    } = pod;
     wire::Pod {
         name: name.clone(),
         release: version.to_string(),

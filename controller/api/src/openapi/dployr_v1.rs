@@ -56,7 +56,9 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
             .query(&["limit", "offset", "kind", "role", "service_id"])
             .also(&[400, 403]),
         "dployr_v1_instance_read" => new(TAG, "One process", Json(200, "Instance")),
-        "dployr_v1_instance_metrics" => new(TAG, "What a process uses", Json(200, "Any")),
+        "dployr_v1_instance_metrics" => {
+            new(TAG, "What a process or a machine uses; what nobody measures is null", Json(200, "InstanceMetrics"))
+        }
         "dployr_v1_routes_list" => new(TAG, "The domains of the caller's services", Json(200, "Routes")).query(&[
             "limit",
             "offset",
@@ -82,6 +84,50 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
         _ => return None,
     };
     Some(found)
+}
+
+/// What an instance uses. Source: `dployr-v1.md` §6.1.
+fn metrics() -> Value {
+    let number = || json!({"type": ["number", "null"]});
+    let whole = || json!({"type": ["integer", "null"], "minimum": 0});
+    let load = object(&["one_minute", "five_minute", "fifteen_minute"].map(|name| (name, json!({"type": "number"}))));
+    let bytes = |names: &[&'static str]| object(&names.iter().map(|name| (*name, whole())).collect::<Vec<_>>());
+    object(&[
+        ("instance_id", text()),
+        ("timestamp", time()),
+        ("uptime_seconds", integer()),
+        ("source", json!({"enum": ["process", "cgroup", "metrics-server"]})),
+        (
+            "cpu",
+            object(&[
+                ("count", whole()),
+                ("user_percent", number()),
+                ("system_percent", number()),
+                ("idle_percent", number()),
+                ("iowait_percent", number()),
+                ("load_average", json!({"anyOf": [load, {"type": "null"}]})),
+                ("usage_millicores", whole()),
+                ("limit_millicores", whole()),
+            ]),
+        ),
+        (
+            "memory",
+            bytes(&["total_bytes", "used_bytes", "free_bytes", "available_bytes", "buffer_cache_bytes", "limit_bytes"]),
+        ),
+        ("swap", bytes(&["total_bytes", "used_bytes", "free_bytes", "available_bytes"])),
+        (
+            "disks",
+            list(&object(&[
+                ("filesystem", text()),
+                ("mount_point", text_or_null()),
+                ("total_bytes", integer()),
+                ("used_bytes", integer()),
+                ("available_bytes", integer()),
+            ])),
+        ),
+        ("processes", object(&[("summary", bytes(&["total", "running", "sleeping", "stopped", "zombie"]))])),
+        ("network", bytes(&["rx_bytes", "tx_bytes"])),
+    ])
 }
 
 fn part(name: &str, items: &str) -> Value {
@@ -112,7 +158,7 @@ fn deployment_fields() -> Vec<(&'static str, Value)> {
     .collect();
     fields.extend([
         ("source", json!({"enum": ["remote", "image"]})),
-        ("type", json!({"enum": ["web", "worker", "static", null]})),
+        ("type", json!({"enum": ["web", "worker", "static", "job", null]})),
         ("runtime", or_object(nullable())),
         ("version", json!({"type": ["string", "number", "null"]})),
         ("remote", or_object(nullable())),
@@ -312,6 +358,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("Instances", part("instances", "Instance")),
+        ("InstanceMetrics", metrics()),
         (
             "Route",
             object(

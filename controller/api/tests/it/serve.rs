@@ -23,10 +23,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(world: &World) -> Self {
+        Self::start_api(world, world.api.clone()).await
+    }
+
+    /// Another API over the same world.
+    pub(crate) async fn start_api(world: &World, api: slipway_api::Api) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let shutdown = world.shutdown.clone();
-        let task = tokio::spawn(serve(listener, world.api.clone(), shutdown.clone(), Duration::from_secs(5)));
+        let task = tokio::spawn(serve(listener, api, shutdown.clone(), Duration::from_secs(5)));
         Self { addr, shutdown, task }
     }
 
@@ -45,7 +50,7 @@ impl Server {
 }
 
 /// Reads until `text` has come.
-async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+pub(crate) async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut got = String::new();
     let mut buffer = [0_u8; 4096];
     while !got.contains(text) {

@@ -257,6 +257,33 @@ fn pods_of_an_older_template_of_the_same_release_say_nothing() {
 }
 
 #[test]
+fn pods_tell_where_they_are_and_how_they_ended_last() {
+    let of = |pod: &Pod| pod_status(pod, &[]).unwrap();
+    let code = |pod: &Pod| of(pod).last_exit.map(|exit| exit.code);
+    let ended = json!({"terminated": {"exitCode": 3, "finishedAt": "2026-08-01T11:59:59Z"}});
+    let mut status = container(&ended, false, 1);
+    let end = of(&pod("blog-web-a-1", 3, &status)).last_exit.unwrap();
+    assert_eq!((end.code, end.time), (3, "2026-08-01T11:59:59Z".parse().ok()));
+    assert_eq!(code(&pod("blog-web-a-1", 3, &container(&json!({"running": {}}), true, 1))), Some(7), "the one before");
+    let stopped = Pod { is_deleting: true, ..(*pod("blog-web-a-1", 3, &status)).clone() };
+    assert_eq!(code(&stopped), Some(7), "it was told to end");
+    assert_eq!(code(&pod("blog-web-a-1", 3, &json!({"phase": "Running"}))), None);
+
+    status["podIP"] = "10.1.2.3".into();
+    status["startTime"] = "2026-08-01T11:00:01Z".into();
+    let mut whole = json!({
+        "metadata": {"name": "a", "labels": {"app": "blog", "type": "web", "version": "v3"}},
+        "spec": {"nodeName": "node-1", "containers": [{"name": "blog-web"}]}, "status": status,
+    });
+    let read = |whole: &Value| of(&Pod::new(&serde_json::from_value(whole.clone()).unwrap()).unwrap());
+    let found = read(&whole);
+    assert_eq!((found.address, found.node.as_deref()), (Some([10, 1, 2, 3].into()), Some("node-1")));
+    // A place that is given before anything else is known is no change.
+    whole["status"] = json!({"phase": "Pending", "podIP": "10.1.2.3"});
+    assert_eq!((read(&whole).address, read(&whole).node), (None, None));
+}
+
+#[test]
 fn without_a_wish_the_cluster_speaks() {
     let there = objects(vec![deployment(3, 1, 1, 1, &json!([]))], vec![up("blog-web-a-new01", 3)]);
     let status = assess(&there, Wish::default(), &[], now()).status;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use slipway_engine::spec::{Check, Probe, ProcessSpec};
+use slipway_engine::{HttpCheck, HttpCheckOutcome};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -16,6 +17,9 @@ const STARTING_PROBE_PERIOD: Duration = Duration::from_millis(250);
 /// Shortest time between two tries, and for one, whatever is configured.
 const SHORTEST: Duration = Duration::from_millis(10);
 
+/// How the platform is named in what it asks of apps.
+const AGENT: &str = concat!("slipway-health/", env!("CARGO_PKG_VERSION"));
+
 /// What the checks of one process need.
 pub(crate) struct Health<'a> {
     pub(crate) spec: &'a ProcessSpec,
@@ -26,6 +30,19 @@ pub(crate) struct Health<'a> {
     pub(crate) place: Place<'a>,
     /// Time for which a process without port and probe must run.
     pub(crate) settle: Duration,
+}
+
+/// Asks a process for a path; what it says beside its status is not read.
+pub(crate) async fn ask(http: &reqwest::Client, addr: SocketAddr, check: &HttpCheck) -> HttpCheckOutcome {
+    let mut request = http.get(format!("http://{addr}{}", check.path)).header("user-agent", AGENT);
+    if let Some(host) = &check.host {
+        request = request.header("host", host);
+    }
+    match timeout(check.timeout, request.send()).await {
+        Ok(Ok(response)) => HttpCheckOutcome::Answered(response.status().as_u16()),
+        Ok(Err(_)) => HttpCheckOutcome::Silent("its port does not answer".to_owned()),
+        Err(_) => HttpCheckOutcome::Silent(format!("no answer within {} s", check.timeout.as_secs_f32())),
+    }
 }
 
 impl Health<'_> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use slipway_core::AppId;
 use slipway_core::log::LogLine;
-use slipway_engine::EngineError;
 use slipway_engine::route::Backend;
+use slipway_engine::{EngineError, LastExit};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -61,6 +61,8 @@ pub(crate) struct State {
     pub(crate) failures: u32,
     /// Why it last ended, with the last lines of its log.
     pub(crate) failure: Option<String>,
+    /// How its process last ended by itself.
+    pub(crate) last_exit: Option<LastExit>,
 }
 
 /// Where a process runs, for commands beside it.
@@ -133,6 +135,7 @@ impl Member {
             pid: None,
             failures: 0,
             failure: None,
+            last_exit: None,
         };
         let source = format!("{}.{index}", plan.process.process_type);
         let stop = watch::Sender::new(Stop::Run);
@@ -322,7 +325,13 @@ impl Member {
         let end = tokio::select! {
             status = running.wait() => {
                 // No request may be sent there from now on, whatever is still to be done here.
-                set_ready(false);
+                self.set(|state| {
+                    state.ready = None;
+                    if let Ok(status) = &status {
+                        let (code, time) = (child::exit_code(*status), Some(Utc::now()));
+                        state.last_exit = Some(LastExit { code, time });
+                    }
+                });
                 Err(child::describe(status))
             }
             () = health.readiness(set_ready) => Ok(End::Stopped),

@@ -33,6 +33,10 @@ pub(crate) fn pod(member: &Member, state: &State) -> PodStatus {
         uid: None,
         cpu_millis: None,
         pid: state.pid,
+        last_exit: state.last_exit,
+        // The engine knows where it is.
+        address: None,
+        node: None,
     }
 }
 

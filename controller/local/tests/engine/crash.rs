@@ -24,6 +24,7 @@ async fn a_crashing_process_is_restarted_with_pauses_and_then_called_crashed() {
     bed.engine.app_apply(spec.clone()).await.unwrap();
     let status = bed.wait(spec.app, "a crash", |status| status.pods[0].state == PodState::Crashed).await;
     assert!(status.pods[0].restarts >= 3);
+    assert_eq!(status.pods[0].last_exit.map(|exit| exit.code), Some(1));
     // 50 ms after the first end, 100 ms after the second.
     assert!(began.elapsed() >= Duration::from_millis(150));
     let routes = bed.engine.routes();
@@ -41,6 +42,10 @@ async fn a_process_that_dies_leaves_the_routes_and_comes_back() {
     bed.wait(spec.app, "another process", is_new).await;
     assert!(!bed.get("blog.localhost").await.unwrap().ends_with(&format!(" {pid}")));
     bed.wait_log(spec.app, "killed by signal 9").await;
+    let pod = &bed.status(spec.app).await.pods[0];
+    assert_eq!(pod.last_exit.map(|exit| exit.code), Some(137));
+    let machine = bed.engine.nodes().await.unwrap().remove(0);
+    assert_eq!((pod.address, pod.node.as_ref()), (Some([127, 0, 0, 1].into()), Some(&machine.name)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +70,7 @@ async fn a_child_of_the_shell_may_end_gracefully() {
     bed.settle(&spec).await;
     bed.wait_log(spec.app, "worker.1: up").await;
     bed.settle(&spec.clone().change("worker", |worker| worker.replicas = 0)).await;
-    assert!(bed.log(spec.app).await.contains("worker.1: saved"));
+    bed.wait_log(spec.app, "worker.1: saved").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use slipway_core::ReleaseVersion;
 use slipway_engine::route::IdleReason;
 use slipway_engine::spec::{Check, Probe};
 use slipway_engine::status::{PodState, Rollout, RolloutState};
-use slipway_engine::{Artifact, Engine, EngineError};
+use slipway_engine::{Artifact, Engine, EngineError, HttpCheck, HttpCheckOutcome};
 use slipway_slug::SlugManifest;
 
 use crate::bed::{Bed, Next, app, is_alive, pids, process, until};
@@ -196,6 +196,29 @@ async fn one_process_can_be_restarted_by_name() {
     let after = bed.wait(spec.app, "another process", is_new).await;
     assert_ne!(after.pods[0].pid, before.pods[0].pid);
     bed.get("blog.localhost").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_is_asked_how_it_is_while_it_has_processes() {
+    let bed = Bed::new().await;
+    let spec = bed.server();
+    let check = |timeout: Duration| HttpCheck {
+        app: spec.app,
+        name: spec.name.clone(),
+        path: "/health".to_owned(),
+        host: Some("blog.localhost".to_owned()),
+        timeout,
+    };
+    let patient = check(Duration::from_mins(1));
+    assert_eq!(bed.engine.http_check(&patient).await, HttpCheckOutcome::Untold);
+    bed.settle(&spec).await;
+    assert_eq!(bed.engine.http_check(&patient).await, HttpCheckOutcome::Answered(200));
+    let slow = spec.next().env("DELAY", "600");
+    bed.settle(&slow).await;
+    let outcome = bed.engine.http_check(&check(Duration::from_millis(200))).await;
+    assert_eq!(outcome, HttpCheckOutcome::Silent("no answer within 0.2 s".to_owned()));
+    bed.settle(&slow.change("web", |web| web.replicas = 0)).await;
+    assert_eq!(bed.engine.http_check(&patient).await, HttpCheckOutcome::Untold);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Instances: the processes of apps. Source: `dployr-v1.md` §6.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use openssl::sha::sha256;
@@ -63,6 +63,8 @@ pub struct Instance {
     pub view: DeploymentView,
     /// What the engine knows of it.
     pub pod: PodStatus,
+    /// The machine that it runs on, where that is asked for and known.
+    pub machine: Option<NodeStatus>,
 }
 
 impl Instance {
@@ -71,6 +73,23 @@ impl Instance {
     pub fn id(&self) -> String {
         instance_id(self.view.app.id, &self.pod)
     }
+
+    /// The tag of the image that it runs, or the digest where it has none; `None` when it runs another release than the
+    /// one that is known.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        let release = self.view.release.as_ref().filter(|release| release.version == self.pod.version)?;
+        let build = self.view.build.as_ref().filter(|build| release.build == Some(build.id))?;
+        Some(image_version(&build.image))
+    }
+}
+
+/// What comes behind the name of an image: the tag, else the digest.
+fn image_version(image: &str) -> &str {
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    // A colon in front of a slash is that of a port.
+    let tag = name.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
+    tag.or(digest).unwrap_or("latest")
 }
 
 /// The identity that a process is shown with.
@@ -139,7 +158,10 @@ impl Service {
             Some(_) => return Err(Error::invalid("kind", "It is either pod or node.")),
         };
         let count = all.len() as u64;
-        Ok(Page { count, items: all.into_iter().skip(page.offset as usize).take(page.limit as usize).collect() })
+        let mut items: Vec<InstanceView> =
+            all.into_iter().skip(page.offset as usize).take(page.limit as usize).collect();
+        self.machines_add(&mut items).await;
+        Ok(Page { count, items })
     }
 
     /// One instance, by identity or name: a process, or for administrators a machine.
@@ -147,6 +169,38 @@ impl Service {
     /// # Errors
     /// `Missing`, also for those that the caller may not see.
     pub async fn instance_get(&self, cx: &Cx, text: &str) -> Result<InstanceView> {
+        let mut found = [self.instance_find(cx, text).await?];
+        self.machines_add(&mut found).await;
+        let [found] = found;
+        Ok(found)
+    }
+
+    /// Adds the machines that processes run on. Where they cannot be told, there are none.
+    async fn machines_add(&self, instances: &mut [InstanceView]) {
+        let is_placed = |view: &InstanceView| match view {
+            InstanceView::Pod(instance) => instance.pod.node.is_some(),
+            InstanceView::Node(_) => false,
+        };
+        if !instances.iter().any(is_placed) {
+            return;
+        }
+        let nodes = match self.engine_nodes().await {
+            Ok(nodes) => nodes,
+            Err(error) => {
+                tracing::debug!("the machines of processes are not known: {error}");
+                return;
+            }
+        };
+        let nodes: HashMap<&str, &NodeStatus> = nodes.iter().map(|node| (node.name.as_str(), node)).collect();
+        for view in instances {
+            if let InstanceView::Pod(instance) = view {
+                let name = instance.pod.node.as_deref();
+                instance.machine = name.and_then(|name| nodes.get(name).copied().cloned());
+            }
+        }
+    }
+
+    async fn instance_find(&self, cx: &Cx, text: &str) -> Result<InstanceView> {
         let all = self.instances_of(cx, None).await?;
         let is_it = |instance: &Instance| instance.pod.name == text || instance.id().eq_ignore_ascii_case(text);
         if let Some(found) = all.into_iter().find(is_it) {
@@ -164,7 +218,7 @@ impl Service {
     /// # Errors
     /// `Missing`; `Unavailable`, with the reason, when nobody measures it.
     pub async fn instance_metrics(&self, cx: &Cx, text: &str) -> Result<InstanceMetrics> {
-        let instance = self.instance_get(cx, text).await?;
+        let instance = self.instance_find(cx, text).await?;
         let found = match &instance {
             InstanceView::Pod(found) => self.engine().pod_usage(found.view.app.id, &found.pod.name).await,
             InstanceView::Node(node) => self.engine().node_usage(&node.name).await,
@@ -211,7 +265,7 @@ impl Service {
             let pods = status.pods.into_iter().filter(|pod| {
                 pod.process_type.as_str() != "run" && only.as_ref().is_none_or(|only| pod.process_type == *only)
             });
-            instances.extend(pods.map(|pod| Instance { view: view.clone(), pod }));
+            instances.extend(pods.map(|pod| Instance { view: view.clone(), pod, machine: None }));
         }
         // One process may be told of twice while it is replaced.
         let mut seen: HashSet<String> = HashSet::new();

@@ -42,12 +42,13 @@ impl Service {
                 jobs.spawn(async move {
                     let run = NewRun::of(deployment.request.run_cmd.clone());
                     let outcome = service.app_run(&cx, app.name.as_str(), &run).await;
+                    let exit_code = outcome.as_ref().ok().map(|outcome| outcome.exit_code);
                     let error = match outcome {
                         Ok(outcome) if outcome.exit_code == 0 => String::new(),
                         Ok(outcome) => format!("The job ended with exit code {}.", outcome.exit_code),
                         Err(error) => error.to_string(),
                     };
-                    if let Err(error) = service.job_end(&app, &deployment, &error).await {
+                    if let Err(error) = service.job_end(&app, &deployment, exit_code, &error).await {
                         tracing::error!(app.id = %app.id, "the end of a job could not be noted: {error}");
                     }
                 });
@@ -69,13 +70,16 @@ impl Service {
         Ok(())
     }
 
-    async fn job_end(&self, app: &App, deployment: &Deployment, error: &str) -> Result<()> {
+    async fn job_end(&self, app: &App, deployment: &Deployment, exit_code: Option<i32>, error: &str) -> Result<()> {
         let cx = self.system_cx();
         write!(self, |db| {
             let current = store::deployment_by_app(db, app.id).await?;
             let is_it =
                 current.is_some_and(|now| now.attempt == deployment.attempt && now.work == DeploymentWork::JobRuns);
             if is_it {
+                if let Some(exit_code) = exit_code {
+                    store::deployment_exit(db, app.id, exit_code).await?;
+                }
                 finish(db, &cx, app, error, None).await?;
             }
             Ok::<_, Fail>(())

@@ -44,15 +44,6 @@ impl Health {
             Self::Unknown => "unknown",
         }
     }
-
-    /// `healthy` or `degraded`.
-    #[must_use]
-    pub const fn health(self) -> &'static str {
-        match self {
-            Self::Starting | Self::Running | Self::Stopped => "healthy",
-            Self::Failed | Self::Unknown => "degraded",
-        }
-    }
 }
 
 /// A service.
@@ -79,8 +70,27 @@ pub struct ServiceStatus {
     pub started: Option<DateTime<Utc>>,
     /// How often processes were restarted after they ended by themselves.
     pub restarts: u32,
+    /// The exit code that one of its processes, or its job, ended with last; `None` when none did by itself, or none is
+    /// left that did.
+    pub exit_code: Option<i32>,
+    /// Whether it was asked over HTTP and did not answer as it should.
+    pub is_unhealthy: bool,
     /// Where it answers.
     pub url: Option<String>,
+}
+
+impl ServiceStatus {
+    /// `healthy` or `degraded`. Source: `dployr-v1.md` §5.1.
+    #[must_use]
+    pub fn health(&self) -> &'static str {
+        let is_well = match self.health {
+            Health::Starting => true,
+            Health::Running => !self.is_unhealthy,
+            Health::Stopped => self.exit_code.is_none_or(|code| code == 0),
+            Health::Failed | Health::Unknown => false,
+        };
+        if is_well { "healthy" } else { "degraded" }
+    }
 }
 
 impl ServiceView {
@@ -115,17 +125,21 @@ impl Service {
         let count = pairs.len() as u64;
         let mut items = Vec::new();
         for (view, process_type) in pairs.into_iter().skip(page.offset as usize).take(page.limit as usize) {
-            items.push(self.service_view(view, process_type, &BTreeSet::new()).await?);
+            items.push(self.service_view(view, process_type, &BTreeSet::new(), false).await?);
         }
         self.stops_apply(&mut items).await?;
         Ok(Page { count, items })
     }
 
-    /// What of these was stopped is: with one statement for all.
+    /// What of these was stopped is, and what does not answer is told of: with as many statements for all as for one.
     async fn stops_apply(&self, items: &mut [ServiceView]) -> Result<()> {
         let apps: Vec<_> = items.iter().map(|item| item.view.app.id).collect();
-        let stops = store::stops_by_apps(&mut self.read().await?, &apps).await.stored()?;
+        let mut db = self.read().await?;
+        let stops = store::stops_by_apps(&mut db, &apps).await.stored()?;
+        let unhealthy = store::unhealthy_by_apps(&mut db, &apps).await.stored()?;
+        drop(db);
         for item in items {
+            item.status.is_unhealthy = unhealthy.contains(&(item.view.app.id, item.process_type.clone()));
             if stops.contains(&(item.view.app.id, item.process_type.clone())) {
                 item.status.health = Health::Stopped;
                 item.status.desired = 0;
@@ -140,8 +154,12 @@ impl Service {
     /// `NotFound`.
     pub async fn service_get(&self, cx: &Cx, text: &str) -> Result<ServiceView> {
         let (view, process_type) = self.service_for(cx, text, AppAction::Use).await?;
-        let stopped = store::stops_by_app(&mut self.read().await?, view.app.id).await.stored()?;
-        self.service_view(view, process_type, &stopped).await
+        let mut db = self.read().await?;
+        let stopped = store::stops_by_app(&mut db, view.app.id).await.stored()?;
+        let unhealthy = store::unhealthy_by_apps(&mut db, &[view.app.id]).await.stored()?;
+        drop(db);
+        let is_unhealthy = unhealthy.contains(&(view.app.id, process_type.clone()));
+        self.service_view(view, process_type, &stopped, is_unhealthy).await
     }
 
     /// Starts a service: as many processes as there were, and one at least. It is not waited for.
@@ -227,12 +245,14 @@ impl Service {
         view: DeploymentView,
         process_type: ProcessType,
         stopped: &BTreeSet<ProcessType>,
+        is_unhealthy: bool,
     ) -> Result<ServiceView> {
         let replicas = view.app.structure.get(&process_type).copied().unwrap_or(0);
         let desired = if stopped.contains(&process_type) { 0 } else { replicas };
         let found = self.engine().app_status(view.app.id).await.ok();
         let is_static = view.deployment.as_ref().is_some_and(|found| found.request.kind == DeploymentType::Static);
         let mut status = status_of(found.as_ref(), &process_type, desired);
+        status.is_unhealthy = is_unhealthy;
         if is_static && desired > 0 && status.health == Health::Starting {
             status.health = Health::Running;
         }
@@ -243,6 +263,7 @@ impl Service {
                 (DeploymentWork::None, _) => Health::Stopped,
                 _ => Health::Starting,
             };
+            status.exit_code = job.exit_code;
             return Ok(ServiceView { view, process_type, status });
         }
         if view.primary_type().as_ref() == Some(&process_type) && process_type.as_str() != "worker" {
@@ -266,13 +287,24 @@ fn query(process_type: &ProcessType, lines: usize) -> LogQuery {
 
 /// Reads a service's state from what the engine knows; `None` when it cannot be asked.
 pub(crate) fn status_of(found: Option<&AppStatus>, process_type: &ProcessType, desired: u32) -> ServiceStatus {
-    let mut status =
-        ServiceStatus { health: Health::Unknown, desired, ready: 0, started: None, restarts: 0, url: None };
+    let mut status = ServiceStatus {
+        health: Health::Unknown,
+        desired,
+        ready: 0,
+        started: None,
+        restarts: 0,
+        exit_code: None,
+        is_unhealthy: false,
+        url: None,
+    };
     let Some(found) = found else { return status };
     let pods: Vec<_> = found.pods.iter().filter(|pod| pod.process_type == *process_type).collect();
     let ready = pods.iter().filter(|pod| pod.state == PodState::Up);
     status.ready = u32::try_from(ready.clone().count()).unwrap_or(u32::MAX);
     status.started = ready.map(|pod| pod.started).min();
+    // Where one does not know when, the others are later.
+    let last = pods.iter().filter_map(|pod| pod.last_exit).max_by_key(|exit| exit.time);
+    status.exit_code = last.map(|exit| exit.code);
     status.restarts = pods.iter().map(|pod| pod.restarts).fold(0, u32::saturating_add);
     let is_failing =
         pods.iter().any(|pod| match &pod.state {
@@ -297,8 +329,9 @@ pub(crate) fn status_of(found: Option<&AppStatus>, process_type: &ProcessType, d
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
     use slipway_core::ReleaseVersion;
-    use slipway_engine::PodStatus;
+    use slipway_engine::{LastExit, PodStatus};
 
     use super::*;
 
@@ -314,6 +347,9 @@ mod tests {
             uid: None,
             cpu_millis: None,
             pid: None,
+            last_exit: None,
+            address: None,
+            node: None,
         };
         let of = |pods: Vec<PodStatus>, desired| {
             status_of(Some(&AppStatus { pods, ..AppStatus::default() }), &ProcessType::web(), desired).health
@@ -325,5 +361,31 @@ mod tests {
         assert_eq!(of(vec![pod(PodState::Crashed)], 1), Health::Failed);
         assert_eq!(of(vec![pod(PodState::Other("ImagePullBackOff".to_owned()))], 1), Health::Failed);
         assert_eq!(status_of(None, &ProcessType::web(), 1).health, Health::Unknown);
+
+        let now = Utc::now();
+        let ended = |code, time| PodStatus { last_exit: Some(LastExit { code, time }), ..pod(PodState::Up) };
+        let earlier = Some(now - TimeDelta::seconds(1));
+        let pods = vec![ended(2, Some(now)), pod(PodState::Up), ended(1, earlier), ended(3, None)];
+        let status = status_of(Some(&AppStatus { pods, ..AppStatus::default() }), &ProcessType::web(), 4);
+        assert_eq!((status.exit_code, status.health()), (Some(2), "healthy"), "it runs again");
+        assert_eq!(status_of(Some(&AppStatus::default()), &ProcessType::web(), 1).exit_code, None);
+    }
+
+    #[test]
+    fn health_is_told_of_what_runs_and_of_how_the_rest_ended() {
+        for (health, exit_code, is_unhealthy, expect) in [
+            (Health::Running, None, false, "healthy"),
+            (Health::Running, Some(1), false, "healthy"),
+            (Health::Running, None, true, "degraded"),
+            (Health::Starting, Some(1), true, "healthy"),
+            (Health::Stopped, None, true, "healthy"),
+            (Health::Stopped, Some(0), false, "healthy"),
+            (Health::Stopped, Some(143), false, "degraded"),
+            (Health::Failed, None, false, "degraded"),
+            (Health::Unknown, None, false, "degraded"),
+        ] {
+            let status = ServiceStatus { health, exit_code, is_unhealthy, ..status_of(None, &ProcessType::web(), 1) };
+            assert_eq!(status.health(), expect, "{health:?} {exit_code:?} {is_unhealthy}");
+        }
     }
 }

@@ -98,13 +98,21 @@ impl Reconciler {
             seen.remove(&id);
             return Ok(());
         };
-        let stopped = store::stops_by_app(&mut service.read().await?, id).await.stored()?;
+        let mut db = service.read().await?;
+        let stopped = store::stops_by_app(&mut db, id).await.stored()?;
+        let unhealthy = store::unhealthy_by_apps(&mut db, &[id]).await.stored()?;
+        drop(db);
         if app.created >= begun {
             seen.entry(id).or_default();
         }
         let before = seen.get(&id);
         let now = look(&app, &status, &stopped, before);
-        let changes = before.map(|before| changes(before, &now)).unwrap_or_default();
+        let mut changes = before.map(|before| changes(before, &now)).unwrap_or_default();
+        // Of those that do not answer it was told; whoever asks them tells when they do.
+        changes.retain(|change| match change {
+            Change::Service { process_type, .. } => !unhealthy.contains(&(id, process_type.clone())),
+            Change::Instance { .. } => true,
+        });
         if !changes.is_empty() {
             let cx = service.system_cx();
             write!(service, |db| {
@@ -187,13 +195,23 @@ fn told(app: &App, change: &Change) -> (WebhookEvent, serde_json::Value) {
             }),
         ),
         Change::Service { event, process_type } => {
-            let mut data = service_data(app, process_type);
-            let is_well = *event == WebhookEvent::ServiceRecovered;
-            data["status"] = if is_well { "running" } else { "failed" }.into();
-            data["health"] = if is_well { "healthy" } else { "degraded" }.into();
-            (*event, data)
+            let status = if *event == WebhookEvent::ServiceRecovered { "running" } else { "failed" };
+            (*event, health_told(app, process_type, status, *event))
         }
     }
+}
+
+/// What is told of a service that answers no more, or again.
+pub(super) fn health_told(
+    app: &App,
+    process_type: &ProcessType,
+    status: &str,
+    event: WebhookEvent,
+) -> serde_json::Value {
+    let mut data = service_data(app, process_type);
+    data["status"] = status.into();
+    data["health"] = if event == WebhookEvent::ServiceRecovered { "healthy" } else { "degraded" }.into();
+    data
 }
 
 #[cfg(test)]

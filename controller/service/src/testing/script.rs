@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use slipway_core::{AppId, AppName, ProcessType, ReleaseVersion};
-use slipway_engine::{AppSpec, Artifact, RunSpec};
+use slipway_engine::{AppSpec, Artifact, HttpCheck, HttpCheckOutcome, LastExit, RunSpec};
 
 use super::{Behaviour, FakeEngine};
 
@@ -36,6 +36,23 @@ impl FakeEngine {
     pub fn script_removal_stuck(&self, is_stuck: bool) {
         self.state().is_removal_stuck = is_stuck;
         self.announce();
+    }
+
+    /// How the app answers when it is asked over HTTP, while it has processes. Others answer with 200.
+    pub fn script_answer(&self, app: impl Into<String>, outcome: HttpCheckOutcome) {
+        self.state().answers.insert(app.into(), outcome);
+    }
+
+    /// How processes of a type ended last.
+    pub fn script_exit(&self, process_type: ProcessType, exit: LastExit) {
+        self.state().last_exits.insert(process_type, exit);
+        self.announce();
+    }
+
+    /// The questions over HTTP so far.
+    #[must_use]
+    pub fn checks(&self) -> Vec<HttpCheck> {
+        self.state().checks.clone()
     }
 
     /// A name that something else has already.

@@ -56,6 +56,8 @@ async fn a_job_runs_once_and_ends_as_it_does(backend: Backend) {
         until("the job ends", async || deployment().await.work == DeploymentWork::None).await;
         let done = deployment().await;
         assert_eq!((done.status, done.error.as_str()), (status, error), "{name}");
+        let exit_code = bed.service.service_get(&bob, name).await.unwrap().status.exit_code;
+        assert_eq!(exit_code, Some(if name == "bad" { 3 } else { 0 }), "{name}");
         let runs = bed.engine.run_specs().iter().filter(|spec| spec.command == name).count();
         assert_eq!(runs, 1, "{name}");
         bed.service.service_start(&bob, name).await.unwrap();

@@ -5,12 +5,13 @@ use slipway_core::deployment::{
     DeploymentRequest, DeploymentSource, DeploymentStatus, DeploymentType, DeploymentWork, PORT_DEFAULT,
 };
 use slipway_core::release::ReleaseState;
-use slipway_core::{AppId, ProjectId};
+use slipway_core::{AppId, ProcessType, ProjectId};
 use slipway_store::{
-    AppFilter, Db, DeploymentBuilt, NewDeployment, Page, StoreError, UniqueOn, apps_filter, deployment_begin,
-    deployment_built, deployment_by_app, deployment_claim, deployment_claim_renew, deployment_credentials,
-    deployment_finish, deployment_is_claim, deployment_put, deployment_unclaimed, deployments_by_work,
-    dployr_project_by_id, dployr_project_delete, dployr_project_insert, dployr_projects_list, releases_latest_good,
+    AppFilter, Db, DeploymentBuilt, NewDeployment, Page, StoreError, UniqueOn, apps_filter, deployed_apps,
+    deployment_begin, deployment_built, deployment_by_app, deployment_claim, deployment_claim_renew,
+    deployment_credentials, deployment_exit, deployment_finish, deployment_is_claim, deployment_put,
+    deployment_unclaimed, deployments_by_work, dployr_project_by_id, dployr_project_delete, dployr_project_insert,
+    dployr_projects_list, releases_latest_good, unhealthy_all, unhealthy_by_apps, unhealthy_delete, unhealthy_insert,
 };
 
 use crate::fixtures::{app, at, build, config, release, user};
@@ -133,6 +134,39 @@ both! {
         assert_eq!(dployr_projects_list(db, ada.id, Page::ALL).await.unwrap().items[0].name, "site");
         assert!(dployr_project_delete(db, project).await.unwrap());
         assert_eq!(deployment_by_app(db, blog.id).await.unwrap().unwrap().project, None);
+        transaction.commit().await.unwrap();
+    }
+
+    async fn what_is_asked_how_it_is_runs_and_what_does_not_answer_is_noted(test) {
+        let mut transaction = test.store.transaction().await.unwrap();
+        let db = transaction.db();
+        let ada = user(db, "ada").await;
+        let web = ProcessType::web();
+        for name in ["blog", "shop", "wiki", "plain"] {
+            let made = app(db, ada.id, name).await;
+            if name != "plain" {
+                deployment_put(db, &new(made.id, None)).await.unwrap();
+            }
+        }
+        let all = deployed_apps(db, None, 10).await.unwrap();
+        assert_eq!((all.len(), &all[0].request), (3, &new(all[0].app, None).request));
+        assert!(all.is_sorted_by_key(|one| one.app.to_string()));
+        let page = deployed_apps(db, Some(all[0].app), 1).await.unwrap();
+        assert_eq!(page, [all[1].clone()]);
+
+        assert!(unhealthy_insert(db, all[0].app, &web, "status 500", at(1)).await.unwrap());
+        assert!(!unhealthy_insert(db, all[0].app, &web, "status 501", at(2)).await.unwrap());
+        assert!(unhealthy_insert(db, all[2].app, &web, "no answer", at(2)).await.unwrap());
+        assert_eq!(unhealthy_all(db).await.unwrap().len(), 2);
+        let of = unhealthy_by_apps(db, &[all[0].app, all[1].app]).await.unwrap();
+        assert_eq!(of.into_iter().collect::<Vec<_>>(), [(all[0].app, web.clone())]);
+        assert!(unhealthy_delete(db, all[0].app, &web).await.unwrap());
+        assert!(!unhealthy_delete(db, all[0].app, &web).await.unwrap());
+
+        deployment_exit(db, all[0].app, 137).await.unwrap();
+        assert_eq!(deployment_by_app(db, all[0].app).await.unwrap().unwrap().exit_code, Some(137));
+        deployment_put(db, &new(all[0].app, None)).await.unwrap();
+        assert_eq!(deployment_by_app(db, all[0].app).await.unwrap().unwrap().exit_code, None, "asked for again");
         transaction.commit().await.unwrap();
     }
 

@@ -1,0 +1,2 @@
+DROP TABLE unhealthy_services;
+ALTER TABLE dployr_deployments DROP COLUMN exit_code;
