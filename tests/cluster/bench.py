@@ -84,6 +84,55 @@ def changes():
     tell("config change / kubectl set env and rollout status", statistics.median(ours) / statistics.median(theirs), 1.3)
 
 
+def started():
+    """The start of a team's deployment of ten images, and kubectl doing the same from the same objects."""
+    team, images = f"b{NAME[6:]}", 10
+    slipway("teams:create", f"Team {NAME}", "--slug", team)
+    ENV["SLIPWAY_TEAM"] = team
+    registry, path = os.environ["SLIPWAY_TEST_REGISTRY"], os.path.join(HOME, "image.json")
+    slipway("registries:add", "lab", "--type", "unchecked", "--url", registry)
+    slipway("projects:create", "ten")
+    slipway("images:add", "ten", *[IMAGE.removeprefix(registry + "/")] * images, "--registry", "lab")
+    for number, image in enumerate(json.loads(slipway("images:list", "ten", "--json"))):
+        config = {"name": f"part-{number}", "ports": [{"internal": 8000}], "commands": [{"key": "httpd"}],
+                  "args": [{"key": word} for word in ("-f", "-p", "8000")]}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        slipway("images:config:set", "ten", image["id"], path)
+    node = next(node["name"] for node in json.loads(slipway("nodes:list", "--json")) if node["name"] == "Platform")
+    ours, theirs = [], []
+    for number in range(int(os.environ.get("BENCH_ROUNDS", "5"))):
+        prefix, copy = f"{NAME}-t{number}", f"{NAME}-c{number}"
+        slipway("deployments:create", "ten", "--node", node, "--prefix", prefix)
+        start = time.monotonic()
+        slipway("deployments:start", prefix)
+        ours.append(time.monotonic() - start)
+        objects = json.loads(kubectl("-n", prefix, "get", "configmap,secret,service,deployment", "-l",
+                                     "app.kubernetes.io/managed-by", "-o", "json"))["items"]
+        for item in objects:
+            kept = ("name", "labels", "annotations")
+            item["metadata"] = {key: value for key, value in item["metadata"].items() if key in kept}
+            item.pop("status", None)
+            for field in ("clusterIP", "clusterIPs"):
+                item.get("spec", {}).pop(field, None)
+        deployments = [item["metadata"]["name"] for item in objects if item["kind"] == "Deployment"]
+        if len(deployments) != images:
+            sys.exit(f"{len(deployments)} Deployments instead of {images} in {prefix}")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"apiVersion": "v1", "kind": "List", "items": objects}, file)
+        start = time.monotonic()
+        kubectl("create", "namespace", copy)
+        kubectl("-n", copy, "apply", "-f", path)
+        for name in deployments:
+            kubectl("-n", copy, "rollout", "status", f"deployment/{name}", "--timeout=60s")
+        theirs.append(time.monotonic() - start)
+        kubectl("delete", "namespace", copy)
+        slipway("nodes:containers:clear", node, prefix, "--confirm", prefix)
+        slipway("deployments:remove", prefix)
+    print(f"deployments:start {statistics.median(ours):.2f} s, kubectl {statistics.median(theirs):.2f} s")
+    tell("start of ten images / kubectl apply and rollout status", statistics.median(ours) / statistics.median(theirs), 1.3)
+
+
 def uploaded():
     """Bytes that were sent to the registry so far."""
     total = 0
@@ -162,6 +211,7 @@ def main():
     ENV["GIT_SSH_COMMAND"] = (f"ssh -i {key} -o IdentitiesOnly=yes -o BatchMode=yes "
                               f"-o UserKnownHostsFile={HOME}/known -o StrictHostKeyChecking=accept-new")
     changes()
+    started()
     if "SLIPWAY_TEST_REGISTRY_LOG" in os.environ:
         layers()
         memory()

@@ -91,9 +91,10 @@ impl Reader {
         } else {
             line.to_owned()
         };
-        let mut command = Command::new("bash");
+        // Whoever runs the tests in the background has Ctrl-C ignored, and would hand that on.
+        let mut command = Command::new("env");
         command
-            .args(["-c", &format!("exec 2>&1; {}", self.here(&line))])
+            .args(["--default-signal=INT", "bash", "-c", &format!("exec 2>&1; {}", self.here(&line))])
             .current_dir(folder)
             .env_clear()
             .envs(std::env::vars().filter(|(name, _)| {

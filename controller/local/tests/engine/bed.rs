@@ -17,6 +17,7 @@ use slipway_local::{LocalConfig, LocalEngine};
 use slipway_slug::{SlugLimits, SlugManifest, SlugStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 /// Answers each connection with `$TEXT` and its own id, after `$DELAY` seconds.
@@ -77,6 +78,8 @@ impl Bed {
         let slugs = SlugStore::open(dir.path().join("slugs")).unwrap();
         let mut config = config(&data, slugs.clone());
         change(&mut config);
+        // As the platform does. What is handled here processes do not ignore, though whoever started the tests may.
+        drop(signal(SignalKind::interrupt()).unwrap());
         let engine = LocalEngine::start(config).await.unwrap();
         Self { data, engine, slugs, _dir: dir }
     }
