@@ -407,12 +407,12 @@ impl Drop for Running {
     }
 }
 
-/// How a process ended, in words.
 /// The exit code of what ended; 128 + n when signal n ended it.
 pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
 
+/// How a process ended, in words.
 pub(crate) fn describe(status: io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => match (status.code(), status.signal()) {
