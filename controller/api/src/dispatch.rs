@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::combinators::BoxBody;
 use poem::error::ReadBodyError;
 use poem::web::websocket::WebSocket;
 use poem::{Endpoint, Request, Response};
 use slipway_core::Error;
 use slipway_core::authz::Actor;
 use slipway_core::error::Kind;
+use slipway_linger::Lingering;
 use slipway_service::Cx;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -395,6 +397,8 @@ impl Head {
         let local = request.local_addr().as_socket_addr().copied();
         let is_tls = *request.scheme() == http::uri::Scheme::HTTPS;
         let (parts, body) = request.into_parts();
+        // Who is refused before all was sent must get to read why.
+        let body = poem::Body::from(BoxBody::new(Lingering::new(BoxBody::from(body), &parts.headers)));
         let query = parts.uri.query().unwrap_or_default();
         let head = Self {
             path: parts.uri.path().to_owned(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use slipway_engine::route::InFlight;
+use slipway_linger::Lingering;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::access::Access;
@@ -155,11 +156,14 @@ impl Drop for Relay {
     }
 }
 
+/// The body of a request as it comes. Whoever is answered before all of it was sent gets to read the answer.
+pub(super) type Received = Lingering<Incoming>;
+
 /// The body of a request to an app.
 pub(super) struct Upload(Option<Box<UploadStream>>);
 
 struct UploadStream {
-    inner: Incoming,
+    inner: Received,
     activity: Arc<Activity>,
     timer: IdleTimer,
     /// Until it is done the app has not asked for the body yet (`Expect: 100-continue`).
@@ -172,7 +176,7 @@ impl Upload {
     }
 
     pub(super) fn stream(
-        inner: Incoming,
+        inner: Received,
         activity: Arc<Activity>,
         idle: Duration,
         gate: Option<WaitForCancellationFutureOwned>,

@@ -10,7 +10,7 @@ use slipway_engine::route::AppRoute;
 
 use super::Shared;
 use super::access::Access;
-use super::body::Body;
+use super::body::{Body, Received};
 use super::config::is_in_networks;
 use super::connection::Peer;
 use super::forward::forward;
@@ -20,6 +20,9 @@ use super::target::{Target, target};
 
 /// Answers one request.
 pub(super) async fn handle(shared: Arc<Shared>, peer: Arc<Peer>, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = Received::new(body, &head.headers);
+    let request = Request::from_parts(head, body);
     let request_id = shared.request_ids.of(request.headers());
     let accept = request.headers().get(ACCEPT).cloned();
     // Whoever sends the last byte of the answer takes it from here.
@@ -65,7 +68,7 @@ pub(super) async fn handle(shared: Arc<Shared>, peer: Arc<Peer>, request: Reques
 async fn dispatch(
     shared: &Arc<Shared>,
     peer: &Peer,
-    request: Request<Incoming>,
+    request: Request<Received>,
     slot: &mut Option<Box<Access>>,
 ) -> Result<Response<Body>, Reason> {
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
@@ -93,14 +96,14 @@ async fn dispatch(
     forward(shared, peer, route, target, request, slot).await
 }
 
-fn is_https(peer: &Peer, request: &Request<Incoming>) -> bool {
+fn is_https(peer: &Peer, request: &Request<Received>) -> bool {
     match request.headers().get(&X_FORWARDED_PROTO) {
         Some(protocol) if peer.is_trusted => protocol.as_bytes().eq_ignore_ascii_case(b"https"),
         _ => peer.is_tls,
     }
 }
 
-fn redirect_to_https(shared: &Shared, request: &Request<Incoming>, target: &Target) -> Result<Response<Body>, Reason> {
+fn redirect_to_https(shared: &Shared, request: &Request<Received>, target: &Target) -> Result<Response<Body>, Reason> {
     let host = &target.host;
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let location = match shared.https_public_port() {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::access::Access;
 use super::activity::{Activity, UploadFault};
-use super::body::{Body, Relay, Upload};
+use super::body::{Body, Received, Relay, Upload};
 use super::connection::Peer;
 use super::header::{
     self, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REQUEST_ID, join_cookies,
@@ -44,7 +44,7 @@ pub(super) async fn forward(
     peer: &Peer,
     route: Arc<AppRoute>,
     target: Target,
-    request: Request<Incoming>,
+    request: Request<Received>,
     slot: &mut Option<Box<Access>>,
 ) -> Result<Response<Body>, Reason> {
     let Some(access) = slot.as_mut() else { return Err(Reason::BadResponse) };
@@ -156,7 +156,7 @@ async fn reroute(shared: &Shared, host: &str, path: &str, known: Arc<AppRoute>) 
     tokio::time::timeout(shared.config.timeouts.reroute, newer).await.unwrap_or(Err(Reason::Refused))
 }
 
-fn prepare(shared: &Shared, peer: &Peer, target: Target, request: Request<Incoming>, access: &Access) -> Outgoing {
+fn prepare(shared: &Shared, peer: &Peer, target: Target, request: Request<Received>, access: &Access) -> Outgoing {
     let (mut head, body) = request.into_parts();
     let is_empty = body.is_end_stream();
     let upgrade = if is_empty && head.version == Version::HTTP_11 {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
+
 use crate::rig::{Rig, config, mirror, process, route};
 
 async fn status(rig: &Rig, request: &str) -> u16 {
@@ -134,4 +136,29 @@ async fn a_process_with_too_many_requests_is_not_given_more() {
     assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (503, "1"));
     drop(held);
     assert_eq!(rig.ask("GET /", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn who_still_sends_when_the_answer_is_known_gets_to_read_it() {
+    let rig = Rig::start(config()).await;
+    let mut shut = route("app", vec![mirror("web.1").await]);
+    shut.is_in_maintenance = true;
+    rig.publish(shut, Vec::new());
+    let body = "x".repeat(8 << 20);
+    let request = |host: &str| {
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    };
+    assert_eq!(status(&rig, &request("app.localhost")).await, 503);
+    assert_eq!(status(&rig, &request("none.localhost")).await, 404);
+
+    // An app that answers and closes without a look at what it was sent.
+    let hasty = process("web.1", |mut wire| async move {
+        wire.head().await;
+        wire.send("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+        wire.stream.shutdown().await.unwrap();
+        wire.rest().await;
+    })
+    .await;
+    rig.publish(route("app", vec![hasty]), Vec::new());
+    assert_eq!(status(&rig, &request("app.localhost")).await, 413);
 }

@@ -91,6 +91,29 @@ async fn bodies_without_a_declared_length_are_limited_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_or_may_not_send_gets_to_read_why() {
+    let world = World::new(Database::Sqlite).await;
+    let server = Server::start(&world).await;
+    let body = "x".repeat(8 << 20);
+    let token = world.token("owner");
+    for (path, token, status) in [
+        ("/v2/apps/", token, 413),
+        ("/v2/apps/", "nobody", 401),
+        ("/v2/nothing/here", token, 404),
+        ("/api/teams", token, 413),
+    ] {
+        let answer = server
+            .exchange(&format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: token {token}\r\ncontent-length: {}\r\n\
+                 content-type: application/json\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            ))
+            .await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn followed_logs_come_line_by_line_and_end_with_the_server() {
     let world = World::new(Database::Sqlite).await;
     world.named_app("owner", "blog").await;
