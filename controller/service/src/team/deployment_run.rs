@@ -1,4 +1,4 @@
-//! Carrying out a deployment that was started: one container after the other, until all run or one does not.
+//! Carrying out a deployment that was started: its containers go out one after the other, until all run or one does not.
 //! Source: `team-api.md` §4.5.
 
 use std::collections::BTreeMap;
@@ -76,18 +76,20 @@ impl Service {
         Ok(Some(Run { start, listed, team, node, registries, storages }))
     }
 
-    /// Brings up the containers in their order; the reason when one does not come up.
+    /// Hands the containers to the node in their order, then waits for all of them at once: how long one takes to come up
+    /// delays no other. The reason when one is refused or does not come up. Source: `team-api.md` §4.5.
     async fn deployment_carry(&self, run: &Run) -> std::result::Result<(), String> {
         let driver = self.node_driver(&run.node).ok_or_else(|| "The node is not connected any more.".to_owned())?;
+        let mut applied = Vec::with_capacity(run.start.units.len());
         for unit in &run.start.units {
             let spec = self.spec(run, unit)?;
             self.deployment_tell(run, News::Log(vec![format!("Deploying {} ({}).", spec.name(), spec.image)])).await;
             driver.apply(&spec).await.map_err(|error| failed(spec.name(), &error))?;
-            if let Some(limit) = self.config().teams.rollout_timeout {
-                self.rollout_wait(run, unit, (&driver, &spec), limit).await?;
-            }
+            applied.push((unit, spec));
         }
-        Ok(())
+        let Some(limit) = self.config().teams.rollout_timeout else { return Ok(()) };
+        let waits = applied.iter().map(|(unit, spec)| self.rollout_wait(run, unit, (&driver, spec), limit));
+        futures::future::try_join_all(waits).await.map(drop)
     }
 
     /// A container as its node is to have it. Secrets are read here and nowhere else.

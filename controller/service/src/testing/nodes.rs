@@ -134,6 +134,11 @@ impl FakeNode {
         self.state().refusals.insert(name.to_owned(), reason.to_owned());
     }
 
+    /// A container of this name is not refused any more.
+    pub fn accept(&self, name: &str) {
+        self.state().refusals.remove(name);
+    }
+
     /// Everything that was applied, oldest first.
     #[must_use]
     pub fn applied(&self) -> Vec<WorkloadSpec> {
