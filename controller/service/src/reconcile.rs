@@ -35,9 +35,13 @@ const RETRY_MIN: Duration = Duration::from_millis(500);
 /// Longest pause after failed passes.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
-/// Apps that a tick of the timer takes up though nothing was heard of them. Whatever changes is heard of, so this is for
-/// what was missed; without a limit, a platform with many apps would do little else.
-const SWEEP_MAX: usize = 500;
+/// Apps that are taken up at a time though nothing was heard of them. Whatever changes is heard of, so this is for what was
+/// missed; without a limit, a platform with many apps would do little else, and in larger parts requests would wait for it.
+const SWEEP_PART: usize = 25;
+/// Parts in a [`ServiceConfig::reconcile_interval`](crate::ServiceConfig::reconcile_interval).
+const SWEEP_PARTS: u32 = 20;
+/// Shortest pause between two parts.
+const SWEEP_PAUSE_MIN: Duration = Duration::from_millis(10);
 
 /// Pause between two looks for what other controllers want to be told to others.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
@@ -104,7 +108,7 @@ impl Agenda {
 
     /// Goes on with the round over all apps; whether that ended it.
     fn sweep(&mut self) -> bool {
-        let part = self.sweep.len().min(SWEEP_MAX);
+        let part = self.sweep.len().min(SWEEP_PART);
         for app in self.sweep.drain(..part).collect::<Vec<_>>() {
             self.add(app);
         }
@@ -226,6 +230,9 @@ impl Reconciler {
         let mut changes = this.service.engine().changes();
         let mut timer = tokio::time::interval(this.service.config().reconcile_interval);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let pause = this.service.config().reconcile_interval / SWEEP_PARTS;
+        let mut sweep = tokio::time::interval(pause.max(SWEEP_PAUSE_MIN));
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let signals = this.service.signals();
         let (mut is_engine_gone, mut is_begun) = (false, false);
         // What another controller recorded is not signalled here.
@@ -257,9 +264,13 @@ impl Reconciler {
                     Err(RecvError::Closed) => is_engine_gone = true,
                 },
                 _ = timer.tick() => {
-                    if this.some_add(&mut agenda, &mut is_begun).await && upkeep.is_empty() {
-                        let this = Arc::clone(&this);
-                        upkeep.spawn(async move { this.collect().await });
+                    if this.some_add(&mut agenda, &mut is_begun).await {
+                        this.upkeep_start(&mut upkeep);
+                    }
+                }
+                _ = sweep.tick(), if !agenda.sweep.is_empty() => {
+                    if agenda.sweep() {
+                        this.upkeep_start(&mut upkeep);
                     }
                 }
                 () = sleep_until(look_at), if this.leadership.is_shared() => {
@@ -315,8 +326,16 @@ impl Reconciler {
         }
     }
 
-    /// Adds what the timer is for: at first all apps, then what is unsettled and a part of the others. Whether a round over
-    /// all apps ended.
+    /// Begins what is due after each round over all apps, unless it still goes on.
+    fn upkeep_start(self: &Arc<Self>, upkeep: &mut JoinSet<()>) {
+        if upkeep.is_empty() {
+            let this = Arc::clone(self);
+            upkeep.spawn(async move { this.collect().await });
+        }
+    }
+
+    /// Adds what the timer is for: at first all apps, then what is unsettled; the others come in parts, in rounds. Whether
+    /// a round over all apps has ended.
     async fn some_add(&self, agenda: &mut Agenda, is_begun: &mut bool) -> bool {
         if !*is_begun {
             *is_begun = self.all_add(agenda).await;
@@ -328,14 +347,16 @@ impl Reconciler {
         }
         if agenda.sweep.is_empty() {
             match self.service.app_ids().await {
-                Ok(apps) => agenda.sweep = apps.into(),
+                Ok(apps) => {
+                    agenda.sweep = apps.into();
+                    return agenda.sweep.is_empty();
+                }
                 Err(error) => {
                     tracing::warn!("could not list apps to reconcile: {error}");
-                    return false;
                 }
             }
         }
-        agenda.sweep()
+        false
     }
 
     /// Adds all apps; whether they are known.
@@ -386,13 +407,12 @@ mod tests {
 
     #[test]
     fn the_timer_takes_up_every_app_in_rounds() {
-        let apps: Vec<AppId> = (0..SWEEP_MAX + 2).map(|_| AppId::generate()).collect();
+        let apps: Vec<AppId> = (0..SWEEP_PART + 2).map(|_| AppId::generate()).collect();
         let mut agenda = Agenda { sweep: apps.clone().into(), ..Agenda::default() };
         assert!(!agenda.sweep());
-        assert_eq!(agenda.queue.len(), SWEEP_MAX);
+        assert_eq!(agenda.queue.len(), SWEEP_PART);
         assert!(agenda.sweep());
         assert_eq!(agenda.queue, apps);
-        assert!(agenda.sweep(), "a platform without apps has its rounds too");
     }
 
     #[test]
