@@ -167,8 +167,7 @@ fn accounts() {
 fn keys_and_access() {
     let world = World::new().with_app();
     let public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH bob@laptop\n";
-    std::fs::write(world.bob.work().join("id.pub"), public).unwrap();
-    std::fs::write(world.bob.work().join("bad.pub"), "ssh-ed25519 !!!? x\n").unwrap();
+    world.bob_has(&[("id.pub", public), ("bad.pub", "ssh-ed25519 !!!? x\n")]);
     shows!(world.bob(&[
         "keys",
         "keys:add id.pub",

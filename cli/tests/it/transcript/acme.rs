@@ -7,6 +7,20 @@ impl World {
         succeeded(&self.bob(lines));
     }
 
+    /// Writes files into the folder that bob works in.
+    pub fn bob_has(&self, files: &[(&str, &str)]) {
+        for (name, text) in files {
+            std::fs::write(self.bob.work().join(name), text).unwrap();
+        }
+    }
+
+    /// The team acme, and a variable of bob's environment.
+    pub fn acme_with(name: &str, value: &str) -> Self {
+        let mut world = Self::acme();
+        world.bob.set_env(name, value);
+        world
+    }
+
     /// Bob's team acme, which ann is in.
     pub fn acme() -> Self {
         let world = Self::new();
@@ -23,6 +37,12 @@ impl World {
             world.bob_does(&[&format!("images:add shop {images} --registry ours")]);
         }
         world
+    }
+
+    /// A deployment of shop with the prefix live on the platform's own node, which nobody has started.
+    pub fn with_deployment(self) -> Self {
+        self.bob_does(&["deployments:create shop --node Platform --prefix live"]);
+        self
     }
 }
 

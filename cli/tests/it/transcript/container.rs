@@ -2,8 +2,8 @@ use super::World;
 
 #[test]
 fn containers() {
-    let world = World::shop("redis:7 web:1");
-    world.bob_does(&["deployments:create shop --node Platform --prefix live", "deployments:start live"]);
+    let world = World::shop("redis:7 web:1").with_deployment();
+    world.bob_does(&["deployments:start live"]);
     shows!(world.bob(&[
         "nodes:containers:list Platform",
         "nodes:containers:list Platform --prefix other",

@@ -7,7 +7,7 @@ fn shop() -> World {
     let mut world = World::shop("redis:7 acme/web:1");
     world.bob.set_env("SECRET", "hunter2");
     let needs = json!({"name": "web", "secrets": [{"key": "PASSWORD", "required": true}]});
-    std::fs::write(world.bob.work().join("web.json"), needs.to_string()).unwrap();
+    world.bob_has(&[("web.json", &needs.to_string())]);
     world.bob_does(&["images:config:set shop acme/web web.json"]);
     world
 }
@@ -376,8 +376,7 @@ fn going_back() {
 
 #[test]
 fn tokens() {
-    let world = shop();
-    world.bob(&["deployments:create shop --node Platform --prefix live"]);
+    let world = shop().with_deployment();
     shows!(world.bob(&[
         "deployments:token:create live pipeline --days 90",
         "deployments:info live",

@@ -3,12 +3,13 @@ use super::World;
 #[test]
 fn images() {
     let mut world = World::shop("");
-    std::fs::write(world.bob.work().join("web.json"), r#"{"expose": "expose", "ports": [{"internal": 8080}]}"#)
-        .unwrap();
-    std::fs::write(world.bob.work().join("bad.json"), "expose: none").unwrap();
-    std::fs::write(world.bob.work().join("web.yaml"), "ports:\n  - internal: 9090\n").unwrap();
-    std::fs::write(world.bob.work().join("web.txt"), "{user: 1000}\n").unwrap();
-    std::fs::write(world.bob.work().join("bad.yml"), "- expose: none\n").unwrap();
+    world.bob_has(&[
+        ("web.json", r#"{"expose": "expose", "ports": [{"internal": 8080}]}"#),
+        ("bad.json", "expose: none"),
+        ("web.yaml", "ports:\n  - internal: 9090\n"),
+        ("web.txt", "{user: 1000}\n"),
+        ("bad.yml", "- expose: none\n"),
+    ]);
     world.bob.set_env("EDITOR", r#"sed -i -e s/"tty":.false/"tty":true/ -e s/1000/2000/"#);
     shows!(world.bob(&[
         "images:list shop",

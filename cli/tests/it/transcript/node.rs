@@ -113,13 +113,14 @@ fn nodes() {
 fn nodes_join_by_what_reaches_them() {
     let world = World::acme();
     world.bob_does(&["nodes:add cellar", "nodes:add attic", "nodes:add shed"]);
-    let write = |name: &str, text: &str| std::fs::write(world.bob.work().join(name), text).unwrap();
-    write("cellar.yaml", "the cellar's kubeconfig");
-    write("bad.yaml", "refused");
-    for name in ["ca", "cert"] {
-        write(&format!("{name}.pem"), "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
-    }
-    write("key.pem", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n");
+    let certificate = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+    world.bob_has(&[
+        ("cellar.yaml", "the cellar's kubeconfig"),
+        ("bad.yaml", "refused"),
+        ("ca.pem", certificate),
+        ("cert.pem", certificate),
+        ("key.pem", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"),
+    ]);
     shows!(world.bob(&[
         "nodes:join cellar",
         "nodes:join cellar --kubeconfig none.yaml",

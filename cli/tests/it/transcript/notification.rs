@@ -2,10 +2,11 @@ use super::World;
 
 #[test]
 fn notifications() {
-    let mut world = World::acme();
-    world.bob.set_env("SLACK", "https://hooks.example.com/services/T1/B1/hunter2");
-    world.platform.web.answer("https://hooks.example.com/services/T1/B1/hunter2", 200, "ok");
-    world.platform.web.answer("https://hooks.example.com/services/T1/B1/hunter2", 500, "no");
+    let url = "https://hooks.example.com/services/T1/B1/hunter2";
+    let world = World::acme_with("SLACK", url);
+    for (status, body) in [(200, "ok"), (500, "no")] {
+        world.platform.web.answer(url, status, body);
+    }
     shows!(world.bob(&[
         "notifications",
         "notifications:add ops --type slack --url-from env:SLACK",

@@ -2,8 +2,7 @@ use super::World;
 
 #[test]
 fn registries() {
-    let mut world = World::acme();
-    world.bob.set_env("TOKEN", "hunter2");
+    let world = World::acme_with("TOKEN", "hunter2");
     for host in ["registry.example.com", "other.example.com"] {
         world.platform.web.answer(&format!("https://{host}/v2/"), 200, "{}");
     }

@@ -2,8 +2,7 @@ use super::World;
 
 #[test]
 fn storages() {
-    let mut world = World::acme();
-    world.bob.set_env("KEY", "hunter2");
+    let world = World::acme_with("KEY", "hunter2");
     shows!(world.bob(&[
         "storages",
         "storages:add files https://s3.example.com --access-key AK --secret-key-from env:KEY",
