@@ -40,10 +40,14 @@ class Postgres:
         self.child = subprocess.Popen(
             [self.bin / "postgres", "-D", data, "-k", self.home, "-c", "listen_addresses="], cwd=self.home,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.who)
-        while subprocess.run([self.bin / "pg_isready", "-q", "-h", self.home]).returncode:
-            if self.child.poll() is not None:
-                sys.exit("PostgreSQL did not start")
-            time.sleep(0.05)
+        try:
+            while subprocess.run([self.bin / "pg_isready", "-q", "-h", self.home]).returncode:
+                if self.child.poll() is not None:
+                    sys.exit("PostgreSQL did not start")
+                time.sleep(0.05)
+        except BaseException:
+            self.__exit__()
+            raise
         self.url = f"postgres://slipway@{str(self.home).replace('/', '%2F')}/postgres"
 
     def __enter__(self):
