@@ -13,7 +13,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use slipway_image::BuiltImages;
 use slipway_local::FetchSettings;
-use slipway_service::{DeployHooks, IMAGES_KEPT, Registration, RouterEndpoint};
+use slipway_service::{DeployHooks, IMAGES_KEPT, RateLimits, Registration, RouterEndpoint};
 
 pub use engine::EngineChoice;
 pub use teams::{MailRoute, TeamsConfig};
@@ -46,6 +46,9 @@ pub struct Config {
     pub reserved_names: Option<Vec<String>>,
     /// `SLIPWAY_DEPLOY_TIMEOUT`: seconds that a deploy may take. Default 120.
     pub deploy_timeout: Duration,
+    /// `SLIPWAY_RATE_LIMIT_USER` and `SLIPWAY_RATE_LIMIT_ANONYMOUS`: requests of the dployr API that a user has in an hour,
+    /// and an address from which nobody known asks. Default 1000 and 60.
+    pub rate_limits: RateLimits,
     /// `SLIPWAY_RUN_TIMEOUT`: seconds that a one-off process may take. Default 1200.
     pub run_timeout: Duration,
     /// `SLIPWAY_DEPLOY_HOOK_URLS`: addresses that hear of each new release, with commas between them; default none.
@@ -183,6 +186,7 @@ impl Config {
             reserved_names: var("SLIPWAY_RESERVED_NAMES").map(|names| list(&names)),
             fetch: fetch(var),
             deploy_timeout: secs("SLIPWAY_DEPLOY_TIMEOUT", 120)?,
+            rate_limits: rate_limits(var)?,
             run_timeout: secs("SLIPWAY_RUN_TIMEOUT", 20 * 60)?,
             deploy_hooks: deploy_hooks(var)?,
             default_tags: default_tags(var)?,
@@ -236,6 +240,19 @@ fn parsed<T: FromStr>(
 fn seconds(var: &dyn Fn(&str) -> Option<String>, name: &'static str, default: u32) -> Result<Duration, ConfigError> {
     let secs: u32 = parsed(var, name, "a number of seconds")?.unwrap_or(default);
     Ok(Duration::from_secs(u64::from(secs)))
+}
+
+fn rate_limits(var: &dyn Fn(&str) -> Option<String>) -> Result<RateLimits, ConfigError> {
+    let default = RateLimits::default();
+    let expected = "a number of requests an hour, at least 1";
+    let number = |name, default: u32| match parsed(var, name, expected)? {
+        Some(0) => Err(ConfigError::Malformed { name, expected }),
+        given => Ok(given.unwrap_or(default)),
+    };
+    Ok(RateLimits {
+        user: number("SLIPWAY_RATE_LIMIT_USER", default.user)?,
+        anonymous: number("SLIPWAY_RATE_LIMIT_ANONYMOUS", default.anonymous)?,
+    })
 }
 
 /// Old names are understood under either variable. Source: `drycc-v2.md` §2.1.
@@ -371,6 +388,7 @@ mod tests {
                 ("SLIPWAY_INSECURE_REGISTRIES", "b:2,"),
                 ("SLIPWAY_DEPLOY_TIMEOUT", "7"),
                 ("SLIPWAY_RUN_TIMEOUT", "8"),
+                ("SLIPWAY_RATE_LIMIT_USER", "12"),
                 ("SLIPWAY_DRAIN_TIMEOUT", "9"),
                 ("DRYCC_DEPLOY_HOOK_URLS", "https://user:hunter2@example.com/a?b=c"),
                 ("DEIS_DEPLOY_HOOK_SECRET_KEY", "hunter3"),
@@ -405,6 +423,7 @@ mod tests {
         assert_eq!(timeouts.map(|timeout| timeout.as_secs()), [7, 8, 9]);
         let autoscale = [config.autoscale_interval, config.autoscale_down_window];
         assert_eq!(autoscale.map(|timeout| timeout.as_secs()), [1, 11]);
+        assert_eq!(config.rate_limits, RateLimits { user: 12, anonymous: 60 });
         assert_eq!(config.secrets.builder_key.expose_secret(), keys[2]);
         assert_eq!(config.telemetry, Telemetry { filter: "debug".to_owned(), is_json: true });
         assert_eq!(config.default_tags["disk"], "ssd");
@@ -462,6 +481,7 @@ mod tests {
             ("SLIPWAY_SSH_ADDRESS", ":0"),
             ("SLIPWAY_REGISTRATION", "yes"),
             ("SLIPWAY_DEPLOY_TIMEOUT", "-1"),
+            ("SLIPWAY_RATE_LIMIT_ANONYMOUS", "0"),
             ("SLIPWAY_SERVER_KEY", "hunter2"),
             ("SLIPWAY_LOG_FORMAT", "xml"),
             ("REGISTRATION_MODE", "maybe"),

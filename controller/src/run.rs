@@ -234,6 +234,7 @@ pub(crate) fn service_config(config: &Config) -> ServiceConfig {
         registration: config.registration,
         reserved_names: config.reserved_names.clone().unwrap_or_else(|| usual.reserved_names.clone()),
         deploy_timeout: config.deploy_timeout,
+        rate_limits: config.rate_limits,
         run_timeout: config.run_timeout,
         deploy_hooks: config.deploy_hooks.clone(),
         is_private_allowed: config.fetch.allow_private,
