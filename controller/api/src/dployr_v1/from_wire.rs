@@ -308,6 +308,7 @@ const SINCE: TimeDelta = TimeDelta::hours(24);
 const SINCE_FOLLOWING: TimeDelta = TimeDelta::minutes(15);
 
 /// Which lines of a log are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LogWanted {
     /// How many, the newest.
     pub(super) tail: usize,

@@ -54,9 +54,9 @@ impl LogStreams {
 /// A list of entries, oldest first; with `follow=true` one a line, history first, for as long as somebody reads.
 pub(super) async fn service_logs(call: Call) -> Answer {
     let wanted = from_wire::log(&call)?;
-    let build = build_entries(&call, &wanted).await?;
+    let build = build_entries(&call, wanted).await?;
     if wanted.is_following {
-        return follow(&call, &wanted, build).await;
+        return follow(&call, wanted, build).await;
     }
     let mut entries = build;
     if wanted.source != Some(LogSource::Build) {
@@ -72,7 +72,7 @@ pub(super) async fn service_logs(call: Call) -> Answer {
     ok(&entries)
 }
 
-async fn build_entries(call: &Call, wanted: &LogWanted) -> Result<Vec<wire::LogEntry>, Error> {
+async fn build_entries(call: &Call, wanted: LogWanted) -> Result<Vec<wire::LogEntry>, Error> {
     let service = &call.state.service;
     match wanted.source {
         Some(LogSource::Runtime) => {
@@ -87,7 +87,7 @@ async fn build_entries(call: &Call, wanted: &LogWanted) -> Result<Vec<wire::LogE
     }
 }
 
-async fn follow(call: &Call, wanted: &LogWanted, mut build: Vec<wire::LogEntry>) -> Answer {
+async fn follow(call: &Call, wanted: LogWanted, mut build: Vec<wire::LogEntry>) -> Answer {
     let is_sse = call
         .headers
         .get(header::ACCEPT)
@@ -95,18 +95,13 @@ async fn follow(call: &Call, wanted: &LogWanted, mut build: Vec<wire::LogEntry>)
     let place = call.state.log_streams.take()?;
     let excess = build.len().saturating_sub(wanted.tail);
     build.drain(..excess);
-    let (since, until) = (wanted.since, wanted.until);
     let lines: BoxStream<'static, LogLine> = if wanted.source == Some(LogSource::Build) {
         stream::empty().boxed()
     } else {
         call.state.service.service_logs_follow(&call.cx, call.param("service"), wanted.tail).await?
     };
-    let entries = lines
-        .filter(move |line| {
-            let is_in_time = line.time >= since && until.is_none_or(|until| line.time <= until);
-            std::future::ready(is_in_time)
-        })
-        .map(|line| to_wire::log_entry(&line));
+    let entries =
+        lines.filter(move |line| std::future::ready(wanted.is_in_time(line))).map(|line| to_wire::log_entry(&line));
     let pieces = stream::iter(build).chain(entries).ready_chunks(BATCH_MAX).map(move |entries| {
         entries.iter().filter_map(|entry| serde_json::to_string(entry).ok()).fold(String::new(), |text, entry| {
             if is_sse { text + "data: " + &entry + "\n\n" } else { text + &entry + "\n" }
@@ -141,11 +136,11 @@ fn with_signs_of_life(pieces: BoxStream<'static, String>, sign: &'static str) ->
 }
 
 impl LogWanted {
-    fn is_in_time(&self, line: &LogLine) -> bool {
+    fn is_in_time(self, line: &LogLine) -> bool {
         self.is_time_in(line.time)
     }
 
-    fn is_time_in(&self, time: chrono::DateTime<chrono::Utc>) -> bool {
+    fn is_time_in(self, time: chrono::DateTime<chrono::Utc>) -> bool {
         time >= self.since && self.until.is_none_or(|until| time <= until)
     }
 }
