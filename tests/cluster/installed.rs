@@ -185,6 +185,26 @@ impl App<'_> {
         self.user.cli(&["pull", image, "-a", &self.name, "--procfile", procfile])
     }
 
+    /// Asks the dployr API as the app's user, who must be answered well.
+    pub fn v1(&self, method: &str, path: &str, body: Option<&serde_json::Value>) -> serde_json::Value {
+        let body = body.map(ToString::to_string);
+        let (status, text) = self.user.api(method, path, body.as_deref().map(str::as_bytes));
+        assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Deploys the app through the dployr API, waits until that has succeeded, and gives the deployment.
+    pub fn deploys(&self, body: &serde_json::Value) -> serde_json::Value {
+        self.v1("POST", "/v1/deployments", Some(body));
+        let path = format!("/v1/deployments/{}", self.name);
+        let done = eventually("the deployment is at its end", Duration::from_mins(5), || {
+            let found = self.v1("GET", &path, None);
+            matches!(found["status"].as_str(), Some("completed" | "failed")).then_some(found)
+        });
+        assert_eq!(done["status"], "completed", "{done}");
+        done
+    }
+
     /// Runs `slipway ARGS -a APP`.
     pub fn cli(&self, args: &[&str]) -> Run {
         let mut all = args.to_vec();

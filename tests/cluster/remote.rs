@@ -1,9 +1,7 @@
 //! Deployments of repositories that are not the platform's, through the dployr API.
 
-use std::time::Duration;
-
-use serde_json::{Value, json};
-use slipway_tests::{GitHttp, Repo, SERVER, eventually};
+use serde_json::json;
+use slipway_tests::{GitHttp, Repo, SERVER};
 
 use crate::installed::{Installed, variable};
 
@@ -17,27 +15,12 @@ fn a_repository_elsewhere_becomes_an_app_that_answers() {
     let repo = Repo::with(&[("requirements.txt", ""), ("server.py", &server), ("text", "one")]);
     let remote = GitHttp::serve_at(&repo, &variable("SLIPWAY_TEST_HOST"));
     let app = platform.app(&user, "remote");
-    let call = |method: &str, path: &str, body: Option<Value>| {
-        let (status, text) = user.api(method, path, body.map(|body| body.to_string()).as_deref().map(str::as_bytes));
-        assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
-        serde_json::from_str::<Value>(&text).unwrap()
-    };
     let deploy = || {
-        let body = json!({
+        let done = app.deploys(&json!({
             "name": app.name, "source": "remote", "runtime": "python", "remote": remote.url(), "branch": "main",
             "run_cmd": "exec python3 server.py",
-        });
-        call("POST", "/v1/deployments", Some(body));
-        let path = format!("/v1/deployments/{}", app.name);
-        let done = eventually("the deployment is at its end", Duration::from_mins(5), || {
-            let found = call("GET", &path, None);
-            matches!(found["status"].as_str(), Some("completed" | "failed")).then_some(found)
-        });
-        assert_eq!(
-            (&done["status"], &done["remote"]["commit_hash"]),
-            (&json!("completed"), &json!(repo.head())),
-            "{done}"
-        );
+        }));
+        assert_eq!(done["remote"]["commit_hash"], json!(repo.head()), "{done}");
     };
     deploy();
     platform.answers(&app.name, "text=one");
@@ -45,7 +28,7 @@ fn a_repository_elsewhere_becomes_an_app_that_answers() {
     deploy();
     platform.answers(&app.name, "text=two");
 
-    let instances = call("GET", &format!("/v1/instances?service_id={}", app.name), None);
+    let instances = app.v1("GET", &format!("/v1/instances?service_id={}", app.name), None);
     let id = instances["instances"][0]["id"].as_str().unwrap();
     let (status, metrics) = user.api("GET", &format!("/v1/instances/{id}/metrics"), None);
     if platform.kubectl(&["get", "--raw", "/apis/metrics.k8s.io"]).code == 0 {

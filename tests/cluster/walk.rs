@@ -1,5 +1,7 @@
 //! The whole path of a user.
 
+mod health;
+
 use std::time::Duration;
 
 use slipway_tests::{Repo, eventually};
