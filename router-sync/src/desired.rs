@@ -13,7 +13,8 @@ use slipway_core::network::network_parse;
 use slipway_engine::path::PathPattern;
 use slipway_engine::route_annotation::{
     ANNOTATION_CERTIFICATES, ANNOTATION_CERTIFICATES_AUTO, ANNOTATION_DOMAINS, ANNOTATION_MAINTENANCE,
-    ANNOTATION_PATHS, ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT_NAME, PathEntry,
+    ANNOTATION_PATHS, ANNOTATION_PORTS, ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT, PORT_NAME,
+    PathEntry, port_name,
 };
 
 /// Most host names of one app that are looked at.
@@ -53,6 +54,25 @@ pub struct DesiredRoute {
     pub allow_list: AllowList,
     /// Paths that lead to another Service of the namespace than the app's own; the first that fits counts.
     pub paths: Vec<DesiredPath>,
+    /// Hosts of which every path leads to another port of the app's own Service than [`DesiredPort::main`].
+    pub ports: BTreeMap<String, DesiredPort>,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DesiredPort {
+    /// Its name.
+    pub name: String,
+    /// Its number, which need not be that of the processes behind it.
+    pub number: u16,
+}
+
+impl DesiredPort {
+    /// The port that every Service of the engine has.
+    #[must_use]
+    pub fn main() -> Self {
+        Self { name: PORT_NAME.to_owned(), number: PORT }
+    }
 }
 
 /// Paths that lead to a Service.
@@ -98,8 +118,7 @@ pub fn service_read(service: &Service) -> Reading {
         // Else whoever may write Services in some namespace could speak for apps of others.
         return Reading::refused(format!("The Service, its namespace and its label `app` are not all named {name}."));
     }
-    let ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
-    if !ports.into_iter().any(|port| port.name.as_deref() == Some(PORT_NAME)) {
+    if number_of_port(service, PORT_NAME).is_none() {
         return Reading::refused(format!("The Service has no port named {PORT_NAME}."));
     }
     let mut problems = Vec::new();
@@ -107,7 +126,8 @@ pub fn service_read(service: &Service) -> Reading {
         let value = meta.annotations.as_ref().and_then(|annotations| annotations.get(key));
         value.map(|value| value.trim()).filter(|value| !value.is_empty())
     };
-    let hosts = hosts_read(annotation(ANNOTATION_DOMAINS), &mut problems);
+    let mut hosts = hosts_read(annotation(ANNOTATION_DOMAINS), &mut problems);
+    let ports = ports_read(service, annotation(ANNOTATION_PORTS), &mut hosts, &mut problems);
     let certificates = certificates_read(annotation(ANNOTATION_CERTIFICATES), &mut problems);
     let has_allow_list =
         meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(ANNOTATION_WHITELIST));
@@ -131,6 +151,7 @@ pub fn service_read(service: &Service) -> Reading {
         is_in_maintenance: flag(ANNOTATION_MAINTENANCE, &mut problems).unwrap_or(false),
         allow_list,
         paths,
+        ports,
         app,
     };
     Reading { route: Some(route), problems }
@@ -167,6 +188,41 @@ fn hosts_read(value: Option<&str>, problems: &mut Vec<String>) -> Vec<String> {
     hosts.sort();
     hosts.dedup();
     hosts
+}
+
+/// The number of a port of a Service.
+fn number_of_port(service: &Service, name: &str) -> Option<u16> {
+    let mut ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
+    let port = ports.find(|port| port.name.as_deref() == Some(name))?;
+    u16::try_from(port.port).ok()
+}
+
+/// Hosts that lead to ports of their own. Where one that is asked for is not there, requests must not go to another: the
+/// host is taken out of `hosts`.
+fn ports_read(
+    service: &Service,
+    value: Option<&str>,
+    hosts: &mut Vec<String>,
+    problems: &mut Vec<String>,
+) -> BTreeMap<String, DesiredPort> {
+    let mut ports = BTreeMap::new();
+    for text in parts(value.unwrap_or_default()).take(HOSTS_MAX) {
+        let (host, port) = text.split_once(':').unwrap_or((text, ""));
+        if !hosts.iter().any(|known| known == host) {
+            problems.push(format!("{ANNOTATION_PORTS}: {} is no host of the app.", shown(host)));
+            continue;
+        }
+        let name = port.parse().ok().filter(|port| *port > 0).map(port_name);
+        let found = name.and_then(|name| number_of_port(service, &name).map(|number| DesiredPort { name, number }));
+        if let Some(port) = found {
+            ports.insert(host.to_owned(), port);
+        } else {
+            problems.push(format!("{ANNOTATION_PORTS}: the Service has no port for {}.", shown(text)));
+            hosts.retain(|known| known != host);
+            ports.remove(host);
+        }
+    }
+    ports
 }
 
 fn certificates_read(value: Option<&str>, problems: &mut Vec<String>) -> BTreeMap<String, String> {
@@ -281,6 +337,7 @@ pub fn hosts_settle(mut routes: Vec<DesiredRoute>) -> (Vec<DesiredRoute>, Vec<(S
     for route in &mut routes {
         let hosts = &route.hosts;
         route.certificates.retain(|host, _| is_covering_any(host, hosts));
+        route.ports.retain(|host, _| hosts.contains(host));
     }
     routes.sort_by(|a, b| a.namespace.cmp(&b.namespace));
     (routes, problems)
@@ -314,6 +371,28 @@ pub fn certificates_settle(
 }
 
 impl DesiredRoute {
+    /// The port of the app's own Service that requests for a host go to.
+    #[must_use]
+    pub fn port_of(&self, host: &str) -> DesiredPort {
+        self.ports.get(host).cloned().unwrap_or_else(DesiredPort::main)
+    }
+
+    /// The hosts that lead to each port of the app's own Service: those that lead to [`DesiredPort::main`] first, all in
+    /// the order in which they are.
+    #[must_use]
+    pub fn hosts_by_port(&self) -> Vec<(DesiredPort, Vec<&String>)> {
+        let mut others: BTreeMap<&DesiredPort, Vec<&String>> = BTreeMap::new();
+        let mut main = Vec::new();
+        for host in &self.hosts {
+            match self.ports.get(host) {
+                Some(port) => others.entry(port).or_default().push(host),
+                None => main.push(host),
+            }
+        }
+        let others = others.into_iter().map(|(port, hosts)| (port.clone(), hosts));
+        std::iter::once((DesiredPort::main(), main)).filter(|(_, hosts)| !hosts.is_empty()).chain(others).collect()
+    }
+
     /// Names of the Services that requests may go to, but for the app's own, each once.
     pub fn path_services(&self) -> impl Iterator<Item = &str> {
         let names: std::collections::BTreeSet<&str> = self.paths.iter().map(|path| path.service.as_str()).collect();

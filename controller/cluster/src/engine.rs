@@ -479,6 +479,10 @@ impl Engine for ClusterEngine {
         true
     }
 
+    fn is_routing_ports(&self) -> bool {
+        true
+    }
+
     fn is_keeping_volumes(&self) -> bool {
         true
     }

@@ -3,8 +3,9 @@
 //! This is the contract between the engine, which writes, and the route writer (`router-sync`), which reads nothing
 //! but Services, Secrets and `EndpointSlices`. Source: `drycc-v2.md` §4.7 \[R\], with the prefix `router.slipway.io/`.
 //!
-//! The Service of an app `blog` is `blog` in the namespace `blog`, of type `ClusterIP`, with one port: name `http`,
-//! number 80, TCP, leading to the container port named `http`, whatever its number. It is there from the app's
+//! The Service of an app `blog` is `blog` in the namespace `blog`, of type `ClusterIP`, with the port `http`, number 80,
+//! TCP, leading to the container port named `http`, whatever its number, and a port `port-9090` for each other number that
+//! a host leads to, which goes by that number unless it is 80. It is there from the app's
 //! creation to its end, also while nothing runs (then it has no endpoints). Its labels:
 //!
 //! | label | value |
@@ -24,6 +25,7 @@
 //! | `router.slipway.io/maintenance` | `true` or `false`: every request gets the maintenance page (503) |
 //! | `router.slipway.io/whitelist` | networks (`10.0.0.0/8,2001:db8::/32`) that may send requests; absent for all |
 //! | `router.slipway.io/paths` | JSON, `[{"pattern":"/jobs","service":"blog-worker"}]`: paths that begin with the pattern (a regular expression) lead to another Service of the namespace, the first that fits. Absent when there is none |
+//! | `router.slipway.io/ports` | `host:port` with commas between them, sorted: every path of the host leads to the port of the Service named `port-PORT`. Absent when there is none |
 //! | `router.slipway.io/generation` | the app's generation when the route was last written, for people and logs |
 //!
 //! A process type that paths lead to has a Service `blog-worker` (shortened as names of containers are) with the labels
@@ -36,8 +38,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use slipway_engine::route_annotation::{
     ANNOTATION_CERTIFICATES, ANNOTATION_CERTIFICATES_AUTO, ANNOTATION_DOMAINS, ANNOTATION_GENERATION,
-    ANNOTATION_MAINTENANCE, ANNOTATION_PATHS, ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST, LABEL_ROUTABLE, PORT,
-    PORT_NAME, PathEntry,
+    ANNOTATION_MAINTENANCE, ANNOTATION_PATHS, ANNOTATION_PORTS, ANNOTATION_SSL_ENFORCE, ANNOTATION_WHITELIST,
+    LABEL_ROUTABLE, PORT, PORT_NAME, PathEntry, port_name,
 };
 use slipway_engine::spec::RouteSpec;
 
@@ -62,6 +64,8 @@ pub fn route_annotations(route: &RouteSpec) -> BTreeMap<String, String> {
         }
     }
     let certificates: Vec<String> = certificates.into_iter().map(|(host, secret)| format!("{host}:{secret}")).collect();
+    let ports = route.ports.iter().filter(|(host, _)| hosts.contains(host.as_str()));
+    let ports: Vec<String> = ports.map(|(host, port)| format!("{host}:{port}")).collect();
     let networks: Vec<String> = route.allow_list.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")).collect();
     let mut annotations = BTreeMap::from([
         (ANNOTATION_SSL_ENFORCE.to_owned(), route.is_https_enforced.to_string()),
@@ -75,6 +79,7 @@ pub fn route_annotations(route: &RouteSpec) -> BTreeMap<String, String> {
         ),
         (ANNOTATION_DOMAINS, hosts.join(",")),
         (ANNOTATION_CERTIFICATES, certificates.join(",")),
+        (ANNOTATION_PORTS, ports.join(",")),
         (ANNOTATION_WHITELIST, networks.join(",")),
     ] {
         if !value.is_empty() {
@@ -102,6 +107,7 @@ mod tests {
         let route = RouteSpec {
             hosts: vec!["www.example.com".to_owned(), "blog.localhost".to_owned()],
             paths: Vec::new(),
+            ports: [("www.example.com".to_owned(), 9090), ("gone.example.com".to_owned(), 9091)].into(),
             is_routable: true,
             is_in_maintenance: false,
             is_https_enforced: true,
@@ -116,6 +122,7 @@ mod tests {
             (ANNOTATION_CERTIFICATES_AUTO, "false".to_owned()),
             (ANNOTATION_DOMAINS, "blog.localhost,www.example.com".to_owned()),
             (ANNOTATION_MAINTENANCE, "false".to_owned()),
+            (ANNOTATION_PORTS, "www.example.com:9090".to_owned()),
             (ANNOTATION_SSL_ENFORCE, "true".to_owned()),
             (ANNOTATION_WHITELIST, "10.0.0.0/8,2001:db8::/32".to_owned()),
         ];

@@ -19,6 +19,8 @@ pub struct Domain {
     pub owner_name: Username,
     /// The name in lower case, unique on the platform; a leading `*.` stands for any one label.
     pub domain: String,
+    /// The port that requests for it go to; `None` for the one that the app's processes are told to listen on.
+    pub port: Option<u16>,
     /// When it was added.
     pub created: DateTime<Utc>,
     /// When it was last changed.

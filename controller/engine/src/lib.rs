@@ -197,6 +197,12 @@ pub trait Engine: Send + Sync + 'static {
         false
     }
 
+    /// Whether requests reach processes on other ports than the one that they are told to listen on:
+    /// [`spec::RouteSpec::ports`].
+    fn is_routing_ports(&self) -> bool {
+        false
+    }
+
     /// Whether the engine chooses the port that each process listens on, whatever `PORT` a release's environment says.
     fn is_choosing_ports(&self) -> bool {
         false

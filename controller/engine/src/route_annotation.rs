@@ -2,8 +2,8 @@
 //!
 //! The contract between the cluster engine, which writes, and router-sync, which reads: the names are here, and
 //! nowhere else. The Service of an app `blog` is `blog` in the namespace `blog`. It carries the labels
-//! `heritage=slipway` and `app=blog`, and [`LABEL_ROUTABLE`] while it shall be routed. Its one port is named
-//! [`PORT_NAME`] and has the number [`PORT`].
+//! `heritage=slipway` and `app=blog`, and [`LABEL_ROUTABLE`] while it shall be routed. Its port is named [`PORT_NAME`]
+//! and has the number [`PORT`]; it has others only for [`ANNOTATION_PORTS`].
 //!
 //! Process types that paths lead to have Services of their own beside it, without [`LABEL_ROUTABLE`]; [`ANNOTATION_PATHS`]
 //! names them.
@@ -32,12 +32,25 @@ pub const ANNOTATION_WHITELIST: &str = "router.slipway.io/whitelist";
 /// paths must begin with; the Service is in the same namespace, has the app's labels, and its one port is as the
 /// app's own. Absent when there is none.
 pub const ANNOTATION_PATHS: &str = "router.slipway.io/paths";
+/// Annotation: `host:port` with commas between them: hosts of which every path leads to another port of the app's
+/// processes than the one that they are told to listen on. The app's Service has a port for each, named as
+/// [`port_name`] says, whatever its number. Absent when there is none.
+pub const ANNOTATION_PORTS: &str = "router.slipway.io/ports";
 /// Annotation: generation of the app when its route was last written.
 pub const ANNOTATION_GENERATION: &str = "router.slipway.io/generation";
 /// Name of the port of the Service, and of the container port that it leads to.
 pub const PORT_NAME: &str = "http";
 /// Number of the port of the Service.
 pub const PORT: u16 = 80;
+
+/// What the names of ports for [`ANNOTATION_PORTS`] begin with.
+pub const PORT_NAME_PREFIX: &str = "port-";
+
+/// Name of the port of an app's Service that leads to `port` of its processes.
+#[must_use]
+pub fn port_name(port: u16) -> String {
+    format!("{PORT_NAME_PREFIX}{port}")
+}
 
 /// One entry of [`ANNOTATION_PATHS`].
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -127,6 +127,10 @@ pub struct RouteSpec {
     pub hosts: Vec<String>,
     /// Which paths lead to processes of another type than the routed one; the first that fits counts.
     pub paths: Vec<PathRule>,
+    /// Hosts of which every path leads to the routed processes, at a port of their choice instead of the one that they
+    /// are told to listen on. Engines without [`Engine::is_routing_ports`](crate::Engine::is_routing_ports) route
+    /// none of these hosts. No port is 0.
+    pub ports: BTreeMap<String, u16>,
     /// Whether requests are routed at all.
     pub is_routable: bool,
     /// Whether every request gets the maintenance page.

@@ -1,5 +1,7 @@
 //! Domains of apps. Source: `drycc-v2.md` §2.7.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use slipway_core::app::App;
 use slipway_core::authz::AppAction;
@@ -8,12 +10,15 @@ use slipway_core::error::{FieldError, Kind};
 use slipway_core::webhook::WebhookEvent;
 use slipway_core::{AppName, Error, Result};
 use slipway_store as store;
-use slipway_store::{StoreError, UniqueOn};
+use slipway_store::{Db, StoreError, UniqueOn};
 
 use crate::audit::{Subject, event};
 use crate::stored::{Fail, Stored, write};
 use crate::webhook::event_tell;
 use crate::{Cx, Page, PageQuery, Service};
+
+/// Most ports that the domains of an app lead to beside the usual one.
+const PORTS_MAX: usize = 16;
 
 impl Service {
     /// The host names under which an app answers, by name.
@@ -31,13 +36,20 @@ impl Service {
     /// `NotFound` (app), `Forbidden`, `Invalid` under `domain`; `Unavailable` when the engine does not follow in time.
     pub async fn domain_create(&self, cx: &Cx, app: &str, text: &str) -> Result<Domain> {
         let app = self.app_for(cx, app, AppAction::Use).await?;
-        let (domain, generation) = self.domain_record(cx, &app, text).await?;
+        let (domain, generation) = self.domain_record(cx, &app, text, None).await?;
         self.routes_wait(&app, generation).await?;
         Ok(domain)
     }
 
-    /// As `domain_create`, without waiting for it; with the generation to be waited for.
-    pub(crate) async fn domain_record(&self, cx: &Cx, app: &App, text: &str) -> Result<(Domain, Option<i64>)> {
+    /// As `domain_create`, without waiting for it, and with the port that requests go to if that is not the usual one; with
+    /// the generation to be waited for.
+    pub(crate) async fn domain_record(
+        &self,
+        cx: &Cx,
+        app: &App,
+        text: &str,
+        port: Option<u16>,
+    ) -> Result<(Domain, Option<i64>)> {
         let (owner, _, _) = cx.user()?;
         let name = domain_parse(text).map_err(|message| Error::invalid("domain", message))?;
         if self.is_reserved(app, &name) {
@@ -59,8 +71,12 @@ impl Service {
                 Err(StoreError::Conflict { what: UniqueOn::Domain }) => return Err(taken(text, &name).into()),
                 other => other?,
             };
+            let domain = match port {
+                None => domain,
+                Some(_) => port_set(db, app, &name, port, cx).await?,
+            };
             let generation = store::app_bump_desired(db, app.id, cx.now).await?;
-            let after = json!({"domain": name});
+            let after = shape(&name, port);
             store::event_insert(db, &event(cx, "create", domain_subject(app, &name), Value::Null, after)).await?;
             let data = json!({"domain": name, "name": app.name.as_str()});
             event_tell(db, cx, app.id, WebhookEvent::DomainCreated, data).await?;
@@ -69,6 +85,34 @@ impl Service {
         self.app_log(app.id, format!("INFO domain {name} added"));
         self.signals().desired(app.id);
         Ok((domain, generation))
+    }
+
+    /// Lets a domain of an app lead to another port, `None` for the usual one. It is not waited for.
+    ///
+    /// # Errors
+    /// `NotFound` when the app has no such domain any more; `Invalid` under `port`.
+    pub(crate) async fn domain_port_record(
+        &self,
+        cx: &Cx,
+        app: &App,
+        domain: &Domain,
+        port: Option<u16>,
+    ) -> Result<Domain> {
+        if domain.port == port {
+            return Ok(domain.clone());
+        }
+        let name = &domain.domain;
+        let changed = write!(self, |db| {
+            let changed = port_set(db, app, name, port, cx).await?;
+            store::app_bump_desired(db, app.id, cx.now).await?;
+            let (before, after) = (shape(name, domain.port), shape(name, port));
+            store::event_insert(db, &event(cx, "update", domain_subject(app, name), before, after)).await?;
+            Ok::<_, Fail>(changed)
+        })?;
+        let to = port.map_or_else(|| "the usual port".to_owned(), |port| format!("port {port}"));
+        self.app_log(app.id, format!("INFO domain {name} leads to {to}"));
+        self.signals().desired(app.id);
+        Ok(changed)
     }
 
     /// Takes a host name from an app, and waits until it no longer answers there.
@@ -106,6 +150,27 @@ impl Service {
         let is_own = name == app.name.as_str();
         is_of_platform(name, self.platform_domain())
             || (!is_own && self.config().reserved_names.iter().any(|reserved| reserved == name))
+    }
+}
+
+/// Lets a domain lead to a port, as long as the app's domains lead to few.
+async fn port_set(db: &mut Db, app: &App, name: &str, port: Option<u16>, cx: &Cx) -> Result<Domain, Fail> {
+    let domain = store::domain_port_set(db, app.id, name, port, cx.now).await?;
+    let domain = domain.ok_or_else(|| Error::not_found(Kind::Domain))?;
+    let ports: BTreeSet<u16> =
+        store::domains_by_app(db, app.id).await?.into_iter().filter_map(|(_, port)| port).collect();
+    if ports.len() > PORTS_MAX {
+        let reason = format!("The domains of an app lead to {PORTS_MAX} ports of their own at most.");
+        return Err(Error::invalid("port", reason).into());
+    }
+    Ok(domain)
+}
+
+/// A domain for the record.
+fn shape(name: &str, port: Option<u16>) -> Value {
+    match port {
+        None => json!({"domain": name}),
+        Some(port) => json!({"domain": name, "port": port}),
     }
 }
 

@@ -301,6 +301,10 @@ impl Engine for FakeEngine {
         self.state().autoscale_obstacle.clone()
     }
 
+    fn is_routing_ports(&self) -> bool {
+        !self.state().is_choosing_ports
+    }
+
     fn is_choosing_ports(&self) -> bool {
         self.state().is_choosing_ports
     }

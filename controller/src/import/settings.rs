@@ -237,6 +237,7 @@ pub(crate) async fn domains(
                     owner,
                     owner_name: owner_name.clone(),
                     domain: name,
+                    port: None,
                     created,
                     updated: updated.unwrap_or(created),
                 };

@@ -21,6 +21,7 @@ struct DomainRow {
     owner_name: String,
     created: UtcMicros,
     updated: UtcMicros,
+    port: Option<i32>,
 }
 
 impl DomainRow {
@@ -32,9 +33,15 @@ impl DomainRow {
             owner_name: row.parse("owner_name", &self.owner_name)?,
             created: self.created.utc(),
             updated: self.updated.utc(),
+            port: self.port.map(|port| port_read(row, port)).transpose()?,
             domain: self.domain,
         })
     }
+}
+
+fn port_read(row: Row<'_>, port: i32) -> Result<u16, StoreError> {
+    let number = u16::try_from(port).ok().filter(|number| *number > 0);
+    number.ok_or_else(|| row.corrupt("port is no port"))
 }
 
 /// What is needed to add a domain.
@@ -50,7 +57,7 @@ pub struct NewDomain {
     pub created: DateTime<Utc>,
 }
 
-/// Adds a domain.
+/// Adds a domain, which leads to the port that the app's processes are told to listen on.
 pub async fn domain_insert(db: &mut Db, new: &NewDomain) -> Result<Domain, StoreError> {
     let row = DomainRow {
         domain: text(&new.domain),
@@ -59,6 +66,7 @@ pub async fn domain_insert(db: &mut Db, new: &NewDomain) -> Result<Domain, Store
         owner_name: user_name(db, new.owner).await?,
         created: new.created.into(),
         updated: new.created.into(),
+        port: None,
     };
     on!(db, |conn| diesel::insert_into(domains::table).values(&row).execute(conn).await)?;
     row.domain()
@@ -77,14 +85,20 @@ pub async fn domains_list(db: &mut Db, app: AppId, page: Page) -> Result<Paged<D
     )
 }
 
-/// The host names of an app, sorted. Index: `domains_app`.
-pub async fn domains_by_app(db: &mut Db, app: AppId) -> Result<Vec<String>, StoreError> {
-    on!(db, |conn| domains::table
+/// The host names of an app, sorted, each with the port that it leads to if that is one of its own. Index: `domains_app`.
+pub async fn domains_by_app(db: &mut Db, app: AppId) -> Result<Vec<(String, Option<u16>)>, StoreError> {
+    let rows: Vec<(String, Option<i32>)> = on!(db, |conn| domains::table
         .filter(domains::app.eq(app.to_string()))
         .order(domains::domain)
-        .select(domains::domain)
+        .select((domains::domain, domains::port))
         .load(conn)
-        .await)
+        .await)?;
+    let read = |(domain, port): (String, Option<i32>)| {
+        let row = Row { table: "domains", id: &domain };
+        let port = port.map(|port| port_read(row, port)).transpose()?;
+        Ok((domain, port))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// The domains of all apps, for the route table.
@@ -113,6 +127,29 @@ pub async fn domain_by_name(db: &mut Db, domain: &str) -> Result<Option<Domain>,
         return Ok(None);
     }
     let row: Option<DomainRow> = on!(db, |conn| domains::table.find(domain).first(conn).await.optional())?;
+    row.map(DomainRow::domain).transpose()
+}
+
+/// Lets a domain of an app lead to another port, `None` for the one that its processes are told to listen on; the domain
+/// as it is then. None if the app has none of this name.
+pub async fn domain_port_set(
+    db: &mut Db,
+    app: AppId,
+    domain: &str,
+    port: Option<u16>,
+    now: DateTime<Utc>,
+) -> Result<Option<Domain>, StoreError> {
+    if !can_be_stored(domain) {
+        return Ok(None);
+    }
+    let updated = UtcMicros::from(now);
+    let row: Option<DomainRow> =
+        on!(db, |conn| diesel::update(domains::table.find(domain).filter(domains::app.eq(app.to_string())))
+            .set((domains::port.eq(port.map(i32::from)), domains::updated.eq(updated)))
+            .returning(domains::all_columns)
+            .get_result(conn)
+            .await
+            .optional())?;
     row.map(DomainRow::domain).transpose()
 }
 

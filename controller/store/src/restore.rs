@@ -202,6 +202,7 @@ pub async fn domain_restore(db: &mut Db, domain: &Domain) -> Result<(), StoreErr
             domains::owner_name.eq(domain.owner_name.as_str()),
             domains::created.eq(UtcMicros::from(domain.created)),
             domains::updated.eq(UtcMicros::from(domain.updated)),
+            domains::port.eq(domain.port.map(i32::from)),
         ))
         .execute(conn)
         .await)?;

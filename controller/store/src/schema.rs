@@ -123,6 +123,7 @@ diesel::table! {
         owner_name -> Text,
         created -> Timestamp,
         updated -> Timestamp,
+        port -> Nullable<Integer>,
     }
 }
 

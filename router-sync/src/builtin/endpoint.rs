@@ -4,14 +4,14 @@
 //! controllers from the selector of a Service, and both are read by the name of the port, since a release may listen on
 //! another number than the one before it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
-use slipway_engine::route_annotation::PORT_NAME;
+use slipway_engine::route_annotation::{PORT_NAME, PORT_NAME_PREFIX};
 
 /// Label by which an `EndpointSlice` names its Service.
 const LABEL_SERVICE: &str = "kubernetes.io/service-name";
@@ -30,28 +30,30 @@ pub(super) struct Endpoint {
 /// The pods behind one Service.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Endpoints {
-    /// Those that take requests, each once.
-    ready: BTreeSet<Endpoint>,
+    /// Those that take requests, each once, by name of the Service's port.
+    ready: BTreeMap<String, BTreeSet<Endpoint>>,
     /// Whether there are some that do not take requests yet.
     pub(super) has_unready: bool,
 }
 
 impl Endpoints {
-    /// Those that take requests, by addresses of the same family as the Service's: on a cluster with both, every pod
-    /// is there twice.
-    pub(super) fn of_family(&self, service: Option<IpAddr>) -> impl Iterator<Item = &Endpoint> {
-        self.ready.iter().filter(move |one| service.is_none_or(|ip| ip.is_ipv4() == one.addr.is_ipv4()))
+    /// Those that take requests at a port of the Service, by addresses of the same family as the Service's: on a cluster
+    /// with both, every pod is there twice.
+    pub(super) fn at(&self, port: &str, service: Option<IpAddr>) -> impl Iterator<Item = &Endpoint> {
+        let ready = self.ready.get(port).into_iter().flatten();
+        ready.filter(move |one| service.is_none_or(|ip| ip.is_ipv4() == one.addr.is_ipv4()))
     }
 
-    fn add(&mut self, endpoint: &Value, addresses: &[Value], port: u16) {
+    fn add(&mut self, endpoint: &Value, addresses: &[Value], (name, port): (&str, u16)) {
         let text = |pointer: &str| endpoint.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         // Host names (of slices with the address type FQDN) are of no Service that has a selector.
         let addresses = addresses.iter().filter_map(|address| address.as_str()?.parse::<IpAddr>().ok());
-        self.ready.extend(addresses.map(|ip| Endpoint {
+        let endpoints = addresses.map(|ip| Endpoint {
             addr: SocketAddr::new(ip, port),
             pod: text("/targetRef/name"),
             uid: text("/targetRef/uid"),
-        }));
+        });
+        self.ready.entry(name.to_owned()).or_default().extend(endpoints);
     }
 }
 
@@ -73,7 +75,7 @@ pub(super) fn endpoints(objects: &[Arc<DynamicObject>]) -> ByService {
 }
 
 fn slice_read(slice: &Value, into: &mut Endpoints) {
-    let port = port(&slice["ports"]);
+    let ports = ports(&slice["ports"]);
     for endpoint in list(&slice["endpoints"]) {
         let conditions = &endpoint["conditions"];
         let is_ending = conditions["terminating"].as_bool() == Some(true);
@@ -81,8 +83,10 @@ fn slice_read(slice: &Value, into: &mut Endpoints) {
         // is ready where its Service publishes those that are not.
         if is_ending || conditions["ready"].as_bool() == Some(false) {
             into.has_unready |= !is_ending;
-        } else if let Some(port) = port {
-            into.add(endpoint, list(&endpoint["addresses"]), port);
+        } else {
+            for port in &ports {
+                into.add(endpoint, list(&endpoint["addresses"]), *port);
+            }
         }
     }
 }
@@ -90,17 +94,23 @@ fn slice_read(slice: &Value, into: &mut Endpoints) {
 fn subsets_read(subsets: &Value, into: &mut Endpoints) {
     for subset in list(subsets) {
         into.has_unready |= !list(&subset["notReadyAddresses"]).is_empty();
-        let Some(port) = port(&subset["ports"]) else { continue };
-        for address in list(&subset["addresses"]) {
-            into.add(address, std::slice::from_ref(&address["ip"]), port);
+        for port in ports(&subset["ports"]) {
+            for address in list(&subset["addresses"]) {
+                into.add(address, std::slice::from_ref(&address["ip"]), port);
+            }
         }
     }
 }
 
-/// The number of the port that requests go to.
-fn port(ports: &Value) -> Option<u16> {
-    let port = list(ports).iter().find(|port| port["name"] == PORT_NAME)?;
-    port["port"].as_u64().and_then(|number| u16::try_from(number).ok()).filter(|number| *number > 0)
+/// The ports that requests may go to, by name and number.
+fn ports(ports: &Value) -> Vec<(&str, u16)> {
+    list(ports).iter().filter_map(port).collect()
+}
+
+fn port(port: &Value) -> Option<(&str, u16)> {
+    let name = port["name"].as_str().filter(|name| *name == PORT_NAME || name.starts_with(PORT_NAME_PREFIX))?;
+    let number = port["port"].as_u64().and_then(|number| u16::try_from(number).ok()).filter(|number| *number > 0)?;
+    Some((name, number))
 }
 
 fn list(value: &Value) -> &[Value] {

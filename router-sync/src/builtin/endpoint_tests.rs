@@ -26,7 +26,7 @@ fn http(port: u16) -> Value {
 fn addresses(objects: &[Arc<DynamicObject>]) -> Vec<String> {
     let all = endpoints(objects);
     let mut addresses: Vec<_> =
-        all.get(&blog()).into_iter().flat_map(|one| one.of_family(None)).map(|one| one.addr.to_string()).collect();
+        all.get(&blog()).into_iter().flat_map(|one| one.at("http", None)).map(|one| one.addr.to_string()).collect();
     addresses.sort();
     addresses
 }
@@ -42,7 +42,7 @@ fn each_slice_has_its_own_port() {
     let slices = [slice("blog", http(8080), pod("10.1.0.1", "old")), slice("blog", http(5000), pod("10.1.0.2", "new"))];
     assert_eq!(addresses(&slices), ["10.1.0.1:8080", "10.1.0.2:5000"]);
     let all = endpoints(&slices);
-    let names: Vec<_> = all[&blog()].of_family(None).map(|one| one.pod.as_str()).collect();
+    let names: Vec<_> = all[&blog()].at("http", None).map(|one| one.pod.as_str()).collect();
     assert_eq!(names, ["old", "new"]);
 }
 
@@ -53,7 +53,7 @@ fn only_what_is_ready_and_stays_takes_requests() {
     let check = |conditions: Value, is_used: bool, has_unready: bool| {
         let found = endpoints(&[slice("blog", http(80), json!([endpoint(1, conditions.clone())]))]);
         let found = &found[&blog()];
-        assert_eq!((found.of_family(None).count() == 1, found.has_unready), (is_used, has_unready), "{conditions}");
+        assert_eq!((found.at("http", None).count() == 1, found.has_unready), (is_used, has_unready), "{conditions}");
     };
     check(json!({"ready": true}), true, false);
     check(json!({}), true, false);
@@ -75,7 +75,7 @@ fn of_two_families_that_of_the_service_is_taken() {
     let pod = |ip: &str| json!([{"addresses": [ip], "targetRef": {"name": "a", "uid": "1"}}]);
     let slices = [slice("blog", http(80), pod("10.1.0.1")), slice("blog", http(80), pod("fd00::1"))];
     let all = endpoints(&slices);
-    let of = |ip: &str| all[&blog()].of_family(Some(ip.parse().unwrap())).map(|one| one.addr).collect::<Vec<_>>();
+    let of = |ip: &str| all[&blog()].at("http", Some(ip.parse().unwrap())).map(|one| one.addr).collect::<Vec<_>>();
     assert_eq!(of("10.0.0.7"), ["10.1.0.1:80".parse().unwrap()]);
     assert_eq!(of("fd00::7"), ["[fd00::1]:80".parse().unwrap()]);
 }

@@ -12,7 +12,7 @@ use slipway_engine::route::{ANY_HOST, AppRoute, Backend, Certificate, IdleReason
 use uuid::Uuid;
 
 use super::endpoint::{ByService, Endpoint, Endpoints};
-use crate::desired::{AllowList, DesiredRoute, certificates_settle, hosts_settle, service_read};
+use crate::desired::{AllowList, DesiredPort, DesiredRoute, certificates_settle, hosts_settle, service_read};
 
 /// A network that no client is in: what stands for an allow list that lets nobody in.
 const NOBODY: (IpAddr, u8) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 32);
@@ -78,10 +78,10 @@ impl Tables {
             }
             let app = Uuid::parse_str(&route.service_uid).map_or_else(|_| AppId::generate(), AppId::from_uuid);
             names.insert(app, route.app.clone());
-            let mut to = |service: &str, paths| {
+            let mut to = |service: &str, port: &DesiredPort, paths| {
                 let pods = inputs.endpoints.get(&(route.namespace.clone(), service.to_owned())).unwrap_or(&nothing);
                 let mut backends = Vec::new();
-                for endpoint in pods.of_family(route.cluster_ip) {
+                for endpoint in pods.at(&port.name, route.cluster_ip) {
                     let key = (route.namespace.clone(), endpoint.clone());
                     // Two Services may lead to one pod.
                     let backend = self.backends.entry(key).or_insert_with_key(|key| {
@@ -109,13 +109,18 @@ impl Tables {
             };
             let mut by_service: HashMap<&str, Arc<AppRoute>> = HashMap::new();
             let mut paths = Vec::new();
+            let main = DesiredPort::main();
             for path in &route.paths {
-                let there = by_service.entry(&path.service).or_insert_with(|| Arc::new(to(&path.service, Vec::new())));
+                let to_service = || Arc::new(to(&path.service, &main, Vec::new()));
+                let there = by_service.entry(&path.service).or_insert_with(to_service);
                 paths.push((path.pattern.clone(), Arc::clone(there)));
             }
-            let entry = Arc::new(to(route.app.as_str(), paths));
+            for (port, hosts) in route.hosts_by_port() {
+                let paths = if port == main { std::mem::take(&mut paths) } else { Vec::new() };
+                let entry = Arc::new(to(route.app.as_str(), &port, paths));
+                entries.push((hosts.into_iter().cloned().collect(), entry));
+            }
             problems.extend(own.into_iter().map(|problem| format!("{}: {problem}", route.namespace)));
-            entries.push((route.hosts.clone(), entry));
         }
         let drained = before.into_values().collect();
         let default = match &inputs.default_certificate {
@@ -127,7 +132,7 @@ impl Tables {
         } else if !matches!(inputs.default_certificate, DefaultCertificate::SelfSigned) {
             problems.push("The default certificate is missing: there is no such TLS Secret.".to_owned());
         }
-        let count = entries.len();
+        let count = routes.len();
         Made { table: RouteTable::new(entries, certificates), names, drained, routes: count, problems }
     }
 }

@@ -170,6 +170,45 @@ fn an_allow_list_that_names_nobody_lets_nobody_in() {
 }
 
 #[test]
+fn hosts_lead_to_ports_of_their_own_with_every_path() {
+    let annotations = json!({
+        "router.slipway.io/domains": "admin.test,blog.test",
+        "router.slipway.io/ports": "admin.test:9090",
+        "router.slipway.io/paths": r#"[{"pattern":"/jobs","service":"blog-worker"}]"#,
+    });
+    let with_ports = |ports: &Value| {
+        let mut service = Arc::into_inner(service("blog", &annotations)).unwrap();
+        service.spec.as_mut().unwrap().ports = Some(serde_json::from_value(ports.clone()).unwrap());
+        Arc::new(service)
+    };
+    let ports = json!([{"name": "http", "port": 80}, {"name": "port-9090", "port": 9090}]);
+    let both = |pods: &Value| {
+        let mut slice = DynamicObject::clone(&slice("blog", pods));
+        slice.data["ports"] = json!([
+            {"name": "port-9090", "port": 9090}, {"name": "http", "port": 5000}, {"name": "metrics", "port": 1}
+        ]);
+        Arc::new(slice)
+    };
+    let mut tables = Tables::default();
+    let made = tables.make(&inputs(vec![with_ports(&ports)], &[both(&ready(&["10.1.0.1"]))]));
+    let to = |made: &Made, host: &str, path: &str| {
+        let backends = made.table.find_path(host, path).map(|route| route.backends.clone());
+        backends.map(|backends| backends.iter().map(|one| one.addr.to_string()).collect::<Vec<_>>().join(" "))
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(to(&made, "blog.test", "/"), text("10.1.0.1:5000"));
+    assert_eq!(to(&made, "admin.test", "/"), text("10.1.0.1:9090"));
+    assert_eq!(to(&made, "blog.test", "/jobs"), text(""));
+    assert_eq!(to(&made, "admin.test", "/jobs"), text("10.1.0.1:9090"));
+    assert_eq!((made.routes, made.problems.len()), (1, 0), "{:?}", made.problems);
+    let again = tables.make(&inputs(vec![with_ports(&ports)], &[both(&ready(&[]))]));
+    assert_eq!(again.drained.len(), 2, "requests at each port are waited for");
+    let lacking = Tables::default().make(&inputs(vec![service("blog", &annotations)], &[both(&ready(&["10.1.0.1"]))]));
+    assert_eq!((to(&lacking, "admin.test", "/"), lacking.problems.len()), (None, 1), "{:?}", lacking.problems);
+    assert_eq!(to(&lacking, "blog.test", "/"), text("10.1.0.1:5000"));
+}
+
+#[test]
 fn paths_lead_to_the_pods_of_other_services() {
     let annotations = json!({
         "router.slipway.io/domains": "blog.test",

@@ -115,6 +115,33 @@ fn paths_are_read_and_hostile_ones_left_out() {
 }
 
 #[test]
+fn hosts_lead_to_the_ports_that_the_service_has_or_nowhere() {
+    let read = |value: &str| {
+        let mut service = service(&json!({
+            "router.slipway.io/domains": "a.test,b.test,c.test",
+            "router.slipway.io/ports": value,
+        }));
+        let port = |name: &str, number: i32| json!({"name": name, "port": number, "protocol": "TCP"});
+        let ports = json!([port("http", 80), port("port-80", 8080), port("port-9090", 9090), port("port-9", 70_000)]);
+        service.spec.as_mut().unwrap().ports = Some(serde_json::from_value(ports).unwrap());
+        let reading = service_read(&service);
+        let route = reading.route.unwrap();
+        let to = |host: &String| format!("{host} {}", route.port_of(host).number);
+        (route.hosts.iter().map(to).collect::<Vec<_>>().join(" "), reading.problems)
+    };
+    assert_eq!(read("b.test:9090,c.test:80"), ("a.test 80 b.test 9090 c.test 8080".to_owned(), Vec::new()));
+    for bad in ["c.test", "c.test:", "c.test:0", "c.test:-1", "c.test:99999", "c.test:9091", "c.test:9", "c.test:x:80"]
+    {
+        let (hosts, problems) = read(bad);
+        assert_eq!((hosts.as_str(), problems.len()), ("a.test 80 b.test 80", 1), "{bad}: {problems:?}");
+    }
+    for other in ["d.test:9090", ":9090", "x"] {
+        let (hosts, problems) = read(other);
+        assert_eq!((hosts.as_str(), problems.len()), ("a.test 80 b.test 80 c.test 80", 1), "{other}: {problems:?}");
+    }
+}
+
+#[test]
 fn services_that_are_not_to_be_routed_have_no_route() {
     for (pointer, value, is_problem) in [
         ("/metadata/labels/router.slipway.io~1routable", json!("false"), false),
@@ -168,13 +195,14 @@ proptest! {
     #[test]
     fn no_annotation_makes_it_panic(
         domains in "\\PC{0,60}|[*a-z.,:-]{0,60}", certificates in "\\PC{0,60}|[*a-z.,:-]{0,60}",
-        whitelist in "\\PC{0,60}|[0-9a-f.:/,]{0,60}", flag in "\\PC{0,6}",
+        whitelist in "\\PC{0,60}|[0-9a-f.:/,]{0,60}", flag in "\\PC{0,6}", ports in "\\PC{0,60}|[*a-z0-9.,:-]{0,60}",
     ) {
         let (route, _) = read(&json!({
             "router.slipway.io/domains": domains,
             "router.slipway.io/certificates": certificates,
             "router.slipway.io/whitelist": whitelist,
             "router.slipway.io/maintenance": flag,
+            "router.slipway.io/ports": ports,
         }));
         prop_assert!(route.hosts.iter().all(|host| host.is_ascii() && !host.contains([',', ' ', ':'])));
         prop_assert!(matches!(route.allow_list, AllowList::Networks(_)));

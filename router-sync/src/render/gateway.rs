@@ -10,14 +10,15 @@
 //! The Gateway API has no allow list. Envoy Gateway's SecurityPolicy and Traefik's Middleware are written where the
 //! operator names the implementation; elsewhere an app with an allow list is closed.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 use slipway_core::domain::is_of_platform;
-use slipway_engine::route_annotation::PORT;
 
 use super::ingress::networks_text;
 use super::shared::{automatic_secret_name, issuer, nowhere, nowhere_name, object};
 use super::{Kind, Rendered};
-use crate::desired::{AllowList, DesiredRoute, shown};
+use crate::desired::{AllowList, DesiredPort, DesiredRoute, shown};
 
 /// Most host names of one `HTTPRoute`. Source: `maxItems` of its schema.
 const HOSTS_PER_ROUTE: usize = 16;
@@ -92,18 +93,32 @@ pub fn render(route: &DesiredRoute, settings: &GatewaySettings) -> Rendered {
     }
     let secures = secures(route, settings, &mut rendered);
     let (filters, is_allowing) = allow_list(route, settings, &mut rendered);
-    let rules = if route.is_in_maintenance || !is_allowing {
+    let main = DesiredPort::main();
+    let is_closed = route.is_in_maintenance || !is_allowing;
+    let rules = if is_closed {
         rendered.objects.push(nowhere(route, &settings.instance));
-        vec![rule_to(&nowhere_name(route), &[prefix_all()], &filters)]
+        vec![rule_to(&nowhere_name(route), &main, &[prefix_all()], &filters)]
     } else {
         let mut rules = path_rules(route, &filters, &mut rendered);
-        rules.push(rule_to(route.app.as_str(), &[prefix_all()], &filters));
+        rules.push(rule_to(route.app.as_str(), &main, &[prefix_all()], &filters));
         rules
     };
+    let groups = route.hosts_by_port();
+    let chunks = groups.iter().flat_map(|(port, hosts)| {
+        // An HTTPRoute has the same rules for all of its hosts.
+        let base = if *port == main { route.app.to_string() } else { format!("{}-{}", route.app, port.name) };
+        let chunks = hosts.chunks(HOSTS_PER_ROUTE).enumerate();
+        chunks.map(move |(index, hosts)| (base.clone(), port, index, hosts))
+    });
     let mut names = Vec::new();
-    for (index, hosts) in route.hosts.chunks(HOSTS_PER_ROUTE).enumerate() {
-        let secure = &secures[index * HOSTS_PER_ROUTE..][..hosts.len()];
-        let mut https = https_parents(secure, settings);
+    for (base, port, index, hosts) in chunks {
+        let rules = if is_closed || *port == main {
+            rules.clone()
+        } else {
+            vec![rule_to(route.app.as_str(), port, &[prefix_all()], &filters)]
+        };
+        let secure: Vec<&Secure> = hosts.iter().filter_map(|host| secures.get(host.as_str())).collect();
+        let mut https = https_parents(&secure, settings);
         let mut write = |name: String, parents: Vec<Value>, rules: Vec<Value>| {
             let spec = json!({"parentRefs": parents, "hostnames": hosts, "rules": rules});
             names.push(name.clone());
@@ -114,13 +129,13 @@ pub fn render(route: &DesiredRoute, settings: &GatewaySettings) -> Rendered {
             let mut redirects = filters.clone();
             redirects.push(redirect(settings));
             let rule = json!({"matches": [prefix_all()], "filters": redirects});
-            write(numbered(&format!("{}-redirect", route.app), index), vec![http], vec![rule]);
+            write(numbered(&format!("{base}-redirect"), index), vec![http], vec![rule]);
             if !https.is_empty() {
-                write(numbered(route.app.as_str(), index), https, rules.clone());
+                write(numbered(&base, index), https, rules);
             }
         } else {
             https.insert(0, http);
-            write(numbered(route.app.as_str(), index), https, rules.clone());
+            write(numbered(&base, index), https, rules);
         }
     }
     if is_allowing
@@ -150,11 +165,11 @@ fn prefix_all() -> Value {
     json!({"path": {"type": "PathPrefix", "value": "/"}})
 }
 
-fn rule_to(service: &str, matches: &[Value], filters: &[Value]) -> Value {
+fn rule_to(service: &str, port: &DesiredPort, matches: &[Value], filters: &[Value]) -> Value {
     json!({
         "matches": matches,
         "filters": filters,
-        "backendRefs": [{"kind": "Service", "name": service, "port": PORT}],
+        "backendRefs": [{"kind": "Service", "name": service, "port": port.number}],
     })
 }
 
@@ -188,7 +203,8 @@ fn path_rules(route: &DesiredRoute, filters: &[Value], rendered: &mut Rendered) 
             None => groups.push((&path.service, vec![one])),
         }
     }
-    groups.into_iter().map(|(service, matches)| rule_to(service, &matches, filters)).collect()
+    let main = DesiredPort::main();
+    groups.into_iter().map(|(service, matches)| rule_to(service, &main, &matches, filters)).collect()
 }
 
 /// `name`, `name-2`, `name-3`, ….
@@ -211,17 +227,21 @@ fn redirect(settings: &GatewaySettings) -> Value {
 }
 
 /// Who serves each host by HTTPS; writes the ListenerSets for those that need one.
-fn secures(route: &DesiredRoute, settings: &GatewaySettings, rendered: &mut Rendered) -> Vec<Secure> {
+fn secures<'a>(
+    route: &'a DesiredRoute,
+    settings: &GatewaySettings,
+    rendered: &mut Rendered,
+) -> HashMap<&'a str, Secure> {
     let mut own: Vec<(&str, String)> = Vec::new();
     let mut automatic: Vec<(&str, String)> = Vec::new();
-    let mut secures = Vec::new();
+    let mut secures = HashMap::new();
     let issuer = issuer(route, settings.cluster_issuer.as_deref(), rendered);
     for host in &route.hosts {
         let is_platform = is_of_platform(host, &settings.domain);
         let (list, suffix, secret) = match (route.certificate_of(host), issuer) {
             (Some(secret), _) => (&mut own, "", secret.to_owned()),
             (None, _) if is_platform && settings.https_listener.is_some() => {
-                secures.push(Secure::Gateway);
+                secures.insert(host.as_str(), Secure::Gateway);
                 continue;
             }
             (None, Some(_)) if !is_platform => (&mut automatic, "-auto", automatic_secret_name(host)),
@@ -229,19 +249,19 @@ fn secures(route: &DesiredRoute, settings: &GatewaySettings, rendered: &mut Rend
                 if route.is_https_enforced {
                     rendered.problems.push(format!("HTTPS is enforced, but there is no certificate for {host}."));
                 }
-                secures.push(Secure::Nobody);
+                secures.insert(host.as_str(), Secure::Nobody);
                 continue;
             }
         };
         if !settings.has_listener_sets {
             let lacks = "the cluster lacks ListenerSets (gateway.networking.k8s.io/v1, Gateway API 1.5)";
             rendered.problems.push(format!("{host} is not served by HTTPS: {lacks}."));
-            secures.push(Secure::Nobody);
+            secures.insert(host.as_str(), Secure::Nobody);
             continue;
         }
         let name = numbered(&format!("{}{suffix}", route.app), list.len() / LISTENERS_PER_SET);
         list.push((host, secret));
-        secures.push(Secure::Set(name));
+        secures.insert(host.as_str(), Secure::Set(name));
     }
     listener_sets(route, settings, "", &own, rendered);
     listener_sets(route, settings, "-auto", &automatic, rendered);
@@ -291,9 +311,9 @@ fn listener_name(host: &str) -> String {
     format!("https-{}", &hex::encode(openssl::sha::sha256(host.as_bytes()))[..12])
 }
 
-fn https_parents(secures: &[Secure], settings: &GatewaySettings) -> Vec<Value> {
+fn https_parents(secures: &[&Secure], settings: &GatewaySettings) -> Vec<Value> {
     let mut parents = Vec::new();
-    if let (true, Some(listener)) = (secures.contains(&Secure::Gateway), &settings.https_listener) {
+    if let (true, Some(listener)) = (secures.contains(&&Secure::Gateway), &settings.https_listener) {
         parents.push(parent("Gateway", &settings.name, &settings.namespace, Some(listener)));
     }
     let mut sets: Vec<&String> =

@@ -10,11 +10,10 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 use slipway_core::domain::is_of_platform;
-use slipway_engine::route_annotation::PORT_NAME;
 
 use super::shared::{automatic_secret_name, issuer, nowhere, nowhere_name, object};
 use super::{Kind, Rendered};
-use crate::desired::{AllowList, DesiredPath, DesiredRoute, shown};
+use crate::desired::{AllowList, DesiredPath, DesiredPort, DesiredRoute, shown};
 
 /// How long nginx waits between two bytes of a WebSocket, in seconds: what the built-in router does.
 const TUNNEL_IDLE_SECS: u32 = 3600;
@@ -62,13 +61,19 @@ pub fn render(route: &DesiredRoute, settings: &IngressSettings) -> Rendered {
         IngressController::Traefik => traefik(route, settings, &mut annotations, &mut rendered),
         IngressController::Other => other(route, &mut rendered),
     };
-    let paths = if route.is_in_maintenance || !is_allowing {
+    let main = DesiredPort::main();
+    let is_closed = route.is_in_maintenance || !is_allowing;
+    let paths = if is_closed {
         rendered.objects.push(nowhere(route, &settings.instance));
-        vec![path_to("/", "Prefix", &nowhere_name(route))]
+        vec![path_to("/", "Prefix", &nowhere_name(route), &main)]
     } else {
         let mut paths = paths(route, settings, &mut annotations, &mut rendered);
-        paths.push(path_to("/", "Prefix", route.app.as_str()));
+        paths.push(path_to("/", "Prefix", route.app.as_str(), &main));
         paths
+    };
+    let paths_of = |host: &str| match route.ports.get(host) {
+        Some(port) if !is_closed => vec![path_to("/", "Prefix", route.app.as_str(), port)],
+        Some(_) | None => paths.clone(),
     };
 
     let issuer = issuer(route, settings.cluster_issuer.as_deref(), &mut rendered);
@@ -82,14 +87,14 @@ pub fn render(route: &DesiredRoute, settings: &IngressSettings) -> Rendered {
             }
         }
         let tls = tls.into_iter().map(|(secret, hosts)| json!({"hosts": hosts, "secretName": secret})).collect();
-        let spec = spec(settings, &plain, &paths, tls);
+        let spec = spec(settings, &plain, &paths_of, tls);
         let name = route.app.to_string();
         rendered.objects.push(object(Kind::Ingress, route, name, &settings.instance, annotations.clone(), &spec));
     }
     if let (false, Some(issuer)) = (automatic.is_empty(), issuer) {
         let tls =
             automatic.iter().map(|host| json!({"hosts": [host], "secretName": automatic_secret_name(host)})).collect();
-        let spec = spec(settings, &automatic, &paths, tls);
+        let spec = spec(settings, &automatic, &paths_of, tls);
         annotations.insert("cert-manager.io/cluster-issuer".to_owned(), json!(issuer));
         let name = format!("{}-auto", route.app);
         rendered.objects.push(object(Kind::Ingress, route, name, &settings.instance, annotations, &spec));
@@ -101,8 +106,13 @@ fn wants_certificate(route: &DesiredRoute, host: &str, settings: &IngressSetting
     route.certificate_of(host).is_none() && !is_of_platform(host, &settings.domain)
 }
 
-fn spec(settings: &IngressSettings, hosts: &[&String], paths: &[Value], tls: Vec<Value>) -> Value {
-    let rules: Vec<Value> = hosts.iter().map(|host| json!({"host": host, "http": {"paths": paths}})).collect();
+fn spec(
+    settings: &IngressSettings,
+    hosts: &[&String],
+    paths_of: &dyn Fn(&str) -> Vec<Value>,
+    tls: Vec<Value>,
+) -> Value {
+    let rules: Vec<Value> = hosts.iter().map(|host| json!({"host": host, "http": {"paths": paths_of(host)}})).collect();
     let mut spec = json!({"rules": rules});
     if let Some(class) = &settings.class {
         spec["ingressClassName"] = json!(class);
@@ -113,8 +123,8 @@ fn spec(settings: &IngressSettings, hosts: &[&String], paths: &[Value], tls: Vec
     spec
 }
 
-fn path_to(path: &str, path_type: &str, service: &str) -> Value {
-    let backend = json!({"service": {"name": service, "port": {"name": PORT_NAME}}});
+fn path_to(path: &str, path_type: &str, service: &str, port: &DesiredPort) -> Value {
+    let backend = json!({"service": {"name": service, "port": {"name": port.name}}});
     json!({"path": path, "pathType": path_type, "backend": backend})
 }
 
@@ -140,10 +150,11 @@ fn paths(
             IngressController::Other => Err("what this Ingress controller reads is not known"),
         }
     };
+    let main = DesiredPort::main();
     let mut paths = Vec::new();
     for path in &route.paths {
         match as_path(path) {
-            Ok(text) => paths.push(path_to(&text, "ImplementationSpecific", &path.service)),
+            Ok(text) => paths.push(path_to(&text, "ImplementationSpecific", &path.service, &main)),
             Err(reason) => {
                 let text = shown(path.pattern.text());
                 rendered.problems.push(format!("Paths that begin with {text} go to {}: {reason}.", route.app));

@@ -105,7 +105,7 @@ pub(super) mod tests_support {
 
     use slipway_engine::path::PathPattern;
 
-    use crate::desired::{AllowList, DesiredPath, DesiredRoute};
+    use crate::desired::{AllowList, DesiredPath, DesiredPort, DesiredRoute};
     use crate::plan::{Action, plan};
     use crate::render::Rendered;
 
@@ -116,6 +116,19 @@ pub(super) mod tests_support {
             service: (*service).to_owned(),
         };
         paths.iter().map(path).collect()
+    }
+
+    /// An app `blog` of whose hosts two lead to a port of their own each.
+    pub(in crate::render) fn route_with_ports() -> DesiredRoute {
+        let port = |name: &str, number| DesiredPort { name: name.to_owned(), number };
+        DesiredRoute {
+            hosts: ["admin.example.com", "blog.apps.test", "low.example.com"].map(str::to_owned).into(),
+            paths: paths(&[("/jobs", "blog-worker")]),
+            ports: [("admin.example.com", port("port-9090", 9090)), ("low.example.com", port("port-80", 8080))]
+                .map(|(host, port)| (host.to_owned(), port))
+                .into(),
+            ..route()
+        }
     }
 
     /// An app `blog` at the platform's domain.
@@ -133,6 +146,7 @@ pub(super) mod tests_support {
             is_in_maintenance: false,
             allow_list: AllowList::Everyone,
             paths: Vec::new(),
+            ports: std::collections::BTreeMap::new(),
         }
     }
 

@@ -206,7 +206,7 @@ pub(super) fn config_changed(changed: &Config, app: &App, release: &Release) -> 
 
 /// A domain of the app named `app`.
 pub(super) fn domain(domain: &Domain, app: &str) -> wire::Domain {
-    let Domain { app: _, owner: _, owner_name, domain, created, updated } = domain;
+    let Domain { app: _, owner: _, owner_name, domain, port: _, created, updated } = domain;
     wire::Domain {
         app: app.to_owned(),
         created: time(*created),

@@ -294,7 +294,7 @@ pub fn key(key: &Key) -> wire::Key {
 /// A domain of the app named `app`.
 #[must_use]
 pub fn domain(domain: &Domain, app: &str) -> wire::Domain {
-    let Domain { app: _, owner: _, owner_name, domain, created, updated } = domain;
+    let Domain { app: _, owner: _, owner_name, domain, port: _, created, updated } = domain;
     wire::Domain {
         owner: owner_name.to_string(),
         created: time(*created),

@@ -13,6 +13,7 @@ mod deis_v1;
 mod dployr_hostile;
 mod dployr_login;
 mod dployr_process;
+mod dployr_route;
 mod dployr_v1;
 mod examples;
 mod examples_v1;

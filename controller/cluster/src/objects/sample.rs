@@ -125,6 +125,7 @@ pub(crate) fn app_with_everything() -> AppSpec {
             key_pem: SecretText::new("KEY"),
         }],
         automatic_certificates: Some(false),
+        ports: [("blog.example.com".to_owned(), 80), ("www.example.org".to_owned(), 9090)].into(),
         paths: [("/jobs/.*", "worker"), ("/old", "worker"), ("/", "web")]
             .map(|(pattern, process_type)| PathRule {
                 pattern: PathPattern::new(pattern).unwrap(),

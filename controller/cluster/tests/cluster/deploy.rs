@@ -22,9 +22,14 @@ async fn get(bed: &Bed, name: &str) -> std::io::Result<String> {
 
 /// The body that a Service of the app answers with.
 async fn get_of(bed: &Bed, name: &str, service: &str) -> std::io::Result<String> {
+    get_at(bed, name, service, 80).await
+}
+
+/// The body that a Service of the app answers with at a port.
+async fn get_at(bed: &Bed, name: &str, service: &str, port: u16) -> std::io::Result<String> {
     let service = Api::<Service>::namespaced(bed.client.clone(), name).get(service).await.unwrap();
     let ip = service.spec.unwrap().cluster_ip.unwrap();
-    let mut stream = TcpStream::connect((ip, 80)).await?;
+    let mut stream = TcpStream::connect((ip, port)).await?;
     stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
@@ -183,6 +188,43 @@ async fn paths_lead_to_a_type_with_a_service_of_its_own() {
     let writes = bed.writes();
     assert!(writes.iter().any(|write| write.starts_with("DELETE") && write.ends_with(&path_service)), "{writes:?}");
     assert_eq!(services.list(&ListParams::default()).await.unwrap().items.len(), 1);
+    bed.end(&spec).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn hosts_lead_to_other_ports_of_the_same_processes() {
+    let bed = Bed::new().await;
+    let mut spec = app("ports");
+    let name = spec.name.to_string();
+    let second = "mkdir -p /tmp/x; echo second >/tmp/x/index.html; busybox httpd -p 9090 -h /tmp/x; \
+        busybox httpd -p 80 -h /tmp/x;";
+    spec.release = Some(release(1, vec![process("web", 1, &format!("{second} {SERVE}"))]));
+    bed.settle(&spec).await;
+    bed.writes();
+
+    spec.generation = 2;
+    let hosts = ["admin.example.com", "low.example.com"].map(|host| format!("{name}-{host}"));
+    spec.route.hosts.extend(hosts.clone());
+    spec.route.ports = hosts.into_iter().zip([9090, 80]).collect();
+    bed.settle(&spec).await;
+    assert_eq!(bed.writes().len(), 1, "it is the Service's matter alone");
+    // The one at 80 has a number of its own.
+    for port in [9090, 8080] {
+        while get_at(&bed, &name, &name, port).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(get_at(&bed, &name, &name, port).await.unwrap(), "second");
+    }
+    assert_eq!(get(&bed, &name).await.unwrap(), "v1");
+
+    spec.generation = 3;
+    spec.route.ports.clear();
+    bed.settle(&spec).await;
+    let service = Api::<Service>::namespaced(bed.client.clone(), &name).get(&name).await.unwrap();
+    let ports: Vec<i32> = service.spec.unwrap().ports.unwrap().iter().map(|port| port.port).collect();
+    assert_eq!(ports, [80]);
+    assert!(!service.metadata.annotations.unwrap().contains_key("router.slipway.io/ports"));
     bed.end(&spec).await;
 }
 

@@ -333,7 +333,9 @@ impl Supervisor {
             (rule.pattern.clone(), Arc::new(to))
         };
         let app_route = target(&|plan| plan.process.is_routed, route.paths.iter().map(path).collect());
-        let (hosts, certificates) = (route.hosts.clone(), route.certificates.clone());
+        // A process has one port here. Another one would be the machine's, and might be anybody's.
+        let hosts = route.hosts.iter().filter(|host| !route.ports.contains_key(*host)).cloned().collect();
+        let certificates = route.certificates.clone();
         self.shared.registry.set(self.app, Some(Entry { hosts, route: app_route, certificates }));
     }
 

@@ -165,6 +165,12 @@ async fn scale_adds_and_removes_processes_without_touching_the_others() {
     gone.release = None;
     bed.settle(&gone).await;
     assert_eq!(backends(&bed).1, IdleReason::NotDeployed);
+    gone.route.ports = [("blog.localhost".to_owned(), 9090)].into();
+    bed.settle(&gone).await;
+    assert!(bed.engine.routes().borrow().is_empty(), "another port of this machine may be anybody's");
+    gone.route.ports.clear();
+    bed.settle(&gone).await;
+    assert_eq!(bed.engine.routes().borrow().len(), 1);
     gone.route.is_routable = false;
     bed.settle(&gone).await;
     assert!(bed.engine.routes().borrow().is_empty());

@@ -119,7 +119,7 @@ impl Service {
         if found.is_some_and(|found| found.app == app.id) {
             return Ok(());
         }
-        self.domain_record(cx, app, &domain).await.map(drop)
+        self.domain_record(cx, app, &domain, None).await.map(drop)
     }
 
     /// Makes a release of the same program with another command.

@@ -23,7 +23,7 @@ pub struct Route {
     pub domain: String,
     /// The service; `None` while the app has none that answers.
     pub service: Option<String>,
-    /// The port that the service is said to listen on.
+    /// The port of the service's processes that requests go to.
     pub port: u16,
     /// Where requests go, for people.
     pub upstream: String,
@@ -52,7 +52,8 @@ impl Service {
         Ok(Page { count: found.total, items: found.items.iter().filter_map(route).collect() })
     }
 
-    /// Lets a service answer at a domain; whether that is new. It is not waited for.
+    /// Lets a service answer at a domain, and whether that is new; one that leads to the service already leads to this port
+    /// from then on. It is not waited for.
     ///
     /// # Errors
     /// `NotFound` for the service; `Invalid` by field; `Conflict` for a domain of another.
@@ -62,17 +63,16 @@ impl Service {
         if routed(&view).as_ref() != Some(&process_type) {
             return Err(Error::invalid("service_id", "This service takes no requests."));
         }
-        let own = port_of(&view);
-        if port.is_some_and(|port| port != i64::from(own)) {
-            return Err(Error::invalid("port", format!("The service listens on {own}, and on no other.")));
-        }
-        if let Some(found) = store::domain_by_name(&mut self.read().await?, &name).await.stored()? {
+        let port = self.other_port(&view, port)?;
+        let found = store::domain_by_name(&mut self.read().await?, &name).await.stored()?;
+        if let Some(found) = found {
             if found.app == view.app.id {
+                let found = self.domain_port_record(cx, &view.app, &found, port).await?;
                 return Ok((self.route_of(&view, &found), false));
             }
             return Err(Error::Conflict(format!("The domain {name} leads to another service.")));
         }
-        let made = match self.domain_record(cx, &view.app, &name).await {
+        let made = match self.domain_record(cx, &view.app, &name, port).await {
             Ok((made, _)) => made,
             Err(Error::Invalid(fields))
                 if fields.iter().any(|field| field.messages.iter().any(|message| message == TAKEN)) =>
@@ -107,9 +107,25 @@ impl Service {
         self.domain_delete_record(cx, &app, &found.domain).await.map(drop)
     }
 
+    /// The port that a route asks for, if it is not the one that the service is told to listen on.
+    fn other_port(&self, view: &DeploymentView, port: Option<i64>) -> Result<Option<u16>> {
+        let own = port_of(view);
+        let Some(port) = port.filter(|port| *port != i64::from(own)) else { return Ok(None) };
+        let Some(port) = u16::try_from(port).ok().filter(|port| *port > 0) else {
+            return Err(Error::invalid("port", "It is a number from 1 to 65535."));
+        };
+        if !self.engine().is_routing_ports() {
+            let why = "This platform runs on one machine, where processes share its ports: requests reach a process on the \
+                       one that it is given, and on no other.";
+            return Err(Error::invalid("port", format!("The service listens on {own}. {why}")));
+        }
+        Ok(Some(port))
+    }
+
     fn route_of(&self, view: &DeploymentView, domain: &Domain) -> Route {
         let service = routed(view);
-        let port = port_of(view);
+        let port = domain.port.unwrap_or_else(|| port_of(view));
+        let is_reachable = domain.port.is_none() || self.engine().is_routing_ports();
         let is_static = view.deployment.as_ref().is_some_and(|found| found.request.kind == DeploymentType::Static);
         Route {
             domain: domain_host(&domain.domain, self.platform_domain()),
@@ -117,7 +133,7 @@ impl Service {
             port,
             upstream: format!("{}:{port}", view.app.name),
             is_static,
-            is_active: service.is_some(),
+            is_active: service.is_some() && is_reachable,
             created: domain.created,
             updated: domain.updated,
         }

@@ -41,7 +41,8 @@ pub(crate) struct Deployable {
 /// What is known of an app's routes.
 #[derive(Debug, Clone)]
 pub(crate) struct Routing {
-    pub(crate) domains: Vec<String>,
+    /// Each with the port that it leads to, if that is one of its own.
+    pub(crate) domains: Vec<(String, Option<u16>)>,
     pub(crate) settings: Option<AppSettings>,
     pub(crate) certificates: Vec<AttachedCertificate>,
     pub(crate) is_https_enforced: bool,
@@ -185,11 +186,14 @@ pub(crate) fn environment(app: &App, deployable: &Deployable) -> BTreeMap<String
 }
 
 fn route_spec(routing: &Routing, platform_domain: &str) -> RouteSpec {
-    let hosts: BTreeSet<String> = routing.domains.iter().map(|domain| domain_host(domain, platform_domain)).collect();
+    let host = |domain: &str| domain_host(domain, platform_domain);
+    let hosts: BTreeSet<String> = routing.domains.iter().map(|(domain, _)| host(domain)).collect();
+    let ports = routing.domains.iter().filter_map(|(domain, port)| Some((host(domain), (*port)?)));
     let settings = routing.settings.as_ref();
     RouteSpec {
         hosts: hosts.into_iter().collect(),
         paths: path_rules(&routing.services),
+        ports: ports.collect(),
         is_routable: settings.is_none_or(|settings| settings.routable),
         is_in_maintenance: settings.is_some_and(|settings| settings.maintenance),
         is_https_enforced: routing.is_https_enforced,
@@ -310,7 +314,7 @@ mod tests {
 
     fn routing(domains: &[&str]) -> Routing {
         Routing {
-            domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+            domains: domains.iter().map(|domain| ((*domain).to_owned(), None)).collect(),
             settings: None,
             certificates: Vec::new(),
             is_https_enforced: false,
@@ -328,6 +332,7 @@ mod tests {
             .unwrap();
         assert_eq!(spec.generation, 9);
         assert_eq!(spec.route.hosts, ["blog.localhost", "www.example.com"]);
+        assert!(spec.route.ports.is_empty());
         assert!(spec.route.is_routable);
         let release = spec.release.unwrap();
         let env: BTreeMap<&str, &str> = release.env.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();

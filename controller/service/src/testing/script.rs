@@ -70,7 +70,7 @@ impl FakeEngine {
         self.state().autoscale_obstacle = Some(reason.to_owned());
     }
 
-    /// Whether it chooses the ports of processes.
+    /// Whether it chooses the ports of processes; one that does routes to no others.
     pub fn script_choosing_ports(&self, is_choosing_ports: bool) {
         self.state().is_choosing_ports = is_choosing_ports;
     }

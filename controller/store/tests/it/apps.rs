@@ -107,6 +107,27 @@ both! {
         }).await.unwrap();
     }
 
+    async fn a_domain_leads_to_the_port_that_was_set_last(test) {
+        test.store.write(async |db| -> Result<(), StoreError> {
+            let bob = user(db, "bob").await;
+            let (blog, other) = (app(db, bob.id, "blog").await, app(db, bob.id, "other").await);
+            for domain in ["a.io", "b.io"] {
+                let new = NewDomain { app: blog.id, owner: bob.id, domain: domain.to_owned(), created: at(0) };
+                assert_eq!(domain_insert(db, &new).await?.port, None);
+            }
+            let set = domain_port_set(db, blog.id, "b.io", Some(u16::MAX), at(5)).await?.unwrap();
+            assert_eq!((set.port, set.updated - set.created), (Some(u16::MAX), at(5) - at(0)));
+            assert_eq!(domain_by_name(db, "b.io").await?, Some(set));
+            let ports = domains_by_app(db, blog.id).await?;
+            assert_eq!(ports, [("a.io".to_owned(), None), ("b.io".to_owned(), Some(u16::MAX))]);
+            for (app, domain) in [(other.id, "b.io"), (blog.id, "c.io"), (blog.id, "\0")] {
+                assert_eq!(domain_port_set(db, app, domain, Some(1), at(6)).await?, None);
+            }
+            assert_eq!(domain_port_set(db, blog.id, "b.io", None, at(7)).await?.unwrap().port, None);
+            Ok(())
+        }).await.unwrap();
+    }
+
     async fn a_transfer_hands_over_what_the_owner_owned(test) {
         test.store.write(async |db| -> Result<(), StoreError> {
             let (bob, eve, ann) = (user(db, "bob").await, user(db, "eve").await, user(db, "ann").await);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::render::shared::tests_support::{documents, paths, route, writes};
+use crate::render::shared::tests_support::{documents, paths, route, route_with_ports, writes};
 
 fn settings() -> GatewaySettings {
     GatewaySettings {
@@ -158,6 +158,31 @@ fn paths_lead_to_other_services() {
     insta::assert_snapshot!(documents(&render(&route, &settings())));
     route.is_in_maintenance = true;
     assert!(!documents(&render(&route, &settings())).contains("worker"));
+}
+
+#[test]
+fn hosts_lead_to_ports_of_their_own_with_every_path() {
+    let mut route = route_with_ports();
+    route.certificates = [("admin.example.com".to_owned(), "0123-cert".to_owned())].into();
+    let usual = render(&route, &settings());
+    insta::assert_snapshot!(documents(&usual));
+    route.is_https_enforced = true;
+    let names = |rendered: &Rendered| {
+        let routes = rendered.objects.iter().filter(|object| object.kind == Kind::HttpRoute);
+        routes.map(|object| object.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(&render(&route, &settings())),
+        ["blog-redirect", "blog", "blog-port-80-redirect", "blog-port-9090-redirect", "blog-port-9090"]
+    );
+    route.is_in_maintenance = true;
+    let closed = render(&route, &settings());
+    let leads = |text: &str| documents(&closed).contains(text);
+    assert!(leads("slipway-nowhere") && !leads("\"port\": 9090"), "no port goes past what closes the app");
+    (route.is_https_enforced, route.is_in_maintenance) = (false, false);
+    route.ports.clear();
+    let writes = writes(&usual, &render(&route, &settings()));
+    assert_eq!(writes, ["update HTTPRoute blog", "delete HTTPRoute blog-port-80", "delete HTTPRoute blog-port-9090"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::render::shared::tests_support::{documents, paths as sample_paths, route, writes};
+use crate::render::shared::tests_support::{documents, paths as sample_paths, route, route_with_ports, writes};
 
 fn settings(controller: IngressController) -> IngressSettings {
     IngressSettings {
@@ -47,6 +47,18 @@ fn an_app_may_go_without_automatic_certificates() {
     insta::assert_snapshot!(documents(&without));
     assert_eq!(writes(&usual, &without), ["update Ingress blog", "delete Ingress blog-auto"]);
     assert_eq!(writes(&without, &usual), ["update Ingress blog", "create Ingress blog-auto"]);
+}
+
+#[test]
+fn hosts_lead_to_ports_of_their_own_with_every_path() {
+    let mut route = route_with_ports();
+    let settings = settings(IngressController::Nginx);
+    let usual = render(&route, &settings);
+    insta::assert_snapshot!(documents(&usual));
+    route.is_in_maintenance = true;
+    assert!(!documents(&render(&route, &settings)).contains("port-"), "no port goes past what closes the app");
+    (route.is_in_maintenance, route.ports) = (false, BTreeMap::new());
+    assert_eq!(writes(&usual, &render(&route, &settings)), ["update Ingress blog"]);
 }
 
 #[test]
@@ -168,6 +180,7 @@ fn objects_are_valid_by_the_published_schemas() {
         rendered.objects.retain(|object| object.kind != Kind::Middleware);
         assert_eq!(rendered.objects.len(), 3);
         text.push_str(&documents(&rendered));
+        text.push_str(&documents(&render(&route_with_ports(), &settings)));
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/kubernetes-validate");
     let mut child =
