@@ -53,6 +53,12 @@ impl Term {
         }
     }
 
+    /// Ends with its controller, in the middle of whatever it does.
+    #[cfg(test)]
+    pub(crate) async fn die(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
     /// Waits until a deployment came to its end; for ever while there is none.
     async fn ended(&mut self) {
         let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };

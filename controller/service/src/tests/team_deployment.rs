@@ -347,8 +347,11 @@ async fn random(kind: VersionKind, deeds: Vec<Deed>) {
             },
             Deed::Die => {
                 reconciler.team_deployments_turn(&mut term).await.unwrap();
+                term.die().await;
                 term = Term::new();
                 reconciler.team_deployments_turn(&mut term).await.unwrap();
+                // Else what the next controller takes up comes to its end in the middle of some later deed.
+                term.settle().await;
             }
         }
         history.look(&acme, kind, &deed).await;
