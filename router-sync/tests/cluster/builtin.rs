@@ -77,3 +77,20 @@ async fn requests_reach_the_apps_pods_by_all_rules_of_its_route() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_leads_to_another_port_of_the_same_pods() {
+    on_cluster(|rig| async move {
+        let (domains, own, other) = ("a.apps.test,b.apps.test", "a.apps.test", "b.apps.test");
+        let app = rig.app("a", json!({"domains": domains, "ports": "b.apps.test:9090"})).await;
+        let front = Front::start(&rig, &[]).await;
+        let second = "mkdir -p /x && echo second > /x/index.html && busybox httpd -p 9090 -h /x";
+        pod(&rig, &app, "one", pod_spec(&format!("{second} && {}", serving("first")), 0)).await;
+        front.until(other, "", |answer| answer.contains("second")).await;
+        front.until(own, "", |answer| answer.contains("first")).await;
+        rig.service(&app, json!({"domains": domains})).await;
+        front.until(other, "", |answer| answer.contains("first")).await;
+        front.stop().await;
+    })
+    .await;
+}

@@ -17,6 +17,7 @@ use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509NameBuilder};
 use serde_json::{Value, json};
+use slipway_engine::route_annotation::port_name;
 use slipway_router_sync::controller;
 use slipway_router_sync::health::Health;
 use slipway_router_sync::settings::Settings;
@@ -133,12 +134,19 @@ impl Rig {
             .iter()
             .map(|(key, value)| (format!("router.slipway.io/{key}"), value.clone()))
             .collect();
+        let mut ports = vec![json!({"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"})];
+        for pair in
+            annotations.get("router.slipway.io/ports").and_then(Value::as_str).iter().flat_map(|all| all.split(','))
+        {
+            let port: u16 = pair.rsplit(':').next().unwrap().parse().unwrap();
+            ports.push(json!({"name": port_name(port), "port": port, "protocol": "TCP", "targetPort": port}));
+        }
         let service = json!({
             "apiVersion": "v1", "kind": "Service",
             "metadata": {"name": app, "namespace": app, "labels": labels, "annotations": annotations},
             "spec": {
                 "selector": {"app": app},
-                "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
+                "ports": ports,
             },
         });
         let parameters = PatchParams::apply("slipway").force();

@@ -148,11 +148,11 @@ pub fn pod_security(is_non_root: bool) -> core::PodSecurityContext {
     }
 }
 
-/// What a container of an app may do: no further privileges, no capabilities but that to listen on a low port when it
-/// has one.
+/// What a container of an app may do: no further privileges, no capabilities but that to listen on a low port when the
+/// lowest of its ports is one.
 #[must_use]
-pub fn container_security(port: Option<u16>) -> core::SecurityContext {
-    let is_low = port.is_some_and(|port| port < PORT_UNPRIVILEGED);
+pub fn container_security(lowest_port: Option<u16>) -> core::SecurityContext {
+    let is_low = lowest_port.is_some_and(|port| port < PORT_UNPRIVILEGED);
     core::SecurityContext {
         allow_privilege_escalation: Some(false),
         capabilities: Some(core::Capabilities {
@@ -172,6 +172,9 @@ fn container(input: &Input<'_>, running: &Running<'_>, process: &ProcessSpec) ->
         Some(own) => Some(probe(own)),
         None => routed_port.map(|_| port_probe()),
     };
+    // Hosts may lead to others than the main one.
+    let others = input.spec.route.ports.values().copied().filter(|_| process.is_routed);
+    let lowest_port = running.port.into_iter().chain(others).min();
     core::Container {
         name: container_name(app, &process.process_type),
         image: Some(running.image.reference.clone()),
@@ -194,7 +197,7 @@ fn container(input: &Input<'_>, running: &Running<'_>, process: &ProcessSpec) ->
         readiness_probe: readiness,
         liveness_probe: process.liveness.as_ref().map(probe),
         lifecycle: lifecycle(input, running, process, routed_port.is_some()),
-        security_context: Some(container_security(running.port)),
+        security_context: Some(container_security(lowest_port)),
         // The end of the output says why a process ended, when it wrote no message of its own.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         ..core::Container::default()

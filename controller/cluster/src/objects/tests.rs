@@ -172,6 +172,19 @@ fn low_ports_keep_their_capability_and_nothing_else() {
     let web = objects.iter().find(|object| object.kind == Kind::Deployment).unwrap();
     let security = web.body.pointer("/spec/template/spec/containers/0/securityContext").unwrap();
     assert_eq!(security["capabilities"], json!({"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}));
+
+    // Also for a low port that only a host leads to, which is not the worker's.
+    let mut spec = app(vec![process("web", 1), process("worker", 1)]);
+    spec.route.ports = [("blog.example.com".to_owned(), 80)].into();
+    let objects = render(&spec, &image(Some(8080)));
+    let added: Vec<bool> = objects
+        .iter()
+        .filter(|object| object.kind == Kind::Deployment)
+        .map(|object| {
+            object.body.pointer("/spec/template/spec/containers/0/securityContext/capabilities/add").is_some()
+        })
+        .collect();
+    assert_eq!(added, [true, false]);
 }
 
 #[test]

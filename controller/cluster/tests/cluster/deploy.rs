@@ -197,28 +197,30 @@ async fn hosts_lead_to_other_ports_of_the_same_processes() {
     let bed = Bed::new().await;
     let mut spec = app("ports");
     let name = spec.name.to_string();
+    // The one at 80 is refused until a host leads there.
     let second = "mkdir -p /tmp/x; echo second >/tmp/x/index.html; busybox httpd -p 9090 -h /tmp/x; \
         busybox httpd -p 80 -h /tmp/x;";
     spec.release = Some(release(1, vec![process("web", 1, &format!("{second} {SERVE}"))]));
     bed.settle(&spec).await;
     bed.writes();
 
-    spec.generation = 2;
-    let hosts = ["admin.example.com", "low.example.com"].map(|host| format!("{name}-{host}"));
-    spec.route.hosts.extend(hosts.clone());
-    spec.route.ports = hosts.into_iter().zip([9090, 80]).collect();
-    bed.settle(&spec).await;
-    assert_eq!(bed.writes().len(), 1, "it is the Service's matter alone");
-    // The one at 80 has a number of its own.
-    for port in [9090, 8080] {
-        while get_at(&bed, &name, &name, port).await.is_err() {
+    // The Service has 80 already: the second one has another number there.
+    for (generation, port, number, writes) in [(2, 9090, 9090, 1), (3, 80, 8080, 2)] {
+        spec.generation = generation;
+        let host = format!("{name}-{port}.example.com");
+        spec.route.hosts.push(host.clone());
+        spec.route.ports.insert(host, port);
+        bed.settle(&spec).await;
+        let written = bed.writes();
+        assert_eq!(written.len(), writes, "the Service's, and of whoever may listen on a low port: {written:?}");
+        while get_at(&bed, &name, &name, number).await.is_err() {
             tokio::task::yield_now().await;
         }
-        assert_eq!(get_at(&bed, &name, &name, port).await.unwrap(), "second");
+        assert_eq!(get_at(&bed, &name, &name, number).await.unwrap(), "second");
     }
     assert_eq!(get(&bed, &name).await.unwrap(), "v1");
 
-    spec.generation = 3;
+    spec.generation = 4;
     spec.route.ports.clear();
     bed.settle(&spec).await;
     let service = Api::<Service>::namespaced(bed.client.clone(), &name).get(&name).await.unwrap();
