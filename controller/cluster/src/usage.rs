@@ -11,6 +11,7 @@ use serde::Deserialize;
 use slipway_engine::{EngineError, NodeState, NodeStatus, PodUsage};
 use slipway_team::container::quantity;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::capability::METRICS_GROUP;
 use crate::pod::time;
@@ -31,6 +32,9 @@ struct Metrics {
 struct ContainerMetrics {
     usage: BTreeMap<String, String>,
 }
+
+/// How long the metrics API may take. Who serves it may be away, and what asks the API server tries again without end then.
+const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Who is said to have measured.
 const SOURCE: &str = "metrics-server";
@@ -99,6 +103,10 @@ pub async fn nodes(client: &Client) -> Result<Vec<NodeStatus>, EngineError> {
 
 /// What the metrics API tells of something; nothing of what it has not measured yet.
 async fn measured(client: &Client, path: &str) -> Result<Metrics, EngineError> {
+    measured_within(client, path, TIME_MAX).await
+}
+
+async fn measured_within(client: &Client, path: &str, limit: Duration) -> Result<Metrics, EngineError> {
     let groups = client.list_api_groups().await.map_err(|error| unread("what the cluster serves", &error))?;
     let Some(group) = groups.groups.into_iter().find(|group| group.name == METRICS_GROUP) else {
         return Err(EngineError::Unavailable {
@@ -113,7 +121,14 @@ async fn measured(client: &Client, path: &str) -> Result<Metrics, EngineError> {
         public: "the cluster's metrics could not be asked for".to_owned(),
         context: error.to_string(),
     })?;
-    match client.request::<Metrics>(request).await {
+    let asked = tokio::time::timeout(limit, client.request::<Metrics>(request)).await;
+    let Ok(asked) = asked else {
+        return Err(EngineError::Unavailable {
+            public: format!("the cluster's metrics did not come within {limit:?}"),
+            context: format!("{METRICS_GROUP} does not answer"),
+        });
+    };
+    match asked {
         Ok(metrics) => Ok(metrics),
         // What was started a moment ago was not looked at yet.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Metrics::default()),
@@ -285,6 +300,24 @@ mod tests {
         assert!(matches!(error, EngineError::Unavailable { .. }), "{error:?}");
         let error = pod_usage(&client(true, failure(500)), "blog", "other").await.unwrap_err();
         assert!(matches!(error, EngineError::Missing(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn metrics_that_do_not_come_are_not_waited_for_without_end() {
+        let service = tower::service_fn(|request: Request<Body>| async move {
+            let group = match request.uri().path() {
+                "/apis" => json!({"name": "metrics.k8s.io", "versions": []}),
+                _ => std::future::pending().await,
+            };
+            let body = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]}).to_string();
+            Ok::<_, Infallible>(Response::new(Body::from(body.into_bytes())))
+        });
+        let client = Client::new(service, "default");
+        let error = measured_within(&client, "nodes/one", Duration::from_millis(20)).await.unwrap_err();
+        assert!(
+            matches!(&error, EngineError::Unavailable { public, .. } if public.contains("within 20ms")),
+            "{error:?}"
+        );
     }
 
     #[tokio::test]
