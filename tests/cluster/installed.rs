@@ -46,6 +46,11 @@ impl Installed {
         User::register_at(self.endpoints, &unique(name))
     }
 
+    /// The administrator, whom `tests/cluster/run` registered before anybody else.
+    pub fn operator(&self) -> User {
+        User::login_at(self.endpoints, "operator")
+    }
+
     /// Runs kubectl.
     #[expect(clippy::unused_self, reason = "it is this platform's cluster")]
     pub fn kubectl(&self, args: &[&str]) -> Run {

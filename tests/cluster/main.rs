@@ -20,6 +20,8 @@ mod image;
 mod installed;
 mod kill;
 mod leader;
+mod measured;
 mod remote;
+mod team;
 mod upgrade;
 mod walk;

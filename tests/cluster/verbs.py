@@ -3,23 +3,12 @@
 usage: verbs.py ROLES LOG      ROLES: `kubectl get clusterroles,roles -A -l app.kubernetes.io/part-of=slipway -o json`
                                LOG: what recorder.py wrote
 
-Fails when a role allows what was never used and is not excused below, and when something was asked that no role allows.
+Fails when a role allows what was never used, and when something was asked that no role allows. There are no exceptions: what
+only other clusters need, the chart allows on those alone.
 """
 import json
 import sys
 from urllib.parse import parse_qs, urlsplit
-
-# (part, group, resource, verb): needed where the suite's cluster cannot show it.
-ELSEWHERE = {
-    ("controller", "", "pods/attach", "create"): "servers from 1.35 on ask for it when a WebSocket is opened, besides get",
-    ("controller", "", "pods/exec", "create"): "servers from 1.35 on ask for it when a WebSocket is opened, besides get",
-    ("controller", "metrics.k8s.io", "pods", "get"): "a lab serves no metrics",
-    ("controller", "metrics.k8s.io", "nodes", "get"): "a lab serves no metrics",
-} | {
-    ("controller", group, resource, verb): "containers of teams, which the tests of controller/cluster run"
-    for group, resource in (("", "configmaps"), ("networking.k8s.io", "ingresses"))
-    for verb in ("get", "create", "patch", "delete")
-}
 
 
 def granted(roles):
@@ -73,19 +62,15 @@ def main():
         asked = set(used(file))
     if not asked:
         sys.exit("verbs: nothing was recorded")
-    unused = sorted(allowed - asked - set(ELSEWHERE))
+    unused = sorted(allowed - asked)
     missing = sorted(asked - allowed)
     for part, group, resource, verb in unused:
         print(f"verbs: {part} may {verb} {resource} ({group or 'core'}), and never did")
     for part, group, resource, verb in missing:
         print(f"verbs: {part} asked to {verb} {resource} ({group or 'core'}), which no role allows")
-    # An excuse that is not true any more is none.
-    stale = sorted(set(ELSEWHERE) - (allowed - asked))
-    for part, group, resource, verb in stale:
-        print(f"verbs: {part} need not be excused: {verb} {resource} ({group or 'core'})")
-    if unused or missing or stale:
+    if unused or missing:
         sys.exit(1)
-    print(f"verbs: all {len(allowed)} rights of the platform's roles were used, but for the {len(ELSEWHERE)} excused")
+    print(f"verbs: all {len(allowed)} rights of the platform's roles were used")
 
 
 if __name__ == "__main__":
