@@ -11,7 +11,8 @@ use url::Url;
 
 use crate::build::ToolEnv;
 use crate::cluster::{
-    ClusterBuildConfig, DockerfileEngine, DockerfileSettings, JobLimits, NativeSettings, RegistrySettings,
+    ClusterBuildConfig, DockerfileEngine, DockerfileSettings, DockerfileStorage, JobLimits, NativeSettings,
+    RegistrySettings,
 };
 use crate::export::registry::Credentials;
 use crate::step::Step;
@@ -150,6 +151,10 @@ pub struct ClusterArgs {
     /// The image that has it [default: the one that its project publishes].
     #[arg(long, env = "SLIPWAY_BUILD_DOCKERFILE_IMAGE")]
     pub build_dockerfile_image: Option<String>,
+    /// How buildah keeps file systems. With `overlay`, which wants Linux 5.13 on the nodes, steps of a Dockerfile that did not
+    /// change are not done again.
+    #[arg(long, env = "SLIPWAY_BUILD_DOCKERFILE_STORAGE", value_enum, default_value_t)]
+    pub build_dockerfile_storage: DockerfileStorage,
     /// Builder image for Cloud Native Buildpacks; without it there are none.
     #[arg(long, env = "SLIPWAY_BUILD_CNB_BUILDER")]
     pub build_cnb_builder: Option<String>,
@@ -208,10 +213,11 @@ impl ClusterArgs {
             read.map_err(|error| format!("SLIPWAY_BUILD_CA_FILE: {}: {error}", path.display()))
         });
         let authorities = authorities.transpose()?;
-        let dockerfile = match &self.build_dockerfile_image {
-            Some(image) => DockerfileSettings { engine: self.build_dockerfile_engine, image: image.clone() },
-            None => DockerfileSettings::published(self.build_dockerfile_engine),
-        };
+        let mut dockerfile = DockerfileSettings::published(self.build_dockerfile_engine);
+        dockerfile.storage = self.build_dockerfile_storage;
+        if let Some(image) = &self.build_dockerfile_image {
+            dockerfile.image.clone_from(image);
+        }
         let passed_on = tools.vars().iter().filter(|(name, _)| name.as_os_str() != OsStr::new("PATH"));
         Ok(ClusterBuildConfig {
             data,

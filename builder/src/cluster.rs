@@ -12,6 +12,7 @@
 pub mod job;
 pub mod listener;
 pub mod settings;
+pub mod step_cache;
 pub mod task;
 
 mod follow;
@@ -23,6 +24,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,14 +43,16 @@ use uuid::Uuid;
 use crate::build::plan::{self, Plan};
 use crate::build::source::Source;
 use crate::build::{BuildError, BuildOutput, BuildRequest, Built, SourceBuilder, cache, dockerfile, read_procfile};
-use crate::export::registry::Name;
+use crate::export::registry::{Name, Registry};
 
 use follow::Followed;
 use job::{BuildJob, Kind};
 use listener::{Desk, Offer, Tokens};
 pub use settings::{
-    ClusterBuildConfig, DockerfileEngine, DockerfileSettings, JobLimits, NativeSettings, RegistrySettings,
+    ClusterBuildConfig, DockerfileEngine, DockerfileSettings, DockerfileStorage, JobLimits, NativeSettings,
+    RegistrySettings,
 };
+pub use step_cache::StepCache;
 use task::{From, ImageTask, Outcome, Task, TaskLimits};
 
 /// How long a cancelled build's objects may take to be asked away when the builder stops.
@@ -175,9 +179,10 @@ impl ClusterBuilder {
         }
         match plan::choose(source, &request.env, &BTreeMap::new())? {
             Plan::Buildpacks(_) => Ok(Kind::Slug),
-            Plan::Dockerfile => {
-                Ok(Kind::Dockerfile { arguments: dockerfile::arguments(&request.env).map(str::to_owned).collect() })
-            }
+            Plan::Dockerfile => Ok(Kind::Dockerfile {
+                arguments: dockerfile::arguments(&request.env).map(str::to_owned).collect(),
+                steps: self.config.step_cache_host().filter(|_| !cache::is_disabled(&request.env)),
+            }),
         }
     }
 
@@ -219,6 +224,19 @@ impl ClusterBuilder {
         })
     }
 
+    /// What the steps of a Dockerfile find from earlier builds of the app, and leave for later ones.
+    fn step_cache(&self, request: &BuildRequest, kind: &Kind) -> Option<Arc<StepCache>> {
+        let Kind::Dockerfile { steps: Some(_), .. } = kind else { return None };
+        let config = &self.config;
+        let images = config.push_repository(request.name.as_str());
+        let name = slipway_image::step_cache::repository(images.repository(), &request.app.to_string());
+        let repository = Name::with_tag(images.registry().to_owned(), name, "latest".to_owned());
+        let (credentials, authorities) = (config.registry.credentials.clone(), config.authorities.as_ref());
+        let registry = Registry::trusting(credentials, config.insecure(), authorities);
+        let spool = config.data.join("spool");
+        Some(Arc::new(StepCache::new(registry, repository, spool, config.limits.cache_bytes)))
+    }
+
     async fn build_with_slot(&self, request: BuildRequest, output: &BuildOutput) -> Result<Built, BuildError> {
         let source = Source::new(request.source.clone());
         let kind = self.kind(&request, &source).await?;
@@ -227,10 +245,12 @@ impl ClusterBuilder {
         let task = self.task(&request, build, &kind)?;
         let packed = spool::pack(&self.config.data, build, &request.source).await?;
         let limits = &self.config.limits;
+        let step_cache = self.step_cache(&request, &kind);
         let offer = Offer {
             source: packed.to_path_buf(),
             cache: self.cache_file(request.app),
             cache_max: limits.cache_bytes,
+            steps: step_cache.clone(),
             lifetime: limits.start + limits.time * 2,
         };
         let registered = self.desk.register(build, offer);
@@ -260,6 +280,11 @@ impl ClusterBuilder {
         let steps = kind.steps();
         let followed = Followed { client: &self.client, namespace, job: &name, build, steps, limits };
         followed.run(output).await?;
+        if let Some(why) = step_cache.and_then(|cache| cache.trouble()) {
+            // The reason may name what is inside of the platform: it is in its log.
+            output.line("       What the steps made could not be kept: the next build makes it again").await;
+            tracing::info!(app.id = %request.app, build = %build, "the steps of a Dockerfile were not kept: {why}");
+        }
         let outcome = tokio::time::timeout(RESULT_GRACE, result).await;
         let duration_ms = started.elapsed().as_millis();
         tracing::info!(app.id = %request.app, build = %build, duration_ms, "build ended in {duration_ms} ms");

@@ -169,7 +169,7 @@ impl Followed<'_> {
                 human(self.limits.memory_bytes)
             ));
         }
-        if step == super::job::LAST || step == "fetch" {
+        if [super::job::LAST, "fetch", "pack"].contains(&step) {
             tracing::error!(job = self.job, step, code = end.code, message = end.message, "a step of a build died");
             return BuildError::Internal(format!("the step '{step}' of the build died; the platform's log says more"));
         }

@@ -18,8 +18,10 @@ use slipway_core::{AppId, AppName};
 use uuid::Uuid;
 
 use super::listener::Tokens;
-use super::settings::{ClusterBuildConfig, DockerfileEngine, NativeSettings};
+use super::settings::{ClusterBuildConfig, DockerfileEngine, DockerfileStorage, NativeSettings};
+use super::step_cache;
 use super::task::{self, Task};
+use crate::export::registry::Credentials;
 
 /// Value of the label `heritage`: not the controller's, which removes what it does not know.
 pub const HERITAGE: &str = "slipway-builder";
@@ -33,6 +35,10 @@ pub const LABEL_APP_ID: &str = "slipway.io/app-id";
 const STEP_ID: i64 = 1000;
 /// The container of the last step.
 pub const LAST: &str = "export";
+/// The name of what buildah built, in its storage.
+const BUILT: &str = "localhost/slipway/built:image";
+/// Where an image is left for the last step.
+const LAYOUT: &str = "oci:/workspace/layout:image";
 
 /// How an app is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub enum Kind {
     Dockerfile {
         /// Names of config values that are build arguments.
         arguments: Vec<String>,
+        /// Where steps find what they made in earlier builds; `None`: all are done.
+        steps: Option<String>,
     },
     /// With Cloud Native Buildpacks.
     Native {
@@ -68,6 +76,7 @@ impl Kind {
     pub fn steps(&self) -> &'static [&'static str] {
         match self {
             Self::Slug => &["build", LAST],
+            Self::Dockerfile { steps: Some(_), .. } => &["fetch", "build", "pack", LAST],
             Self::Dockerfile { .. } | Self::Native { .. } => &["fetch", "build", LAST],
         }
     }
@@ -133,8 +142,12 @@ impl BuildJob<'_> {
             "env.json": serde_json::to_string(&values)?,
             "config.json": config.registry.credentials.to_docker_config(),
         });
-        if let Kind::Dockerfile { arguments } = self.kind {
-            data["registries.conf"] = json!(registries(config));
+        if let Kind::Dockerfile { arguments, steps } = self.kind {
+            data["registries.conf"] = json!(registries(config, steps.as_deref()));
+            if let Some(host) = steps {
+                let credentials = Credentials::one(host, &self.build.to_string(), tokens.steps.expose_secret());
+                data["steps.json"] = json!(credentials.to_docker_config());
+            }
             for name in arguments {
                 // A key of its own for each: the engine takes values from its environment.
                 let value = env.get(name).map(SecretText::expose).unwrap_or_default();
@@ -170,8 +183,13 @@ impl BuildJob<'_> {
         let limits = &config.limits;
         let steps = match self.kind {
             Kind::Slug => vec![self.own_step(config, "build", "build-slug", "fetch-token")?],
-            Kind::Dockerfile { arguments } => {
-                vec![self.own_step(config, "fetch", "fetch", "fetch-token")?, self.dockerfile_step(config, arguments)]
+            Kind::Dockerfile { arguments, steps } => {
+                let mut all = vec![
+                    self.own_step(config, "fetch", "fetch", "fetch-token")?,
+                    self.dockerfile_step(config, arguments, steps.as_deref()),
+                ];
+                all.extend(steps.as_ref().map(|_| pack_step(config)));
+                all
             }
             Kind::Native { settings, previous } => {
                 let build = self.native_step(config, settings, previous.as_deref());
@@ -210,8 +228,9 @@ impl BuildJob<'_> {
                 },
             ],
         });
-        if let (Kind::Dockerfile { .. }, Some(volumes)) = (self.kind, pod["volumes"].as_array_mut()) {
-            let items = json!([{ "key": "registries.conf", "path": "registries.conf" }]);
+        if let (Kind::Dockerfile { steps, .. }, Some(volumes)) = (self.kind, pod["volumes"].as_array_mut()) {
+            let mut items = vec![json!({ "key": "registries.conf", "path": "registries.conf" })];
+            items.extend(steps.as_ref().map(|_| json!({ "key": "steps.json", "path": "steps.json" })));
             volumes.push(json!({ "name": "registries", "secret": { "secretName": name, "items": items } }));
         }
         if let (Some(_), Some(volumes)) = (&config.authorities, pod["volumes"].as_array_mut()) {
@@ -272,8 +291,9 @@ impl BuildJob<'_> {
         Ok(step)
     }
 
-    /// Builds the Dockerfile into an OCI layout; without the registry's credentials, since it runs the app's code.
-    fn dockerfile_step(&self, config: &ClusterBuildConfig, arguments: &[String]) -> Value {
+    /// Builds the Dockerfile into an OCI layout; without the registry's credentials, since it runs the app's code. With
+    /// `steps`, into the storage: buildah 1.28 cannot keep what the last step makes while it goes into a layout.
+    fn dockerfile_step(&self, config: &ClusterBuildConfig, arguments: &[String], steps: Option<&str>) -> Value {
         let settings = &config.dockerfile;
         let mut step = container(config, "build", &settings.image);
         let mut env = vec![json!({ "name": "HOME", "value": "/tmp" })];
@@ -282,29 +302,22 @@ impl BuildJob<'_> {
             DockerfileEngine::Buildah => {
                 env.extend([
                     json!({ "name": "BUILDAH_ISOLATION", "value": "chroot" }),
-                    json!({ "name": "STORAGE_DRIVER", "value": "vfs" }),
                     json!({ "name": "CONTAINERS_REGISTRIES_CONF", "value": "/secrets/registries/registries.conf" }),
                 ]);
-                let mut command: Vec<String> = [
-                    "buildah",
-                    "--root",
-                    "/workspace/storage",
-                    "--runroot",
-                    "/tmp/storage",
-                    "--storage-driver",
-                    "vfs",
-                    "build",
-                    "--isolation",
-                    "chroot",
-                    "--format",
-                    "oci",
-                    "--file",
-                    "/workspace/source/Dockerfile",
-                    "--tag",
-                    "oci:/workspace/layout:image",
-                ]
-                .map(str::to_owned)
-                .into();
+                let mut command = buildah(settings.storage);
+                let options = ["build", "--isolation", "chroot", "--format", "oci"];
+                command.extend(options.map(str::to_owned));
+                command.extend(["--file", "/workspace/source/Dockerfile", "--tag"].map(str::to_owned));
+                match steps {
+                    Some(host) => {
+                        let repository = format!("{host}/{}", step_cache::REPOSITORY);
+                        command.extend([BUILT.to_owned(), "--layers".to_owned()]);
+                        command.push(format!("--cache-from={repository}"));
+                        command.push(format!("--cache-to={repository}"));
+                        env.push(json!({ "name": "REGISTRY_AUTH_FILE", "value": "/secrets/registries/steps.json" }));
+                    }
+                    None => command.push(LAYOUT.to_owned()),
+                }
                 // Only the name: the value is in the environment.
                 command.extend(arguments.iter().flat_map(|name| ["--build-arg".to_owned(), name.clone()]));
                 command.push("/workspace/source".to_owned());
@@ -342,13 +355,7 @@ impl BuildJob<'_> {
         ];
         mounts.extend(authorities_mount(config));
         step["volumeMounts"] = json!(mounts);
-        // Engines without a daemon make namespaces of their own, which the default profile forbids. newuidmap and
-        // newgidmap are programs with a capability each; nothing else is given.
-        step["securityContext"] = json!({
-            "allowPrivilegeEscalation": true,
-            "capabilities": { "drop": ["ALL"], "add": ["SETGID", "SETUID"] },
-            "seccompProfile": { "type": "Unconfined" },
-        });
+        step["securityContext"] = namespaces();
         step
     }
 
@@ -397,6 +404,40 @@ impl BuildJob<'_> {
     }
 }
 
+/// What buildah is begun with: where it keeps things, for all steps that use it.
+fn buildah(storage: DockerfileStorage) -> Vec<String> {
+    let driver = match storage {
+        DockerfileStorage::Overlay => "overlay",
+        DockerfileStorage::Vfs => "vfs",
+    };
+    let words = ["buildah", "--root", "/workspace/storage", "--runroot", "/tmp/storage", "--storage-driver", driver];
+    words.map(str::to_owned).into()
+}
+
+/// Brings what buildah built from its storage into the layout. It runs nothing of the app's.
+fn pack_step(config: &ClusterBuildConfig) -> Value {
+    let settings = &config.dockerfile;
+    let mut step = container(config, "pack", &settings.image);
+    let mut command = buildah(settings.storage);
+    command.extend(["push", "--quiet", BUILT, LAYOUT].map(str::to_owned));
+    step["command"] = json!(command);
+    step["env"] = json!([{ "name": "HOME", "value": "/tmp" }, { "name": "BUILDAH_ISOLATION", "value": "chroot" }]);
+    step["volumeMounts"] =
+        json!([{ "name": "workspace", "mountPath": task::WORKSPACE }, { "name": "tmp", "mountPath": "/tmp" }]);
+    step["securityContext"] = namespaces();
+    step
+}
+
+/// Engines without a daemon make namespaces of their own, which the default profile forbids. newuidmap and newgidmap are
+/// programs with a capability each; nothing else is given.
+fn namespaces() -> Value {
+    json!({
+        "allowPrivilegeEscalation": true,
+        "capabilities": { "drop": ["ALL"], "add": ["SETGID", "SETUID"] },
+        "seccompProfile": { "type": "Unconfined" },
+    })
+}
+
 /// Where a step finds the authorities that are trusted besides the usual ones.
 fn authorities_mount(config: &ClusterBuildConfig) -> Option<Value> {
     let path = Path::new(task::AUTHORITIES_FILE).parent()?;
@@ -440,7 +481,7 @@ fn container(config: &ClusterBuildConfig, name: &str, image: &str) -> Value {
 
 /// How the built images' registry is reached, for programs of the containers project: a Dockerfile names it as nodes do.
 /// Source: `containers-registries.conf(5)`.
-fn registries(config: &ClusterBuildConfig) -> String {
+fn registries(config: &ClusterBuildConfig, steps: Option<&str>) -> String {
     let registry = &config.registry;
     let mut text = "unqualified-search-registries = [\"docker.io\"]\n".to_owned();
     let mut names = vec![&registry.host];
@@ -450,6 +491,10 @@ fn registries(config: &ClusterBuildConfig) -> String {
         let (location, is_insecure) = (&registry.push_host, registry.is_insecure);
         let table = format!("[[registry]]\nprefix = {prefix:?}\nlocation = {location:?}\ninsecure = {is_insecure}\n");
         text.push_str(&table);
+    }
+    if let Some(host) = steps {
+        let is_insecure = config.url.scheme() == "http";
+        text.push_str(&format!("[[registry]]\nprefix = {host:?}\nlocation = {host:?}\ninsecure = {is_insecure}\n"));
     }
     text
 }

@@ -1,7 +1,8 @@
 //! Where Jobs fetch sources and caches, and leave caches and results.
 //!
 //! Each build has two tokens: one to fetch with, for the step that runs the app's code, and one to report with, for the
-//! step that does not. Each use of a token works once; a build that is over has no tokens.
+//! step that does not. Each use of a token works once; a build that is over has no tokens. The third, for what the steps of
+//! a Dockerfile made, works as often as it is used.
 //!
 //! | request | token | answer |
 //! |---|---|---|
@@ -10,6 +11,7 @@
 //! | `PUT /builds/ID/cache` | report | 204; 413 when it is too large |
 //! | `POST /builds/ID/result` | report | 204 |
 //! | `GET /healthz` | – | 200 |
+//! | what a registry is asked, below `/v2/` | steps | [`StepCache`]; the token is the password of the user `ID` |
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -17,10 +19,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use futures::TryStreamExt;
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
@@ -36,6 +39,7 @@ use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::step_cache::{self, StepCache};
 use super::task::Outcome;
 
 /// How long a client may take to send the head of a request.
@@ -43,7 +47,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest result, in bytes.
 const RESULT_MAX: usize = 1024 * 1024;
 
-type Body = BoxBody<Bytes, std::io::Error>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +65,8 @@ pub struct Tokens {
     pub fetch: SecretString,
     /// Leaves cache and result.
     pub report: SecretString,
+    /// Reads and leaves what the steps of a Dockerfile made.
+    pub steps: SecretString,
 }
 
 #[derive(Debug)]
@@ -71,6 +77,7 @@ struct Ticket {
     source: PathBuf,
     cache: PathBuf,
     cache_max: u64,
+    steps: Option<Arc<StepCache>>,
     result: Option<oneshot::Sender<Outcome>>,
 }
 
@@ -83,6 +90,8 @@ pub struct Offer {
     pub cache: PathBuf,
     /// Most bytes of the new cache.
     pub cache_max: u64,
+    /// What the steps of the app's Dockerfile made, where that is kept.
+    pub steps: Option<Arc<StepCache>>,
     /// How long all of this is good for.
     pub lifetime: Duration,
 }
@@ -132,16 +141,18 @@ impl Desk {
         offer: Offer,
     ) -> Result<(Registration, Tokens, oneshot::Receiver<Outcome>), openssl::error::ErrorStack> {
         let (sender, receiver) = oneshot::channel();
-        let (fetch, report) = (token()?, token()?);
-        let tokens = Tokens { fetch: fetch.clone(), report: report.clone() };
-        let Offer { source, cache, cache_max, lifetime } = offer;
+        let (fetch, report, steps) = (token()?, token()?, token()?);
+        let tokens = Tokens { fetch: fetch.clone(), report: report.clone(), steps: steps.clone() };
+        let kept = Tokens { fetch, report, steps };
+        let Offer { source, cache, cache_max, steps, lifetime } = offer;
         let ticket = Ticket {
-            tokens: Tokens { fetch, report },
+            tokens: kept,
             used: BTreeSet::new(),
             expires: Instant::now() + lifetime,
             source,
             cache,
             cache_max,
+            steps,
             result: Some(sender),
         };
         self.lock().insert(build, ticket);
@@ -152,6 +163,14 @@ impl Desk {
     #[must_use]
     pub fn builds(&self) -> BTreeSet<Uuid> {
         self.lock().keys().copied().collect()
+    }
+
+    /// What the steps of the Dockerfile made that is being built, for who knows the build and its token.
+    fn steps(&self, build: Uuid, given: &str) -> Option<Arc<StepCache>> {
+        let tickets = self.lock();
+        let ticket = tickets.get(&build)?;
+        let is_right: bool = given.as_bytes().ct_eq(ticket.tokens.steps.expose_secret().as_bytes()).into();
+        ticket.steps.clone().filter(|_| is_right && Instant::now() < ticket.expires)
     }
 
     /// Spends the right to `what`, if `given` is its token.
@@ -209,8 +228,7 @@ pub async fn serve(listener: TcpListener, desk: Desk, shutdown: CancellationToke
 }
 
 fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Full::default().map_err(|never: Infallible| match never {}).boxed());
-    *response.status_mut() = status;
+    let mut response = step_cache::status(status);
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(WWW_AUTHENTICATE, hyper::header::HeaderValue::from_static("Bearer"));
     }
@@ -220,6 +238,10 @@ fn empty(status: StatusCode) -> Response<Body> {
 async fn answer(desk: &Desk, request: Request<Incoming>) -> Response<Body> {
     if request.uri().path() == "/healthz" {
         return empty(StatusCode::OK);
+    }
+    let path = request.uri().path().to_owned();
+    if let Some(rest) = path.strip_prefix("/v2/") {
+        return answer_as_registry(desk, rest, request).await;
     }
     let parts: Vec<&str> = request.uri().path().trim_start_matches('/').split('/').collect();
     let (build, what) = match parts.as_slice() {
@@ -256,6 +278,29 @@ async fn answer(desk: &Desk, request: Request<Incoming>) -> Response<Body> {
     done.unwrap_or_else(empty)
 }
 
+/// Answers what a registry is asked, who says by HTTP's basic scheme which build they belong to.
+async fn answer_as_registry(desk: &Desk, path: &str, request: Request<Incoming>) -> Response<Body> {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let steps = header.and_then(|value| value.strip_prefix("Basic ")).and_then(|text| {
+        let plain = base64::engine::general_purpose::STANDARD.decode(text.trim()).ok()?;
+        let plain = String::from_utf8(plain).ok()?;
+        let (build, token) = plain.split_once(':')?;
+        desk.steps(build.parse().ok()?, token)
+    });
+    let Some(steps) = steps else {
+        let mut response = step_cache::status(StatusCode::UNAUTHORIZED);
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, hyper::header::HeaderValue::from_static("Basic realm=\"build\""));
+        return response;
+    };
+    match path.strip_prefix(step_cache::REPOSITORY).and_then(|rest| rest.strip_prefix('/')) {
+        Some(what) => steps.answer(what, request).await,
+        None if path.is_empty() => empty(StatusCode::OK),
+        None => empty(StatusCode::NOT_FOUND),
+    }
+}
+
 async fn send(path: &Path) -> Result<Response<Body>, StatusCode> {
     let file = match tokio::fs::File::open(path).await {
         Ok(file) => file,
@@ -264,7 +309,7 @@ async fn send(path: &Path) -> Result<Response<Body>, StatusCode> {
     };
     let size = file.metadata().await.map_err(|error| broken(path, &error))?.len();
     let stream = ReaderStream::with_capacity(file, 256 * 1024).map_ok(Frame::data);
-    let mut response = Response::new(StreamBody::new(stream).boxed());
+    let mut response = Response::new(StreamBody::new(stream).boxed_unsync());
     response.headers_mut().insert(CONTENT_LENGTH, size.into());
     Ok(response)
 }
@@ -341,7 +386,8 @@ mod tests {
         }
 
         fn offer(&self, lifetime: Duration) -> (Registration, Tokens, oneshot::Receiver<Outcome>) {
-            let offer = Offer { source: self.source.clone(), cache: self.cache.clone(), cache_max: 10, lifetime };
+            let (source, cache) = (self.source.clone(), self.cache.clone());
+            let offer = Offer { source, cache, cache_max: 10, steps: None, lifetime };
             self.desk.register(self.build, offer).unwrap()
         }
 

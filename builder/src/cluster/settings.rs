@@ -73,7 +73,7 @@ pub struct JobLimits {
     pub disk_bytes: u64,
     /// Size of the slug in bytes. Default 1 GiB.
     pub slug_bytes: u64,
-    /// Size of the packed cache in bytes. Default 1 GiB.
+    /// Size of the packed cache in bytes, and most of what steps of a Dockerfile may leave in one build. Default 1 GiB.
     pub cache_bytes: u64,
     /// How long the build itself may take. Default 15 minutes.
     pub time: Duration,
@@ -113,6 +113,16 @@ pub enum DockerfileEngine {
     Buildkit,
 }
 
+/// How buildah keeps the file systems of steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum DockerfileStorage {
+    /// Each as what differs from the one before; what steps made is kept for the next build. Wants Linux 5.13.
+    #[default]
+    Overlay,
+    /// As one whole copy, made at the end; every step is done in every build.
+    Vfs,
+}
+
 /// How Dockerfiles are built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DockerfileSettings {
@@ -120,6 +130,8 @@ pub struct DockerfileSettings {
     pub engine: DockerfileEngine,
     /// The image that has it.
     pub image: String,
+    /// Of buildah: how file systems are kept.
+    pub storage: DockerfileStorage,
 }
 
 impl DockerfileSettings {
@@ -130,7 +142,7 @@ impl DockerfileSettings {
             DockerfileEngine::Buildah => "quay.io/buildah/stable:v1.41",
             DockerfileEngine::Buildkit => "docker.io/moby/buildkit:v0.24.0-rootless",
         };
-        Self { engine, image: image.to_owned() }
+        Self { engine, image: image.to_owned(), storage: DockerfileStorage::default() }
     }
 }
 
@@ -158,6 +170,16 @@ impl ClusterBuildConfig {
     #[must_use]
     pub fn pull_repository(&self, app: &str) -> Name {
         self.registry.repository(&self.registry.host, app)
+    }
+
+    /// What steps of Dockerfiles speak to for what earlier builds kept: `HOST[:PORT]` of [`ClusterBuildConfig::url`]. `None`
+    /// where they cannot: another program, no layers, or an address with a path, which no registry has.
+    #[must_use]
+    pub fn step_cache_host(&self) -> Option<String> {
+        let is_able = (self.dockerfile.engine, self.dockerfile.storage)
+            == (DockerfileEngine::Buildah, DockerfileStorage::Overlay);
+        let host = self.url.host_str().filter(|_| is_able && self.url.path() == "/")?;
+        Some(self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
     }
 
     /// The image that built apps stand on, at the address that Jobs use.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use http::HeaderValue;
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -128,11 +129,17 @@ impl AddAssign for Tally {
     }
 }
 
-/// A client for registries.
+/// A client for registries. `Debug` shows no password.
 #[derive(Clone)]
 pub struct Registry {
     client: Client,
     credentials: Credentials,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
 }
 
 impl Registry {
@@ -207,6 +214,33 @@ impl Registry {
         }
         attempt(|| self.send(repository, blob)).await.map_err(RegistryError::new("sending", &blob.digest))?;
         Ok(Tally { uploaded: 1, uploaded_bytes: blob.size, ..Tally::default() })
+    }
+
+    /// The bytes of the manifest of the image `name`, which is OCI's.
+    ///
+    /// # Errors
+    /// [`RegistryError`], also when there is none.
+    pub async fn manifest(&self, name: &Name) -> Result<Bytes, RegistryError> {
+        let (auth, kinds) = (self.auth(name), [super::image::MANIFEST_TYPE]);
+        let pulled = attempt(|| self.client.pull_manifest_raw(name, &auth, &kinds)).await;
+        pulled.map(|(bytes, _)| bytes).map_err(RegistryError::new("reading the manifest of", name))
+    }
+
+    /// Size and bytes of a blob.
+    ///
+    /// # Errors
+    /// [`RegistryError`], also when there is none.
+    pub async fn blob(
+        &self,
+        repository: &Name,
+        digest: &str,
+    ) -> Result<(u64, BoxStream<'static, Result<Bytes, std::io::Error>>), RegistryError> {
+        self.log_in(repository, RegistryOperation::Pull).await?;
+        let failed = || RegistryError::new("reading", digest);
+        let found = attempt(|| self.client.pull_blob_stream(repository, digest)).await.map_err(failed())?;
+        let no_size = || OciDistributionError::GenericError(Some("the registry does not tell its size".to_owned()));
+        let size = found.content_length.ok_or_else(|| failed()(no_size()))?;
+        Ok((size, found.stream))
     }
 
     async fn send(&self, repository: &Name, blob: &Blob) -> Result<(), OciDistributionError> {

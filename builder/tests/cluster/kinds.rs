@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use slipway_builder::BuildError;
+use slipway_builder::cluster::DockerfileStorage;
 use slipway_builder::export::registry::{Credentials, Name, Registry};
 
 use crate::lab::{Lab, until};
@@ -35,6 +36,51 @@ async fn a_dockerfile_is_built_without_privileges_and_runs() {
     let broken = lab.source(&[("Dockerfile", "FROM 127.0.0.1:5000/base/busybox:1\nRUN exit 7\n")]);
     let (result, log) = lab.build(broken, &[]).await;
     assert!(matches!(&result, Err(BuildError::Failed(text)) if text.contains("exited with code")), "{result:?}\n{log}");
+    lab.settled().await;
+    lab.close().await;
+}
+
+#[tokio::test]
+async fn steps_of_a_dockerfile_that_did_not_change_are_not_done_again() {
+    let Some(lab) = Lab::open("steps", |_| {}).await else { return };
+    let source = |last: &str| {
+        let text = format!(
+            "FROM 127.0.0.1:5000/base/busybox:1\n\
+             RUN mkdir /site && echo first-$((20 + 1))\n\
+             RUN echo {last} > /site/index.html && echo second-$((20 + 1))\n\
+             EXPOSE 5000\n\
+             CMD [\"httpd\", \"-f\", \"-p\", \"5000\", \"-h\", \"/site\"]\n"
+        );
+        lab.source(&[("Dockerfile", &text)])
+    };
+    let done = |log: &str| ["first-21", "second-21"].map(|step| log.contains(step));
+    let (built, log) = lab.built(source("one"), &[]).await;
+    assert_eq!(done(&log), [true, true], "{log}");
+    assert_eq!(lab.answer(&built).await.trim(), "one");
+    let (built, log) = lab.built(source("two"), &[]).await;
+    assert_eq!(done(&log), [false, true], "{log}");
+    assert_eq!(lab.answer(&built).await.trim(), "two");
+    let (built, log) = lab.built(source("one"), &[]).await;
+    assert_eq!(done(&log), [false, false], "{log}");
+    assert_eq!(lab.answer(&built).await.trim(), "one");
+    let (_, log) = lab.built(source("one"), &[("SLIPWAY_DISABLE_CACHE", "1")]).await;
+    assert_eq!(done(&log), [true, true], "{log}");
+    assert!(!log.contains("could not be kept"), "{log}");
+    lab.settled().await;
+    lab.close().await;
+}
+
+#[tokio::test]
+async fn without_layers_a_dockerfile_is_built_from_its_first_line() {
+    let Some(lab) = Lab::open("whole", |config| config.dockerfile.storage = DockerfileStorage::Vfs).await else {
+        return;
+    };
+    for _ in 0..2 {
+        let source = lab.source(&[("Dockerfile", DOCKERFILE)]);
+        let (built, log) = lab.built(source, &[]).await;
+        assert!(log.contains("STEP 3/6: RUN mkdir /site") && !log.contains("cache"), "{log}");
+        assert!(built.image.contains("@sha256:"), "{built:?}");
+    }
     lab.settled().await;
     lab.close().await;
 }

@@ -13,8 +13,8 @@ use kube::{Api, Client, Config};
 use serde_json::json;
 use slipway_builder::build::{BuildOutput, ToolEnv, tree};
 use slipway_builder::cluster::{
-    ClusterBuildConfig, ClusterBuilder, DockerfileEngine, DockerfileSettings, JobLimits, NativeSettings,
-    RegistrySettings,
+    ClusterBuildConfig, ClusterBuilder, DockerfileEngine, DockerfileSettings, DockerfileStorage, JobLimits,
+    NativeSettings, RegistrySettings,
 };
 use slipway_builder::export::registry::Credentials;
 use slipway_builder::{Authorities, BuildError, BuildRequest, Built, SourceBuilder};
@@ -108,6 +108,7 @@ impl Lab {
             dockerfile: DockerfileSettings {
                 engine: DockerfileEngine::Buildah,
                 image: variable("SLIPWAY_TEST_BUILDAH_IMAGE", "127.0.0.1:5000/slipway/buildah:test"),
+                storage: DockerfileStorage::Overlay,
             },
             buildpacks: std::env::var("SLIPWAY_TEST_CNB_BUILDER_IMAGE").ok().map(|builder| NativeSettings {
                 builder,

@@ -4,3 +4,4 @@
 
 mod image;
 mod registry;
+mod steps;

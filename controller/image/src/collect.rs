@@ -2,11 +2,12 @@
 //!
 //! Only what carries a tag of ours is looked at, and an image that is needed under one of its tags stays. A build's
 //! image is in the registry a moment before anybody knows of it: what seems to be unneeded is removed only when it has
-//! seemed so for a while ([`Aging`]).
+//! seemed so for a while ([`Aging`]). What steps of Dockerfiles made ([`step_cache`]) goes with the last image of the app, and
+//! when no build has used it for some time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::credentials::Credentials;
 use crate::name::Login;
+use crate::step_cache::{self, Week};
 
 /// How the tags of built images begin. Others are not ours to remove.
 pub const TAG_PREFIX: &str = "git-";
@@ -198,14 +200,15 @@ impl Collector {
             of_app.tags.extend(reference.tag().map(str::to_owned));
         }
         let mut survey = Survey::default();
+        let all = self.repositories().await?;
+        survey.is_partial = all.is_none() && !self.prefix().is_empty();
+        let steps = all.iter().flatten().filter_map(|name| Some((name, step_cache::images_of(name)?)));
+        for (repository, images) in steps.filter(|(_, images)| self.images.holds(images)) {
+            self.look_at_steps(repository, needed.contains_key(images), &mut survey).await?;
+        }
         if !self.prefix().is_empty() {
-            match self.repositories().await? {
-                Some(all) => {
-                    for name in all.into_iter().filter(|name| self.images.holds(name)) {
-                        needed.entry(name).or_default();
-                    }
-                }
-                None => survey.is_partial = true,
+            for name in all.into_iter().flatten().filter(|name| self.images.holds(name)) {
+                needed.entry(name).or_default();
             }
         }
         for (repository, needed) in needed {
@@ -242,9 +245,49 @@ impl Collector {
     }
 
     async fn look(&self, repository: &str, needed: &Needed, survey: &mut Survey) -> Result<(), CollectError> {
+        let tags = self.tags(repository).await?;
+        for (digest, tags) in self.images(repository, tags).await? {
+            // A tag of somebody else keeps the image, whatever else it is called.
+            if !tags.iter().all(|tag| tag.starts_with(TAG_PREFIX)) {
+                continue;
+            }
+            if needed.digests.contains(&digest) || !needed.tags.is_disjoint(&tags) {
+                survey.needed += 1;
+            } else {
+                survey.unneeded.push(Unneeded { repository: repository.to_owned(), digest, tags });
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::look`], at what steps of Dockerfiles made, for an app that has images or not.
+    async fn look_at_steps(&self, repository: &str, has_images: bool, survey: &mut Survey) -> Result<(), CollectError> {
+        let now = Week::of(SystemTime::now());
+        let is_over = |tag: &String| Week::of_tag(tag).is_some_and(|used| !has_images || !used.is_kept_in(now));
+        let tags = self.tags(repository).await?;
+        if !tags.iter().any(is_over) {
+            return Ok(());
+        }
+        for (digest, tags) in self.images(repository, tags).await? {
+            // One that was used again has a newer tag besides.
+            if tags.iter().all(is_over) {
+                survey.unneeded.push(Unneeded { repository: repository.to_owned(), digest, tags });
+            }
+        }
+        Ok(())
+    }
+
+    async fn tags(&self, repository: &str) -> Result<Vec<String>, CollectError> {
         let path = format!("{repository}/tags/list");
-        let name = self.name(repository);
-        let tags = self.pages(&name, &path, |page: Tags| page.tags).await?.unwrap_or_default();
+        Ok(self.pages(&self.name(repository), &path, |page: Tags| page.tags).await?.unwrap_or_default())
+    }
+
+    /// The images of a repository: digests, and the tags of each.
+    async fn images(
+        &self,
+        repository: &str,
+        tags: Vec<String>,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, CollectError> {
         let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for tag in tags {
             let tagged = Reference::with_tag(self.images.reached.clone(), repository.to_owned(), tag.clone());
@@ -257,18 +300,7 @@ impl Collector {
             };
             images.entry(digest).or_default().insert(tag);
         }
-        for (digest, tags) in images {
-            // A tag of somebody else keeps the image, whatever else it is called.
-            if !tags.iter().all(|tag| tag.starts_with(TAG_PREFIX)) {
-                continue;
-            }
-            if needed.digests.contains(&digest) || !needed.tags.is_disjoint(&tags) {
-                survey.needed += 1;
-            } else {
-                survey.unneeded.push(Unneeded { repository: repository.to_owned(), digest, tags });
-            }
-        }
-        Ok(())
+        Ok(images)
     }
 
     /// All repositories; `None` when the registry does not tell.

@@ -14,6 +14,7 @@ pub mod name;
 mod refusal;
 pub mod removal;
 pub mod setup;
+pub mod step_cache;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

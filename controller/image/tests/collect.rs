@@ -1,6 +1,9 @@
 //! Which images of a registry are found to be unneeded, and that they can be removed.
 
+use std::time::SystemTime;
+
 use serde_json::json;
+use slipway_image::step_cache::{self, Week};
 use slipway_image::testing::TestRegistry;
 use slipway_image::{BuiltImages, CollectError, Collector, Credentials, Survey};
 
@@ -101,4 +104,39 @@ async fn many_tags_are_read_page_by_page_with_credentials() {
     let stranger = collector(&registry, "apps", Credentials::default());
     let found = stranger.survey(["registry.example.org/apps/shop:x"]).await.unwrap();
     assert_eq!(found, Survey { is_partial: true, ..Survey::default() });
+}
+
+#[tokio::test]
+async fn steps_of_dockerfiles_go_when_no_build_has_used_them_for_long_and_with_the_app() {
+    let registry = TestRegistry::start().await;
+    registry.allow(true, true);
+    let now = Week::of(SystemTime::now());
+    let long_ago = Week::of(SystemTime::UNIX_EPOCH);
+    let new = image(&registry, "apps/shop", "git-1", "1");
+    let steps = step_cache::repository("apps/shop", "0193a6b2");
+    let used = image(&registry, &steps, &now.tag("used"), "2");
+    let unused = image(&registry, &steps, &long_ago.tag("unused"), "3");
+    // Used long ago, and again.
+    image(&registry, &steps, &long_ago.tag("again"), "4");
+    let again = image(&registry, &steps, &now.tag("again"), "4");
+    let theirs = image(&registry, &steps, "latest", "5");
+    let gone = step_cache::repository("apps/gone", "0193a6b3");
+    let of_gone = image(&registry, &gone, &now.tag("used"), "6");
+    let not_ours = step_cache::repository("others/shop", "0193a6b4");
+    image(&registry, &not_ours, &long_ago.tag("unused"), "7");
+
+    let keep = format!("registry.example.org/apps/shop@{new}");
+    let collector = collector(&registry, "apps", Credentials::default());
+    let survey = collector.survey([keep.as_str()]).await.unwrap();
+    assert_eq!((digests(&survey), survey.needed), (vec![of_gone.as_str(), &unused], 1));
+    for image in &survey.unneeded {
+        collector.remove(image).await.unwrap();
+    }
+    for kept in [&used, &again, &theirs] {
+        assert!(registry.has(&steps, kept));
+    }
+    assert!(!registry.has(&steps, &unused) && !registry.has(&gone, &of_gone));
+    assert!(registry.has(&not_ours, &long_ago.tag("unused")));
+    let survey = collector.survey([keep.as_str()]).await.unwrap();
+    assert_eq!(survey, Survey { needed: 1, ..Survey::default() });
 }

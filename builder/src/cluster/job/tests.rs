@@ -69,7 +69,8 @@ fn render(kind: &Kind, config: &ClusterBuildConfig) -> (Value, Value) {
         kind,
         task: &task,
     };
-    let tokens = Tokens { fetch: SecretString::from("fetch-1"), report: SecretString::from("report-1") };
+    let token = |text: &str| SecretString::from(text);
+    let tokens = Tokens { fetch: token("fetch-1"), report: token("report-1"), steps: token("steps-1") };
     let env = BTreeMap::from([("GREETING".to_owned(), SecretText::new("a secret greeting"))]);
     let owner = OwnerReference { kind: "Job".to_owned(), name: job.object_name(), ..OwnerReference::default() };
     let secret = job.secret(config, &owner, &tokens, &env).unwrap();
@@ -85,10 +86,16 @@ fn jobs_are_rendered() {
     let buildkit =
         ClusterBuildConfig { dockerfile: DockerfileSettings::published(DockerfileEngine::Buildkit), ..config() };
     let arguments = vec!["GREETING".to_owned()];
+    let mut whole = config();
+    whole.dockerfile.storage = DockerfileStorage::Vfs;
+    assert_eq!([whole.step_cache_host(), buildkit.step_cache_host()], [None, None]);
+    let steps = config().step_cache_host();
+    assert_eq!(steps.as_deref(), Some("slipway-source.slipway.svc"));
     for (name, kind, config) in [
         ("slug", Kind::Slug, config()),
-        ("buildah", Kind::Dockerfile { arguments: arguments.clone() }, config()),
-        ("buildkit", Kind::Dockerfile { arguments }, buildkit),
+        ("buildah", Kind::Dockerfile { arguments: arguments.clone(), steps: None }, whole),
+        ("buildah_layers", Kind::Dockerfile { arguments: arguments.clone(), steps }, config()),
+        ("buildkit", Kind::Dockerfile { arguments, steps: None }, buildkit),
         ("native", native, config()),
     ] {
         let (job, secret) = render(&kind, &config);
@@ -96,7 +103,7 @@ fn jobs_are_rendered() {
         insta::assert_json_snapshot!(format!("{name}_secret"), secret);
         // Anybody who may read Jobs reads this.
         let text = job.to_string();
-        for hidden in ["fetch-1", "report-1", "a secret greeting", "registry-password"] {
+        for hidden in ["fetch-1", "report-1", "steps-1", "a secret greeting", "registry-password"] {
             assert!(!text.contains(hidden), "{name}: {hidden}");
         }
     }
@@ -108,7 +115,7 @@ fn authorities_go_with_every_step_that_speaks_with_others() {
     let config = ClusterBuildConfig { authorities: Some(crate::Authorities::parse(&ours).unwrap()), ..config() };
     let settings = NativeSettings { builder: "b:1".to_owned(), user: 1001, group: 1000, run: None };
     let native = Kind::Native { settings, previous: None };
-    for kind in [Kind::Slug, Kind::Dockerfile { arguments: Vec::new() }, native] {
+    for kind in [Kind::Slug, Kind::Dockerfile { arguments: Vec::new(), steps: None }, native] {
         let (job, secret) = render(&kind, &config);
         assert_eq!(secret["stringData"]["authorities.crt"], ours);
         let pod = &job["spec"]["template"]["spec"];
@@ -125,8 +132,15 @@ fn authorities_go_with_every_step_that_speaks_with_others() {
 
 #[test]
 fn the_step_that_runs_the_apps_code_has_no_credentials() {
-    for kind in [Kind::Slug, Kind::Dockerfile { arguments: Vec::new() }] {
-        let (job, _) = render(&kind, &config());
+    let dockerfile = |steps: Option<&str>| Kind::Dockerfile { arguments: Vec::new(), steps: steps.map(str::to_owned) };
+    for kind in [Kind::Slug, dockerfile(None), dockerfile(Some("builder:8093"))] {
+        let (job, secret) = render(&kind, &config());
+        // What earlier builds kept is behind a token of this build, at the builder.
+        let steps = secret["stringData"]["steps.json"].as_str().unwrap_or_default();
+        assert!(
+            !steps.contains("registry.local")
+                && steps.contains("builder:8093") == (kind == dockerfile(Some("builder:8093")))
+        );
         for step in job["spec"]["template"]["spec"]["initContainers"].as_array().unwrap() {
             let text = step.to_string();
             assert!(!text.contains("report-token") && !text.contains("/secrets/registry"), "{text}");
