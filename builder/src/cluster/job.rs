@@ -484,17 +484,18 @@ fn container(config: &ClusterBuildConfig, name: &str, image: &str) -> Value {
 fn registries(config: &ClusterBuildConfig, steps: Option<&str>) -> String {
     let registry = &config.registry;
     let mut text = "unqualified-search-registries = [\"docker.io\"]\n".to_owned();
+    let mut table = |prefix: &str, location: &str, is_insecure: bool| {
+        let table = format!("[[registry]]\nprefix = {prefix:?}\nlocation = {location:?}\ninsecure = {is_insecure}\n");
+        text.push_str(&table);
+    };
     let mut names = vec![&registry.host];
     names.extend((registry.push_host != registry.host).then_some(&registry.push_host));
     for prefix in names {
         // A host holds nothing that the format would have to escape: the settings were checked.
-        let (location, is_insecure) = (&registry.push_host, registry.is_insecure);
-        let table = format!("[[registry]]\nprefix = {prefix:?}\nlocation = {location:?}\ninsecure = {is_insecure}\n");
-        text.push_str(&table);
+        table(prefix, &registry.push_host, registry.is_insecure);
     }
     if let Some(host) = steps {
-        let is_insecure = config.url.scheme() == "http";
-        text.push_str(&format!("[[registry]]\nprefix = {host:?}\nlocation = {host:?}\ninsecure = {is_insecure}\n"));
+        table(host, host, config.url.scheme() == "http");
     }
     text
 }
