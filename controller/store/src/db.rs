@@ -78,8 +78,11 @@ macro_rules! paged {
 }
 pub(crate) use paged;
 
-/// Makes a writer wait for its turn: one transaction that writes at a time, as on SQLite. The number is arbitrary.
-const PG_BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '15s'; SET LOCAL idle_in_transaction_session_timeout = '60s'; \
+/// Makes a writer wait for its turn: one transaction that writes at a time, as on SQLite. The number is arbitrary. With
+/// a stricter level of isolation, which may be the database's default, a writer would go on with what it saw before it
+/// waited, and two owners of a team could leave it at once.
+const PG_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+                        SET LOCAL lock_timeout = '15s'; SET LOCAL idle_in_transaction_session_timeout = '60s'; \
                         SELECT pg_advisory_xact_lock(5264731984201);";
 
 impl Db {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
+use secrecy::{ExposeSecret, SecretString};
 use slipway_core::release::ReleaseState;
 use slipway_core::{Page, ProcessType};
 use slipway_store::*;
@@ -33,6 +34,35 @@ both! {
         }
         let mut db = test.store.read().await.unwrap();
         assert_eq!(app_by_id(&mut db, blog.id).await.unwrap().unwrap().structure[&ProcessType::web()], 64);
+    }
+
+    async fn a_writer_sees_what_those_before_it_wrote(test) {
+        // An operator may have set another level of isolation for the whole database.
+        let options = "?options=-cdefault_transaction_isolation%3Drepeatable%5C%20read";
+        let options = if test.file.is_some() { "" } else { options };
+        let url = SecretString::from(format!("{}{options}", test.url.expose_secret()));
+        // Each stands for a process: within one, writers wait for each other before they begin.
+        let mut stores = Vec::new();
+        for _ in 0..4 {
+            let config = StoreConfig::new(url.clone(), slipway_store::testing::TEST_KEY);
+            stores.push(Store::connect(config).await.unwrap());
+        }
+        let tasks = (0..32).map(|n| {
+            let store = stores[n % stores.len()].clone();
+            tokio::spawn(async move {
+                store.write(async |db| -> Result<(), StoreError> {
+                    if user_count(db).await? == 0 {
+                        user(db, &format!("user{n}")).await;
+                    }
+                    Ok(())
+                }).await
+            })
+        });
+        for task in join_all(tasks).await {
+            task.unwrap().unwrap();
+        }
+        let mut db = test.store.read().await.unwrap();
+        assert_eq!(user_count(&mut db).await.unwrap(), 1);
     }
 
     async fn numbers_given_at_once_differ(test) {

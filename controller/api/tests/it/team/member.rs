@@ -278,4 +278,49 @@ async fn removed_accounts(database: Database) {
     world.join(&id, "stranger", Role::Admin).await;
     assert_eq!(cancel("stranger", Value::Null).await.status, 204);
 }
+
+/// Two do something at once; how that ends for either, the better end first.
+async fn both_at_once(world: &World, one: (&str, &str), two: (&str, &str)) -> (u16, u16) {
+    let call = |(user, path): (&str, &str)| {
+        let (user, path) = (user.to_owned(), path.to_owned());
+        async move { send(world, &user, "DELETE", &path, Value::Null).await.status }
+    };
+    let (one, two) = tokio::join!(call(one), call(two));
+    (one.min(two), one.max(two))
+}
+
+async fn last_owners(database: Database) {
+    const CANCEL: &str = "/v2/auth/cancel/";
+    let mut world = World::new(database).await;
+    for round in 0..4 {
+        let id = team(&world, "owner", &format!("round-{round}")).await;
+        world.join(&id, "collaborator", Role::Owner).await;
+        let leave = format!("/api/teams/{id}/users/leave");
+        assert_eq!(both_at_once(&world, ("owner", &leave), ("collaborator", &leave)).await, (204, 412));
+    }
+    let pairs = [("ann", "bob"), ("cem", "dan"), ("eve", "fay"), ("gus", "hal")];
+    for (round, (one, two)) in pairs.into_iter().enumerate() {
+        world.login(one).await;
+        world.login(two).await;
+        let slug = format!("pair-{round}");
+        let id = team(&world, one, &slug).await;
+        world.join(&id, two, Role::Owner).await;
+        let leave = format!("/api/teams/{id}/users/leave");
+        let (ended, refused) = if round % 2 == 0 {
+            both_at_once(&world, (one, CANCEL), (two, CANCEL)).await
+        } else {
+            both_at_once(&world, (one, CANCEL), (two, &leave)).await
+        };
+        assert!(ended == 204 && (refused == 409 || refused == 412), "{ended} {refused}");
+        // Whoever stayed still has the team.
+        let mut left = Vec::new();
+        for user in [one, two] {
+            left.push(get(&world, user, &format!("/api/{slug}/nodes")).await.status);
+        }
+        left.sort_unstable();
+        assert_eq!(left, [200, 403]);
+    }
+}
+both!(last_owners, of_two_last_owners_who_go_at_once_one_stays);
+
 both!(removed_accounts, an_account_goes_when_no_team_is_left_without_an_owner);
