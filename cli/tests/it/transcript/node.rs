@@ -80,17 +80,15 @@ fn nodes() {
     ! Error: type is not one of the known words
     = 1
     $ nodes:script attic --type docker --powershell
-    ! Error: container engines join by a shell script
-    = 1
+    Invoke-WebRequest -UseBasicParsing -Uri 'https://slipway.example.com/api/acme/nodes/[uuid]/script' | Select-Object -ExpandProperty Content | Invoke-Expression
+    ! Run this on the node until [time]:
     $ nodes:script Platform --type k8s
     ! Error: there is no node Platform
     !
     ! hint: `slipway nodes` lists them
     = 1
     $ nodes:script attic --type docker --discard
-    Discarding the script of attic...
-    ! Error: There is no such installer.
-    = 1
+    Discarding the script of attic... done
     $ nodes:remove attic
     Removing node attic from acme... done
     $ nodes:remove attic

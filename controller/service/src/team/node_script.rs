@@ -23,6 +23,8 @@ use crate::{Cx, Service};
 const KUBERNETES: &str = include_str!("node_script/kubernetes.sh");
 /// What a machine with a container engine runs.
 const DOCKER: &str = include_str!("node_script/docker.sh");
+/// The same for PowerShell.
+const DOCKER_POWERSHELL: &str = include_str!("node_script/docker.ps1");
 /// Longest path or address in a script.
 const TEXT_MAX: usize = 255;
 
@@ -95,9 +97,6 @@ impl Service {
             if !text.as_ref().is_none_or(is_good) {
                 return Err(Error::invalid(property, format!("{property} is too long, or not one line")));
             }
-        }
-        if kind == NodeKind::Docker && script == ScriptKind::PowerShell {
-            return Err(Error::invalid("scriptType", "container engines join by a shell script"));
         }
         if self.node_live(&node).status != NodeStatus::Unreachable {
             return Err(Error::conflict("id", "The node is connected already.").value(id.to_string()).into());
@@ -207,7 +206,10 @@ impl Service {
         let command = match installer.script {
             // A cluster's script is always one for a shell.
             ScriptKind::PowerShell if installer.kind == NodeKind::Docker => {
-                format!("Invoke-WebRequest -Uri {url} -Method GET | Select-Object -Expand Content | Invoke-Expression")
+                let url = literal(&url);
+                format!(
+                    "Invoke-WebRequest -UseBasicParsing -Uri {url} | Select-Object -ExpandProperty Content | Invoke-Expression"
+                )
             }
             ScriptKind::Shell | ScriptKind::PowerShell => format!("curl -sSfL {url} | sh -"),
         };
@@ -219,17 +221,47 @@ impl Service {
     }
 
     fn script(&self, team: &Team, node: &Node, installer: &Installer) -> Result<String> {
-        let template = match installer.kind {
-            NodeKind::Kubernetes => KUBERNETES,
-            NodeKind::Docker => DOCKER,
-        };
+        let url = format!("{}/join", self.script_url(team, node).trim_end_matches("/script"));
         let secret = self.installer_secret(installer)?;
-        let root = installer.root_path.as_deref().unwrap_or("/var/lib/slipway-node");
-        Ok(template
-            .replace("@JOIN_URL@", &quoted(&self.script_url(team, node).replace("/script", "/join")))
-            .replace("@SECRET@", &quoted(secret.expose_secret()))
-            .replace("@ROOT_PATH@", &quoted(root)))
+        Ok(filled((installer.kind, installer.script), &url, secret.expose_secret(), installer.root_path.as_deref()))
     }
+}
+
+/// The script of a kind, with its values.
+fn filled((kind, script): (NodeKind, ScriptKind), join_url: &str, secret: &str, root: Option<&str>) -> String {
+    /// Puts a text into a script.
+    type Quote = fn(&str) -> String;
+    let (template, quote, root_default): (_, Quote, _) = match (kind, script) {
+        (NodeKind::Kubernetes, _) => (KUBERNETES, quoted, ""),
+        (NodeKind::Docker, ScriptKind::Shell) => (DOCKER, quoted, "/var/lib/slipway-node"),
+        // The script finds a folder by itself.
+        (NodeKind::Docker, ScriptKind::PowerShell) => (DOCKER_POWERSHELL, literal, ""),
+    };
+    // What users give comes last, so that nothing in it is filled in.
+    template
+        .replace("@JOIN_URL@", &quote(join_url))
+        .replace("@SECRET@", &quote(secret))
+        .replace("@ROOT_PATH@", &quote(root.unwrap_or(root_default)))
+}
+
+/// Text as an expression of `PowerShell`'s, in ASCII: what else there is would be read by one version as UTF-8 and by
+/// another in the code page of the system, and typographic quotes end texts there as plain ones do.
+fn literal(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii() && !c.is_ascii_control();
+    let mut out = "'".to_owned();
+    let mut units = [0; 2];
+    for c in text.chars() {
+        match c {
+            '\'' => out.push_str("''"),
+            c if is_plain(c) => out.push(c),
+            c => {
+                let codes = c.encode_utf16(&mut units).iter().map(|unit| format!("' + [char]0x{unit:04x} + '"));
+                out.extend(codes);
+            }
+        }
+    }
+    out.push('\'');
+    if text.chars().all(is_plain) { out } else { format!("({out})") }
 }
 
 /// Text as one word of a shell's.
@@ -264,6 +296,149 @@ mod tests {
     #[test]
     fn words_of_a_shell_are_one_word() {
         assert_eq!(quoted("it's; $(rm) `x`"), r"'it'\''s; $(rm) `x`'");
+    }
+
+    /// Reads what [`literal`] wrote as `PowerShell` would: texts in any single quotes, doubled within, and characters by
+    /// their code, joined by plus signs. What comes after it, too.
+    fn read_literal(script: &str) -> (String, &str) {
+        const QUOTES: [char; 5] = ['\'', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}'];
+        let (is_joined, mut rest) = script.strip_prefix('(').map_or((false, script), |rest| (true, rest));
+        let mut units: Vec<u16> = Vec::new();
+        loop {
+            if let Some(code) = rest.strip_prefix("[char]0x") {
+                units.push(u16::from_str_radix(&code[..4], 16).unwrap());
+                rest = &code[4..];
+            } else {
+                let mut chars = rest.chars();
+                assert!(QUOTES.contains(&chars.next().unwrap()), "{rest}");
+                loop {
+                    let c = chars.next().unwrap();
+                    if QUOTES.contains(&c) {
+                        rest = chars.as_str();
+                        if !rest.starts_with(QUOTES) {
+                            break;
+                        }
+                        chars.next();
+                    }
+                    units.extend(c.encode_utf16(&mut [0; 2]).iter());
+                }
+            }
+            match rest.strip_prefix(" + ") {
+                Some(more) if is_joined => rest = more,
+                _ => break,
+            }
+        }
+        if is_joined {
+            rest = rest.strip_prefix(')').unwrap();
+        }
+        (String::from_utf16(&units).unwrap(), rest)
+    }
+
+    const HOSTILE: [&str; 8] = [
+        "C:\\Program Files\\node",
+        "it's; $(Remove-Item x) `n \"$env:X\" # @SECRET@ @ROOT_PATH@",
+        "'+(Remove-Item x)+'",
+        "\u{2019}; Remove-Item x; \u{2018}",
+        "\u{201a}\u{201b}''",
+        "ünïcödé \u{1f4a9} \u{92}",
+        "')",
+        "\t\r\n\u{7f}",
+    ];
+
+    #[test]
+    fn texts_of_powershell_stay_texts() {
+        assert_eq!((literal(""), literal("a b")), ("''".to_owned(), "'a b'".to_owned()));
+        assert_eq!(literal("it's \u{2019}"), "('it''s ' + [char]0x2019 + '')");
+        for text in HOSTILE {
+            assert_eq!(read_literal(&literal(text)), (text.to_owned(), ""), "{text:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_of_powershell_stays_a_text(text in "[\\PC'\u{2018}-\u{201b}\\\\$`\"()+\u{0}-\u{20}]{0,40}") {
+            let script = literal(&text);
+            proptest::prop_assert!(script.is_ascii());
+            proptest::prop_assert_eq!(read_literal(&script), (text, ""));
+        }
+    }
+
+    /// Whether texts end, and brackets close what they open, as `PowerShell` reads a script: with `#` for comments, `'` for
+    /// texts, and `"` for those with a backtick before what is not meant and `$(` before an expression.
+    fn is_balanced(script: &str) -> bool {
+        let mut open: Vec<char> = Vec::new();
+        let mut chars = script.chars().peekable();
+        let mut before = '\n';
+        while let Some(c) = chars.next() {
+            if open.last() == Some(&'"') {
+                match c {
+                    '`' => drop(chars.next()),
+                    '"' => drop(open.pop()),
+                    '$' if chars.next_if_eq(&'(').is_some() => open.push('('),
+                    _ => {}
+                }
+            } else {
+                match c {
+                    '#' if before.is_whitespace() => while chars.next_if(|c| *c != '\n').is_some() {},
+                    '\'' => {
+                        if !chars.by_ref().any(|c| c == '\'') {
+                            return false;
+                        }
+                    }
+                    '"' | '(' | '[' | '{' => open.push(c),
+                    ')' | ']' | '}' => {
+                        let begins = match c {
+                            ')' => '(',
+                            ']' => '[',
+                            _ => '{',
+                        };
+                        if open.pop() != Some(begins) {
+                            return false;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            before = c;
+        }
+        open.is_empty()
+    }
+
+    #[test]
+    fn the_script_of_powershell_is_whole_whatever_it_is_filled_with() {
+        for broken in ["'", "\"", "{", "( ]", "}", "\"$(\"", "'a' '"] {
+            assert!(!is_balanced(broken), "{broken}");
+        }
+        let kind = (NodeKind::Docker, ScriptKind::PowerShell);
+        for root in HOSTILE {
+            let script = filled(kind, "https://x/join", "5ec2e7", Some(root));
+            assert!(script.is_ascii() && is_balanced(&script), "{script}");
+            let (_, after) = script.split_once("$root = ").unwrap();
+            let (read, after) = read_literal(after);
+            assert_eq!((read.as_str(), after.starts_with("\n    $image = ")), (root, true), "{script}");
+        }
+        // Variables of PowerShell's own cannot be set, in some version or other.
+        const READ_ONLY: [&str; 9] =
+            ["iswindows", "islinux", "ismacos", "iscoreclr", "host", "home", "pid", "error", "true"];
+        for line in DOCKER_POWERSHELL.lines() {
+            let set = line.trim_start().strip_prefix('$').and_then(|rest| rest.split_once(" = "));
+            if let Some((name, _)) = set {
+                assert!(!READ_ONLY.contains(&name.to_ascii_lowercase().as_str()), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_of_a_script_is_filled_in() {
+        for kind in [NodeKind::Docker, NodeKind::Kubernetes] {
+            for script in [ScriptKind::Shell, ScriptKind::PowerShell] {
+                let script = filled((kind, script), "https://x/join", "5ec2e7", None);
+                for name in ["@JOIN_URL@", "@SECRET@", "@ROOT_PATH@"] {
+                    assert!(!script.contains(name), "{name}: {script}");
+                }
+                assert!(script.contains("'https://x/join'") && script.contains("'5ec2e7'"), "{script}");
+            }
+        }
     }
 
     #[test]
