@@ -100,13 +100,14 @@ pub use slipway_core::release::rollback::RollbackFloor;
 pub use slipway_openpgp::Unreadable;
 pub use slipway_store::NodeEventQuery;
 pub use team::{
-    AuditQuery, BrowserSession, ContainerName, CopyGiven, Dashboard, Deed, DeployedInstance, DeploymentChange,
-    DeploymentDetails, DeploymentGiven, DeploymentTokenMade, EventsSeen, ImageChange, ImageTags, ImageView,
-    ImagesGiven, InstallView, InstanceSecrets, Invite, Joining, Mail, Mailer, Me, NodeChange, NodeConnector,
-    NodeDetails, NodeGiven, NodeView, NotificationGiven, Oidc, OidcBegun, OidcError, OidcReturn, OidcSettings,
-    ProjectChange, ProjectGiven, ProjectItem, ProjectView, RegistryGiven, RegistryView, SESSION_LIFETIME, ScriptGiven,
-    StorageGiven, StorageView, TeamDetails, TeamSettings, TeamView, TemplateUse, VersionChange, VersionDeployment,
-    VersionDetails, VersionGiven, VersionItem, WebAnswer, WebCall, WebClient, WebError,
+    AuditQuery, BrowserSession, CONTAINER_LOG_MAX, ContainerLogWanted, ContainerName, CopyGiven, Dashboard, Deed,
+    DeployedInstance, DeploymentChange, DeploymentDetails, DeploymentGiven, DeploymentTokenMade, EventsSeen,
+    ImageChange, ImageTags, ImageView, ImagesGiven, InstallView, InstanceSecrets, Invite, Joining, Mail, Mailer, Me,
+    NodeChange, NodeConnector, NodeDetails, NodeGiven, NodeView, NotificationGiven, Oidc, OidcBegun, OidcError,
+    OidcReturn, OidcSettings, ProjectChange, ProjectGiven, ProjectItem, ProjectView, RegistryGiven, RegistryView,
+    SESSION_LIFETIME, ScriptGiven, StorageGiven, StorageView, TeamDetails, TeamSettings, TeamView, TemplateUse,
+    VersionChange, VersionDeployment, VersionDetails, VersionGiven, VersionItem, WebAnswer, WebCall, WebClient,
+    WebError,
 };
 pub use token::TokenScope;
 pub use user::{NeverGranted, PasswordChange, USERNAME_TAKEN, UserRegister, UserSwitched};

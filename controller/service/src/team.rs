@@ -45,7 +45,7 @@ mod version;
 mod version_copy;
 
 pub use audit::{AuditQuery, Deed};
-pub use container::ContainerName;
+pub use container::{CONTAINER_LOG_MAX, ContainerLogWanted, ContainerName};
 pub use dashboard::Dashboard;
 pub use deployment::{DeploymentChange, DeploymentGiven};
 pub use deployment_copy::CopyGiven;

@@ -45,7 +45,7 @@ pub fn query(name: &str) -> Value {
         "offset" | "log_lines" | "skip" | "take" | "try" => json!({"type": "integer", "minimum": 0}),
         "since" | "from" | "to" => json!({"type": "string", "format": "date-time"}),
         "tail" => json!({"type": "integer", "minimum": 0, "maximum": 5000, "default": 100}),
-        "follow" => boolean(),
+        "follow" | "timestamps" => boolean(),
         "status" => json!({"enum": ["pending", "in_progress", "completed", "failed"]}),
         _ => text(),
     }

@@ -2,11 +2,11 @@
 
 use http::{Method, StatusCode};
 use slipway_engine::workload::ContainerCommand;
-use slipway_service::ContainerName;
+use slipway_service::{CONTAINER_LOG_MAX, ContainerLogWanted, ContainerName};
 use slipway_team::NodeId;
 
 use super::scope::{Scope, scoped};
-use super::{route, to_wire_node};
+use super::{query, route, to_wire_node};
 use crate::call::{Answer, Failure, empty, ok};
 use crate::route::Route;
 
@@ -28,16 +28,20 @@ pub(super) fn routes() -> Vec<Route> {
         POST "containers/{name}/stop" "team_container_stop" stop;
         POST "containers/{name}/restart" "team_container_restart" restart;
         DELETE "containers/{name}" "team_container_delete" delete;
+        GET "containers/{name}/log" "team_container_log_read" log_read;
         POST "{prefix}/containers/{name}/start" "team_prefix_container_start" start;
         POST "{prefix}/containers/{name}/stop" "team_prefix_container_stop" stop;
         POST "{prefix}/containers/{name}/restart" "team_prefix_container_restart" restart;
         DELETE "{prefix}/containers/{name}" "team_prefix_container_delete" delete;
+        GET "{prefix}/containers/{name}/log" "team_prefix_container_log_read" log_read;
         DELETE "{prefix}/containers" "team_prefix_containers_delete" delete_all;
     }
 }
 
 /// What stands for no prefix in newer clients.
 const NO_PREFIX: &str = "_";
+/// Lines of a log unless a request says otherwise. Source: `team-api.md` §6.
+const LOG_TAKE: u64 = 100;
 
 fn name(scope: &Scope) -> Result<(NodeId, ContainerName), Failure> {
     let has_prefix = scope.call.params.iter().any(|(name, _)| *name == "prefix");
@@ -82,4 +86,18 @@ async fn delete_all(scope: Scope) -> Answer {
     let (id, prefix) = (scope.id("nodeId")?, scope.call.param("prefix"));
     scope.call.state.service.containers_delete(&scope.call.cx, &scope.member, id, prefix).await?;
     empty(StatusCode::NO_CONTENT)
+}
+
+/// What newer clients ask for; the documents have the WebSocket alone. `since` and `timestamps` are ours.
+async fn log_read(scope: Scope) -> Answer {
+    let (id, name) = name(&scope)?;
+    let call = &scope.call;
+    let take = query::number_or(call, "take", LOG_TAKE, 1..=u64::from(CONTAINER_LOG_MAX))?;
+    let is_timed = query::flag(call, "timestamps")?;
+    let wanted = ContainerLogWanted {
+        tail: u32::try_from(take).unwrap_or(CONTAINER_LOG_MAX),
+        since: query::moment_or_none(call, "since")?,
+    };
+    let lines = call.state.service.container_log(&scope.member, id, name, wanted).await?;
+    ok(&lines.iter().map(|line| to_wire_node::log_line(line, is_timed)).collect::<Vec<_>>())
 }

@@ -1,5 +1,7 @@
 //! Reading queries. Source: `team-api.md` §1.8.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use slipway_core::Page;
 use slipway_team::{Error, Refusal, Refused};
@@ -19,6 +21,24 @@ pub(super) fn page(call: &Call) -> Result<Page, Failure> {
 pub(super) fn number(call: &Call, name: &str) -> Result<u64, Failure> {
     let text = required(call, name)?;
     text.parse().map_err(|_| bad(name, text, "must be a whole number, at least 0"))
+}
+
+/// A whole number of `range` that may be missing.
+pub(super) fn number_or(call: &Call, name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64, Failure> {
+    let Some(text) = given(call, name) else { return Ok(default) };
+    let rule = || format!("must be a whole number from {} to {}", range.start(), range.end());
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| bad(name, text, &rule()))
+}
+
+/// `true` or `false`, which may be missing, and then is `false`.
+pub(super) fn flag(call: &Call, name: &str) -> Result<bool, Failure> {
+    let Some(text) = given(call, name) else { return Ok(false) };
+    text.parse().map_err(|_| bad(name, text, "must be true or false"))
+}
+
+/// A time that may be missing; a day is its beginning.
+pub(super) fn moment_or_none(call: &Call, name: &str) -> Result<Option<DateTime<Utc>>, Failure> {
+    given(call, name).map(|_| moment(call, name, false)).transpose()
 }
 
 /// `from` and `to`, both of which must be there; days without a time are whole days.
@@ -43,9 +63,12 @@ fn read(text: &str, is_end: bool) -> Option<DateTime<Utc>> {
 }
 
 fn required<'a>(call: &'a Call, name: &str) -> Result<&'a str, Failure> {
-    call.query(name)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| Error::invalid(name, format!("{name} is missing")).into())
+    given(call, name).ok_or_else(|| Error::invalid(name, format!("{name} is missing")).into())
+}
+
+/// What is there and not empty.
+fn given<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
+    call.query(name).filter(|text| !text.is_empty())
 }
 
 fn bad(name: &str, text: &str, rule: &str) -> Failure {

@@ -10,7 +10,7 @@
 //! | `/{slug}/registries` | `find-image {registryId, filter}` · `fetch-image-tags {registryId, images}` | `find-image-result`, `registry-image-tags` |
 //! | `/{slug}/nodes` | `update-agent {id}` | `event {id, status, address, version, connectedAt, updating}`: of each node at once, then of those that change |
 //! | `/{slug}/nodes/{nodeId}` | `watch-containers-state {prefix?}` | `containers-state-list {prefix, containers}`: all, whenever one changes; one that is gone is told once, as `removed` |
-//! | | `watch-container-log {container: {prefix?, name}}` | `container-log {container, log}`, a line each |
+//! | | `watch-container-log {container: {prefix?, name}, take?, since?, timestamps?}` | `container-log {container, log}`, a line each; `container-log-end {container}` when there will be no more |
 //! | | `container-command {container, operation: start, stop or restart}` · `delete-container {container}` · `update-agent` | nothing: the list of containers tells |
 //! | `/{slug}/deployments/{deploymentId}` | `fetch-deployment-events {from?}` | `deployment-event` by itself, each event once; `deployment-event-list`, all so far |
 //!

@@ -1,5 +1,7 @@
 //! Nodes and containers as the team API has them.
 
+use chrono::SecondsFormat;
+use slipway_core::log::LogLine;
 use slipway_engine::workload::Container;
 use slipway_service::{InstallView, NodeDetails, NodeView};
 use slipway_team::node::{Node, NodeEvent, NodeLive};
@@ -7,6 +9,9 @@ use slipway_wire::team as wire;
 
 use super::scope::Dialect;
 use super::to_wire::time;
+
+/// Longest line of a log that is told, in characters.
+const LINE_MAX: usize = 16 * 1024;
 
 pub(super) fn node(view: &NodeView) -> wire::Node {
     let NodeView {
@@ -68,4 +73,15 @@ pub(super) fn container(container: &Container, dialect: Dialect) -> wire::Contai
             .map(|(internal, external)| wire::ContainerPort { internal: *internal, external: *external })
             .collect(),
     }
+}
+
+/// A line of a log, with its time before it if that is wanted, as container engines put it there.
+pub(super) fn log_line(line: &LogLine, is_timed: bool) -> String {
+    let LogLine { time, source: _, text } = line;
+    let text = text.chars().take(LINE_MAX);
+    if !is_timed {
+        return text.collect();
+    }
+    let time = time.to_rfc3339_opts(SecondsFormat::Micros, true);
+    time.chars().chain(std::iter::once(' ')).chain(text).collect()
 }

@@ -1,9 +1,11 @@
 //! Containers at nodes. Source: `team-api.md` §3.10.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, SubsecRound, Utc};
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
 use slipway_core::log::LogLine;
@@ -20,6 +22,10 @@ use crate::{Cx, Service};
 
 /// Time that a node has for what a request wants of it.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
+/// Most lines of a log that one request reads.
+pub const CONTAINER_LOG_MAX: u32 = 1000;
+/// Most of a log that one request reads, in bytes: of longer ones it is the end.
+const LOG_BYTES_MAX: usize = 1024 * 1024;
 
 /// A container by its name, and its prefix where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,22 @@ pub struct ContainerName {
     pub prefix: String,
     /// Its name.
     pub name: String,
+}
+
+/// Which lines of a container's log are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContainerLogWanted {
+    /// At most this many of those that are there, the newest.
+    pub tail: u32,
+    /// Of those only what is later.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl ContainerLogWanted {
+    fn takes(&self, line: &LogLine) -> bool {
+        // As clients are told it.
+        self.since.is_none_or(|since| line.time.trunc_subsecs(6) > since)
+    }
 }
 
 fn node_error(error: EngineError) -> Error {
@@ -99,7 +121,42 @@ impl Service {
         Ok(())
     }
 
-    /// Follows what a container writes, from its last `tail` lines on. It ends when the container does, or the node.
+    /// What a container wrote last, oldest first.
+    ///
+    /// # Errors
+    /// As [`Service::container_find`].
+    pub async fn container_log(
+        &self,
+        member: &Member,
+        id: NodeId,
+        given: ContainerName,
+        wanted: ContainerLogWanted,
+    ) -> Result<Vec<LogLine>> {
+        let (driver, name) = self.container_find(member, id, given).await?;
+        let tail = wanted.tail.min(CONTAINER_LOG_MAX);
+        let read = async {
+            let lines = driver.log(&name.prefix, &name.name, tail, false).await?;
+            // A node that tells more than it was asked for is not listened to.
+            let mut lines = lines.take(usize::try_from(tail).unwrap_or(usize::MAX));
+            let (mut kept, mut bytes) = (VecDeque::new(), 0);
+            while let Some(line) = lines.next().await {
+                if !wanted.takes(&line) {
+                    continue;
+                }
+                bytes += line.text.len();
+                kept.push_back(line);
+                while bytes > LOG_BYTES_MAX
+                    && let Some(oldest) = kept.pop_front()
+                {
+                    bytes -= oldest.text.len();
+                }
+            }
+            Ok(Vec::from(kept))
+        };
+        timely(read).await
+    }
+
+    /// Follows what a container writes, from its last lines on. It ends when the container does, or the node.
     ///
     /// # Errors
     /// As [`Service::container_find`].
@@ -108,11 +165,11 @@ impl Service {
         member: &Member,
         id: NodeId,
         given: ContainerName,
-        tail: u32,
+        wanted: ContainerLogWanted,
     ) -> Result<(ContainerName, BoxStream<'static, LogLine>)> {
         let (driver, name) = self.container_find(member, id, given).await?;
-        let lines = timely(driver.log(&name.prefix, &name.name, tail, true)).await?;
-        Ok((name, lines))
+        let lines = timely(driver.log(&name.prefix, &name.name, wanted.tail, true)).await?;
+        Ok((name, lines.filter(move |line| std::future::ready(wanted.takes(line))).boxed()))
     }
 
     /// A node that can be used, what drives it, and the whole name of a container there.

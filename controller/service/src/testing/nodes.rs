@@ -81,7 +81,15 @@ impl NodeConnector for FakeNodes {
 pub struct FakeNode {
     state: Mutex<State>,
     changed: Notify,
-    written: broadcast::Sender<LogLine>,
+    written: broadcast::Sender<Written>,
+}
+
+/// What those who follow a log are told.
+#[derive(Clone)]
+enum Written {
+    Line(LogLine),
+    /// The container of this prefix and name does not run any more.
+    End(String, String),
 }
 
 impl Default for FakeNode {
@@ -155,7 +163,13 @@ impl FakeNode {
     /// Lets containers of this name write a line, for those who follow.
     pub fn write(&self, name: &str, text: &str) {
         // Nobody may follow.
-        drop(self.written.send(LogLine { time: Utc::now(), source: name.to_owned(), text: text.to_owned() }));
+        let line = LogLine { time: Utc::now(), source: name.to_owned(), text: text.to_owned() };
+        drop(self.written.send(Written::Line(line)));
+    }
+
+    fn ended(&self, prefix: &str, name: &str) {
+        // Nobody may follow.
+        drop(self.written.send(Written::End(prefix.to_owned(), name.to_owned())));
     }
 
     /// How many follow what is written.
@@ -255,6 +269,9 @@ impl WorkloadNode for FakeNode {
         };
         state.commands.push((prefix.to_owned(), name.to_owned(), command));
         drop(state);
+        if command != ContainerCommand::Start {
+            self.ended(prefix, name);
+        }
         self.changed.notify_waiters();
         Ok(())
     }
@@ -263,6 +280,7 @@ impl WorkloadNode for FakeNode {
         let mut state = self.reach()?;
         let gone = state.running.remove(&(prefix.to_owned(), name.to_owned()));
         drop(state);
+        self.ended(prefix, name);
         self.changed.notify_waiters();
         gone.map(|_| ()).ok_or_else(|| missing(prefix, name))
     }
@@ -291,23 +309,23 @@ impl WorkloadNode for FakeNode {
         is_following: bool,
     ) -> Result<BoxStream<'static, LogLine>, EngineError> {
         let state = self.reach()?;
-        if !state.running.contains_key(&(prefix.to_owned(), name.to_owned())) {
-            return Err(missing(prefix, name));
-        }
-        let line = LogLine { time: Utc::now(), source: name.to_owned(), text: format!("{name} says hello") };
+        let key = (prefix.to_owned(), name.to_owned());
+        let Some((spec, what)) = state.running.get(&key) else { return Err(missing(prefix, name)) };
+        let (started, is_running) = (spec.started_at, *what == ContainerState::Running);
+        let line = LogLine { time: started, source: name.to_owned(), text: format!("{name} says hello") };
         if state.is_chatty {
             let numbered = move |number: u64| LogLine { text: format!("{number:>8192}"), ..line.clone() };
             return Ok(futures::stream::iter((0..).map(numbered)).boxed());
         }
         let known = futures::stream::iter([line]);
-        if !is_following {
+        if !is_following || !is_running {
             return Ok(known.boxed());
         }
-        let (written, name) = (self.written.subscribe(), name.to_owned());
-        let new = futures::stream::unfold((written, name), |(mut written, name)| async move {
+        let new = futures::stream::unfold((self.written.subscribe(), key), |(mut written, key)| async move {
             loop {
                 match written.recv().await {
-                    Ok(line) if line.source == name => return Some((line, (written, name))),
+                    Ok(Written::Line(line)) if line.source == key.1 => return Some((line, (written, key))),
+                    Ok(Written::End(prefix, name)) if (&prefix, &name) == (&key.0, &key.1) => return None,
                     Ok(_) | Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return None,
                 }

@@ -50,6 +50,11 @@ pub(super) fn find(operation: &str) -> Option<Operation> {
         "team_container_delete" | "team_prefix_container_delete" => {
             nodes("Removes a container; its volumes stay", Empty(204)).also(&[412, 503])
         }
+        "team_container_log_read" | "team_prefix_container_log_read" => {
+            nodes("The last lines that a container wrote, oldest first", Json(200, "ContainerLog"))
+                .query(&["take", "since", "timestamps"])
+                .also(&[400, 412, 503])
+        }
         "team_prefix_containers_delete" => {
             nodes("Removes everything with a prefix, volumes too", Empty(204)).also(&[412, 503])
         }
@@ -144,6 +149,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("NodeEngine", request(&["address"], &[("address", text()), ("tls", or_null(&tls))])),
         ("NodeAudit", super::paged(&event)),
         ("NodeContainer", container),
+        ("ContainerLog", list(&text())),
     ]
 }
 

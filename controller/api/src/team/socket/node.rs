@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use slipway_engine::workload::{Container, ContainerCommand};
-use slipway_service::{ContainerName, Deed, NodeChange, NodeView};
+use slipway_service::{CONTAINER_LOG_MAX, ContainerLogWanted, ContainerName, Deed, NodeChange, NodeView};
 use slipway_team::audit::AuditContext;
 use slipway_team::node::NodeLive;
 use slipway_team::{Error, NodeId};
@@ -27,8 +27,6 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// Lines of a log that are told of what was written before. Source: `team-api.md` §7.8.
 const LOG_TAIL: u32 = 40;
-/// Longest line of a log that is told, in characters.
-const LINE_MAX: usize = 16 * 1024;
 /// What a container does that is gone. Source: `team-api.md` §1.11.
 const REMOVED: &str = "removed";
 
@@ -76,27 +74,51 @@ fn event(view: &NodeView) -> Value {
 
 /// Something about a node that is followed beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Watch {
+pub(super) enum Watched {
     /// Its containers: those with a prefix, or all.
     States(Option<String>),
-    /// What a container writes.
+    /// What a container writes, by its prefix and name.
     Log(String, String),
+}
+
+/// How something about a node is followed.
+pub(super) struct Watch {
+    /// What.
+    pub(super) of: Watched,
+    /// Which lines, of a log.
+    lines: ContainerLogWanted,
+    /// Whether each line of a log begins with its time.
+    is_timed: bool,
 }
 
 /// What of a node is to be followed; nothing when the message asks for something else.
 pub(super) fn watch(message: &Message) -> Result<Option<Watch>, Failure> {
     let mut body = Body::new(message.data.clone());
-    match message.word.as_str() {
-        "watch-containers-state" => {
-            let prefix = body.text_or_null("prefix").filter(|prefix| !prefix.is_empty());
-            body.finish(Some(Watch::States(prefix)))
-        }
+    let mut lines = ContainerLogWanted { tail: LOG_TAIL, since: None };
+    let mut is_timed = false;
+    let of = match message.word.as_str() {
+        "watch-containers-state" => Watched::States(body.text_or_null("prefix").filter(|prefix| !prefix.is_empty())),
         "watch-container-log" => {
             let ContainerName { prefix, name } = container(&mut body);
-            body.finish(Some(Watch::Log(prefix, name)))
+            if body.has("take") {
+                lines.tail = take(&mut body);
+            }
+            lines.since = body.word_or_null("since");
+            is_timed = body.flag_or_null("timestamps").unwrap_or_default();
+            Watched::Log(prefix, name)
         }
-        _ => Ok(None),
+        _ => return Ok(None),
+    };
+    body.finish(Some(Watch { of, lines, is_timed }))
+}
+
+/// How many lines of those that are there.
+fn take(body: &mut Body) -> u32 {
+    let take = u32::try_from(body.number("take", 0)).unwrap_or(u32::MAX);
+    if take > CONTAINER_LOG_MAX {
+        body.fail("take", &format!("must not be above {CONTAINER_LOG_MAX}"));
     }
+    take
 }
 
 /// The container that a message is about.
@@ -113,9 +135,11 @@ fn container(body: &mut Body) -> ContainerName {
 impl Watch {
     /// Follows it. Only what fails at once is refused: later on it may come back.
     pub(super) async fn follow(self, follower: Follower, id: NodeId) -> Over {
-        let over = match self {
-            Self::States(prefix) => states(follower, id, prefix.as_deref()).await,
-            Self::Log(prefix, name) => log(follower, id, ContainerName { prefix, name }).await,
+        let over = match self.of {
+            Watched::States(prefix) => states(follower, id, prefix.as_deref()).await,
+            Watched::Log(prefix, name) => {
+                log(follower, id, ContainerName { prefix, name }, self.lines, self.is_timed).await
+            }
         };
         over.err().unwrap_or(Over::Done)
     }
@@ -166,8 +190,14 @@ fn states_list(follower: &Follower, prefix: Option<&str>, old: &[Container], new
     json!({ "prefix": prefix, "containers": all })
 }
 
-async fn log(mut follower: Follower, id: NodeId, given: ContainerName) -> Result<(), Over> {
-    let opened = follower.state.service.container_log_follow(&follower.member, id, given, LOG_TAIL).await;
+async fn log(
+    mut follower: Follower,
+    id: NodeId,
+    given: ContainerName,
+    wanted: ContainerLogWanted,
+    is_timed: bool,
+) -> Result<(), Over> {
+    let opened = follower.state.service.container_log_follow(&follower.member, id, given, wanted).await;
     let (name, mut lines) = match opened {
         Ok(opened) => opened,
         Err(error) => return follower.line.refuse(&error.into()).await,
@@ -176,8 +206,11 @@ async fn log(mut follower: Follower, id: NodeId, given: ContainerName) -> Result
     loop {
         tokio::select! {
             line = lines.next() => {
-                let Some(line) = line else { return Ok(()) };
-                let text: String = line.text.chars().take(LINE_MAX).collect();
+                // Clients of the documents pass over what they do not know.
+                let Some(line) = line else {
+                    return follower.say("container-log-end", &json!({ "container": container })).await;
+                };
+                let text = to_wire_node::log_line(&line, is_timed);
                 follower.say("container-log", &json!({ "container": container, "log": text })).await?;
             }
             () = follower.due() => follower.check().await?,

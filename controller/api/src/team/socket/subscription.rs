@@ -10,7 +10,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::connection::Message;
 use super::deployment::Following;
 use super::follower::{Follower, Over};
-use super::node::{self, Watch};
+use super::node::{self, Watch, Watched};
 use super::topic::{Place, Topic};
 
 /// Most messages on a path that wait until those before them are done with.
@@ -25,7 +25,7 @@ pub(super) struct Subscription {
     /// Takes messages that are answered one after the other; nothing where each is answered by itself.
     pub(super) orders: Option<mpsc::Sender<Message>>,
     tasks: JoinSet<()>,
-    watches: HashMap<Watch, AbortHandle>,
+    watches: HashMap<Watched, AbortHandle>,
 }
 
 impl Subscription {
@@ -73,11 +73,9 @@ impl Subscription {
         let Topic::Node(id) = self.place.topic else { return };
         while self.tasks.try_join_next().is_some() {}
         self.watches.retain(|_, task| !task.is_finished());
-        let task = self.tasks.spawn(ending(follower, {
-            let watch = watch.clone();
-            move |follower| watch.follow(follower, id)
-        }));
-        if let Some(before) = self.watches.insert(watch, task) {
+        let of = watch.of.clone();
+        let task = self.tasks.spawn(ending(follower, move |follower| watch.follow(follower, id)));
+        if let Some(before) = self.watches.insert(of, task) {
             before.abort();
         }
     }

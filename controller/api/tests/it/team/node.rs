@@ -152,7 +152,7 @@ async fn scripts(database: Database) {
     for (body, property) in [
         (json!({"type": "vm", "scriptType": "shell"}), "type"),
         (json!({"type": "k8s", "scriptType": "cmd"}), "scriptType"),
-        (json!({"type": "docker", "scriptType": "powershell"}), "scriptType"),
+        (json!({"type": "docker", "scriptType": "powershell", "rootPath": "a\nb"}), "rootPath"),
         (json!({"type": "docker", "scriptType": "shell", "rootPath": "a\nb"}), "rootPath"),
         (json!({"type": "docker", "scriptType": "shell", "dagentTraefik": {}}), "dagentTraefik.acmeEmail"),
         (json!({}), "type"),
@@ -214,6 +214,41 @@ async fn scripts(database: Database) {
     assert_eq!(bare(&path).await.status, 401);
 }
 both!(scripts, scripts_are_good_for_ten_minutes_and_one_joining);
+
+async fn powershell(database: Database) {
+    let world = World::new(database).await;
+    super::team(&world, "owner", "acme").await;
+    let one = node(&world, "edge").await;
+    let path = format!("{one}/script");
+    let url = format!("https://slipway.example.com{path}");
+    let root = "D:\\it's \u{2018}mine\u{2019}; exit";
+    let body = json!({"type": "docker", "scriptType": "powershell", "rootPath": root});
+    let made = expect(&world, "owner", "POST", &path, body, 201).await.json();
+    let command = "| Select-Object -ExpandProperty Content | Invoke-Expression";
+    assert_eq!(made["command"], format!("Invoke-WebRequest -UseBasicParsing -Uri '{url}' {command}"));
+    let text = world.request("GET", &path).send().await;
+    assert_eq!((text.status, text.body.as_str()), (200, made["script"].as_str().unwrap()));
+    let (_, secret) = text.body.split_once("$secret = '").unwrap();
+    let (secret, _) = secret.split_once('\'').unwrap();
+    assert!(secret.len() == 64 && secret.chars().all(|c| c.is_ascii_hexdigit()), "{secret}");
+    let shown = text.body.replace(secret, "[secret]").replace(&one, "[node]");
+    insta::assert_snapshot!("node_script_powershell", shown);
+    // What it sends has the engine join.
+    let join = |secret: &str| json!({"secret": secret, "address": "tcp://10.0.0.1:2376", "certificateAuthority": "a", "certificate": "b", "clientKey": "c"});
+    for (secret, status) in [("wrong", 401), (secret, 204)] {
+        let reply = world.request("POST", &format!("{one}/join")).json_body(&join(secret)).send().await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+    let joined = get(&world, "owner", &one).await.json();
+    assert_eq!((&joined["type"], &joined["status"]), (&json!("docker"), &json!("connected")));
+    // A cluster's script is for a shell.
+    let two = format!("{}/script", node(&world, "cluster").await);
+    let body = json!({"type": "k8s", "scriptType": "powershell"});
+    let made = expect(&world, "owner", "POST", &two, body, 201).await.json();
+    assert_eq!(made["command"], format!("curl -sSfL https://slipway.example.com{two} | sh -"));
+    assert!(made["script"].as_str().unwrap().starts_with("#!/bin/sh\n"), "{made}");
+}
+both!(powershell, an_engine_joins_by_a_script_for_powershell);
 
 async fn events(world: &World, one: &str, more: &str) -> Vec<String> {
     let path = format!("{one}/audit?skip=0&take=100&from=2000-01-01&to=2100-01-01{more}");
@@ -328,7 +363,34 @@ async fn containers(database: Database) {
         let found = listed.as_array().unwrap().iter().find(|one| one["id"]["name"] == name).unwrap();
         assert_eq!(found["state"], state, "{path}");
     }
+    for (path, want) in [
+        ("shop/containers/web/log", "web says hello"),
+        ("_/containers/db/log", "db says hello"),
+        ("containers/db/log?take=1000", "db says hello"),
+        ("containers/shop-db/log?since=2026-01-01T00:00:00Z&timestamps=false", "db says hello"),
+    ] {
+        let log = get(&world, "owner", &format!("{own}/{path}")).await;
+        assert_eq!((log.status, log.json()), (200, json!([want])), "{path}");
+    }
+    let path = "shop/containers/web/log?timestamps=true";
+    let log = get(&world, "owner", &format!("{own}/{path}")).await.json();
+    let (time, text) = log[0].as_str().unwrap_or_else(|| panic!("{log}")).split_once(' ').unwrap();
+    assert_eq!(text, "web says hello");
+    assert!(chrono::DateTime::parse_from_rfc3339(time).is_ok(), "{time}");
+    assert_eq!(
+        get(&world, "owner", &format!("{own}/shop/containers/web/log?since={time}")).await.json().to_string(),
+        "[]"
+    );
     for (method, path, expected) in [
+        ("GET", "containers/web/log", (412, "name")),
+        ("GET", "evil/containers/web/log", (404, "container")),
+        ("GET", "shop/containers/none/log", (404, "container")),
+        ("GET", "shop/containers/web/log?take=0", (400, "take")),
+        ("GET", "shop/containers/web/log?take=1001", (400, "take")),
+        ("GET", "shop/containers/web/log?take=-1", (400, "take")),
+        ("GET", "shop/containers/web/log?take=99999999999999999999", (400, "take")),
+        ("GET", "shop/containers/web/log?since=yesterday", (400, "since")),
+        ("GET", "shop/containers/web/log?timestamps=yes", (400, "timestamps")),
         ("POST", "containers/web/stop", (412, "name")),
         ("POST", "evil/containers/web/stop", (404, "container")),
         ("DELETE", "evil/containers/web", (404, "container")),
@@ -345,8 +407,15 @@ async fn containers(database: Database) {
     assert_eq!(names("other", format!("{theirs}/containers")).await, ["evil/web"]);
     let done = events(&world, &own, "&filterEventType=containerCommand").await;
     assert_eq!(done.len(), 7);
+    // Of much, the end is told.
+    fake.chatter();
+    let log = get(&world, "owner", &format!("{own}/blog/containers/web/log?take=1000")).await.json();
+    let numbers: Vec<u32> =
+        log.as_array().unwrap().iter().map(|line| line.as_str().unwrap().trim().parse().unwrap()).collect();
+    assert_eq!(numbers, (1000 - 128..1000).collect::<Vec<_>>());
     fake.away(true);
     assert_eq!(get(&world, "owner", &format!("{own}/containers")).await.status, 503);
+    assert_eq!(get(&world, "owner", &format!("{own}/blog/containers/web/log")).await.status, 503);
     world.service.nodes_check().await.unwrap();
     assert_eq!(refusal(&get(&world, "owner", &format!("{own}/containers")).await), (404, "agent".to_owned()));
     fake.away(false);

@@ -153,6 +153,10 @@ async fn containers_are_watched_and_commanded() {
         ("delete-container", json!({"container": {"prefix": 1, "name": "web"}}), is(400, "container.prefix")),
         ("watch-container-log", json!({ "container": evil }), is(404, "container")),
         ("watch-container-log", json!({"container": "web"}), is(400, "container")),
+        ("watch-container-log", json!({"container": web, "take": 1001}), is(400, "take")),
+        ("watch-container-log", json!({"container": web, "take": "1"}), is(400, "take")),
+        ("watch-container-log", json!({"container": web, "since": "yesterday"}), is(400, "since")),
+        ("watch-container-log", json!({"container": web, "timestamps": 1}), is(400, "timestamps")),
         ("watch-containers-state", json!({"prefix": []}), is(400, "prefix")),
         ("find-image", json!({}), is(400, "type")),
     ] {
@@ -245,6 +249,36 @@ async fn logs_of_containers_are_followed() {
         tokio::task::yield_now().await;
     }
     assert_eq!(deeds(&world).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_log_is_told_and_lines_have_their_time_when_that_is_wanted() {
+    let (world, server) = started().await;
+    let path = own(&world, "owner", "acme").await;
+    container(&world, "acme", "shop", "web").await;
+    let node = world.nodes.own();
+    let web = json!({"prefix": "shop", "name": "web"});
+    let mut socket = following(&world, &server, "owner", &path).await;
+    let watch = json!({"container": web, "take": 1, "timestamps": true, "since": null});
+    say(&mut socket, &format!("{path}/watch-container-log"), watch).await;
+    let (kind, data) = hear(&mut socket).await;
+    let (time, text) = data["log"].as_str().unwrap().split_once(' ').unwrap();
+    assert_eq!((kind, text), (format!("{path}/container-log"), "web says hello"));
+    let time = chrono::DateTime::parse_from_rfc3339(time).unwrap();
+    // What is known is not told again, what is new is.
+    let watch = json!({"container": web, "since": time + chrono::TimeDelta::days(1)});
+    say(&mut socket, &format!("{path}/watch-container-log"), watch).await;
+    let watch = json!({"container": web, "since": time - chrono::TimeDelta::days(1)});
+    say(&mut socket, &format!("{path}/watch-container-log"), watch).await;
+    assert_eq!(hear(&mut socket).await.1, json!({"container": web, "log": "web says hello"}));
+    say(&mut socket, &format!("{path}/container-command"), json!({"container": web, "operation": "stop"})).await;
+    let end = (format!("{path}/container-log-end"), json!({ "container": web }));
+    assert_eq!(hear(&mut socket).await, end);
+    // What does not run writes no more.
+    say(&mut socket, &format!("{path}/watch-container-log"), json!({ "container": web })).await;
+    assert_eq!(hear(&mut socket).await.1["log"], "web says hello");
+    assert_eq!(hear(&mut socket).await, end);
+    assert_eq!(node.followers(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
