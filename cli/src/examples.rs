@@ -230,6 +230,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["deployments:log shop-live", "deployments:log shop-live --follow", "deployments:log shop-live --try 1"],
     ),
     (
+        "deployments:logs",
+        &[
+            "deployments:logs shop-live",
+            "deployments:logs shop-live web -n 40",
+            "deployments:logs shop-live --follow --since 10m",
+        ],
+    ),
+    (
         "deployments:copy",
         &["deployments:copy shop-live --prefix shop-test", "deployments:copy shop-live --node other --prefix shop"],
     ),
@@ -267,6 +275,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("nodes:disconnect", &["nodes:disconnect cellar"]),
     ("nodes:audit", &["nodes:audit cellar --since 1d"]),
+    (
+        "nodes:logs",
+        &["nodes:logs platform web --prefix shop-live", "nodes:logs platform web --prefix shop-live -n 40 --follow"],
+    ),
     ("nodes:containers:list", &["nodes:containers:list platform", "nodes:containers:list platform --prefix shop-live"]),
     ("nodes:containers:start", &["nodes:containers:start platform nginx --prefix shop-live"]),
     ("nodes:containers:stop", &["nodes:containers:stop platform nginx --prefix shop-live"]),

@@ -62,7 +62,7 @@ fn print(cx: &Context, line: &str) -> Result {
 /// Shows lines as they come. A connection that is lost is made anew, from the last line on.
 async fn follow(cx: &Context, api: &Api, app: &str, mut wanted: Wanted) -> Result {
     let mut seen = Seen::default();
-    let mut pause = PAUSE_FIRST;
+    let mut patience = Patience::default();
     let mut is_first = true;
     loop {
         let path = app_path(app, &format!("logs{}", wanted.query(true)));
@@ -73,7 +73,7 @@ async fn follow(cx: &Context, api: &Api, app: &str, mut wanted: Wanted) -> Resul
                 loop {
                     match pieces.next().await {
                         Some(Ok(piece)) => {
-                            pause = PAUSE_FIRST;
+                            patience = Patience::default();
                             rest.extend_from_slice(&piece);
                             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                                 let line: Vec<u8> = rest.drain(..=end).collect();
@@ -99,47 +99,65 @@ async fn follow(cx: &Context, api: &Api, app: &str, mut wanted: Wanted) -> Resul
                 error
             }
         };
-        if let Error::Failed { text, .. } = &lost {
-            print::note(format_args!("!    The log is interrupted ({text}); trying again in {pause:.1?}"));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
-        seen.interrupted();
-        if let Some(time) = seen.second {
-            // Lines tell their second only: those of the last one are asked for again, and passed over if known.
-            wanted.since = Some(time - TimeDelta::microseconds(1));
+        patience.wait(&lost).await;
+        if let Some(since) = seen.interrupted() {
+            wanted.since = Some(since);
             wanted.lines = None;
         }
     }
 }
 
-/// The lines of the newest second, so that they are not shown twice when the connection is made anew.
+/// The pauses before a lost connection is made anew, each longer than the one before.
+#[derive(Debug)]
+pub struct Patience(Duration);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(PAUSE_FIRST)
+    }
+}
+
+impl Patience {
+    /// Tells that the log is interrupted, and waits.
+    pub async fn wait(&mut self, lost: &Error) {
+        let Self(pause) = self;
+        if let Error::Failed { text, .. } = lost {
+            print::note(format_args!("!    The log is interrupted ({text}); trying again in {pause:.1?}"));
+        }
+        tokio::time::sleep(*pause).await;
+        *pause = (*pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// The lines of the newest time that lines tell, so that they are not shown twice when they are asked for again.
 #[derive(Debug, Default)]
-struct Seen {
-    second: Option<DateTime<Utc>>,
+pub struct Seen {
+    newest: Option<DateTime<Utc>>,
     lines: Vec<String>,
-    /// Those of the second that may come again.
+    /// Those of that time that may come again.
     again: Vec<String>,
 }
 
 impl Seen {
-    /// From now on the lines of the newest second come once more.
-    fn interrupted(&mut self) {
+    /// From now on the lines of the newest time come once more, if all later than what is told are asked for.
+    pub fn interrupted(&mut self) -> Option<DateTime<Utc>> {
         self.again = self.lines.clone();
+        // Lines may tell their second only.
+        self.newest.map(|time| time - TimeDelta::microseconds(1))
     }
 
-    /// Whether a line was not shown before; remembers it.
-    fn is_new(&mut self, line: &str) -> bool {
+    /// Whether a line, which begins with its time, was not shown before; remembers it.
+    pub fn is_new(&mut self, line: &str) -> bool {
         if let Some(at) = self.again.iter().position(|known| known == line) {
             self.again.remove(at);
             return false;
         }
         let time = line.split(' ').next().and_then(|time| DateTime::parse_from_rfc3339(time).ok());
         let time = time.map(|time| time.with_timezone(&Utc));
-        if let Some(time) = time.filter(|time| self.second.is_none_or(|second| second < *time)) {
-            *self = Self { second: Some(time), ..Self::default() };
+        if let Some(time) = time.filter(|time| self.newest.is_none_or(|newest| newest < *time)) {
+            *self = Self { newest: Some(time), ..Self::default() };
         }
-        if time.is_some() && time == self.second {
+        if time.is_some() && time == self.newest {
             self.lines.push(line.to_owned());
         }
         true

@@ -1,6 +1,7 @@
 //! `teams`, and what all commands about a team's things begin with. Source of calls: team-api.md §3.5 and §3.6.
 
 pub mod audit;
+pub mod container_log;
 pub mod deployment;
 pub mod deployment_log;
 pub mod image;

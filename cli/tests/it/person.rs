@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::server::Server;
 
@@ -115,6 +115,13 @@ impl Person {
     /// Runs `slipway ARGS` with something on stdin.
     pub fn run_with(&self, args: &[&str], stdin: &str) -> Run {
         self.finish(self.command(env!("CARGO_BIN_EXE_slipway")).args(args), stdin)
+    }
+
+    /// Begins to run `slipway ARGS`, the arguments given in one line, with nothing on stdin.
+    pub fn begin(&self, args: &str) -> Child {
+        let mut command = self.command(env!("CARGO_BIN_EXE_slipway"));
+        command.args(args.split_whitespace()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     /// Runs the program by another name, `deis ARGS`.

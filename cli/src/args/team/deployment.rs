@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::node::LogLines;
 use crate::args::secret::SecretSource;
 
 /// Whether a start is followed.
@@ -91,6 +92,16 @@ pub enum DeploymentCommand {
         /// Of this try, counted from 1; without it, the newest
         #[arg(long = "try", value_name = "N")]
         attempt: Option<u32>,
+    },
+    /// Show what its containers wrote last
+    Logs {
+        /// Id or prefix
+        deployment: String,
+        /// The images whose containers they are; without one, all
+        images: Vec<String>,
+        /// Which lines
+        #[command(flatten)]
+        lines: LogLines,
     },
     /// Prepare the same once more, elsewhere
     Copy {

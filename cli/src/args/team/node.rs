@@ -102,6 +102,15 @@ pub enum NodeCommand {
         #[command(flatten)]
         limit: Limit,
     },
+    /// Show what a container wrote last
+    Logs {
+        /// Which
+        #[command(flatten)]
+        of: OfContainer,
+        /// Which lines
+        #[command(flatten)]
+        lines: LogLines,
+    },
     /// What runs on a node
     #[command(subcommand)]
     Containers(ContainerCommand),
@@ -111,6 +120,20 @@ pub enum NodeCommand {
         /// Name or id
         node: String,
     },
+}
+
+/// Which lines of containers' logs are shown.
+#[derive(Debug, Args)]
+pub struct LogLines {
+    /// Show this many lines of each container
+    #[arg(short = 'n', long, visible_alias = "tail", value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub lines: Option<u32>,
+    /// Go on showing new lines until the containers end, or Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Show lines later than this: how long ago (30s, 10m, 2h, 1d), or a time
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::log::since)]
+    pub since: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// A container on a node.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use slipway_client::segment;
 
+use super::container_log::Place;
 use super::deployment_log::{self, Ended};
 use super::{Found, Team, given, missing, node, project, text};
 use crate::args::team::deployment::{DeploymentCommand, DeploymentTokenCommand};
@@ -52,6 +53,10 @@ pub async fn deployment(cx: &Context, team: Option<&str>, command: DeploymentCom
         }
         DeploymentCommand::Log { deployment, follow, attempt } => {
             deployment_log::log(cx, &team, &find(&team, &deployment).await?, attempt, follow).await
+        }
+        DeploymentCommand::Logs { deployment, images, lines } => {
+            let found = find(&team, &deployment).await?;
+            place(&team, &found, &images).await?.show(cx, &team, &lines).await
         }
         DeploymentCommand::Copy { deployment, node, prefix, note } => {
             let found = find(&team, &deployment).await?;
@@ -110,6 +115,36 @@ fn pick(list: &[Value], named: &str) -> Result<Found> {
         _ => Err(Error::new(format!("several deployments are meant by {named}"))
             .hint("name one by its id: `slipway deployments` lists them")),
     }
+}
+
+/// The instance whose image has this name.
+pub fn instance<'a>(instances: &'a [Value], found: &Found, image: &str) -> Result<&'a Value> {
+    let images: Vec<Value> = instances.iter().map(|one| one["image"].clone()).collect();
+    let image = super::image::named(&images, image, &format!("deployments:info {}", found.name))?;
+    let of = instances.iter().find(|one| one["image"]["id"] == image["id"]);
+    of.ok_or_else(|| Error::new("the deployment has no container of that image"))
+}
+
+/// The name of an instance's container.
+pub fn container(instance: &Value) -> &str {
+    instance["config"]["name"].as_str().or(instance["image"]["config"]["name"].as_str()).unwrap_or_default()
+}
+
+/// Where the containers of these images run; of all when none is named.
+async fn place(team: &Team, found: &Found, images: &[String]) -> Result<Place> {
+    let details: Value = team.api.get(&path(team, found, "")).await?.json()?;
+    let instances = details["instances"].as_array().map_or(&[][..], Vec::as_slice);
+    let meant: Vec<&Value> = if images.is_empty() {
+        instances.iter().collect()
+    } else {
+        images.iter().map(|image| instance(instances, found, image)).collect::<Result<_>>()?
+    };
+    Ok(Place {
+        node: text(&details["node"], "id"),
+        prefix: Some(text(&details, "prefix")),
+        names: meant.into_iter().map(|one| container(one).to_owned()).collect(),
+        title: found.name.clone(),
+    })
 }
 
 /// A path below a deployment.
@@ -173,8 +208,7 @@ async fn info(cx: &Context, team: &Team, named: &str) -> Result {
         print::line("=== Containers")?;
         let rows = it["instances"].as_array().into_iter().flatten().map(|one| {
             let image = &one["image"];
-            let name = one["config"]["name"].as_str().or(image["config"]["name"].as_str()).unwrap_or_default();
-            vec![name.to_owned(), text(image, "name"), text(image, "tag")]
+            vec![container(one).to_owned(), text(image, "name"), text(image, "tag")]
         });
         print::table::rows(&rows.collect::<Vec<_>>())?;
         print::line("=== Environment")?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::deployment::path;
+use super::deployment::{container, path};
 use super::{Found, Team, text};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -83,12 +83,7 @@ async fn events(team: &Team, found: &Found, attempt: u64, shown: usize) -> Resul
 /// Names of containers by the identity of their instance.
 fn names(details: &Value) -> Vec<(String, String)> {
     let instances = details["instances"].as_array().into_iter().flatten();
-    instances
-        .map(|one| {
-            let name = one["config"]["name"].as_str().or(one["image"]["config"]["name"].as_str()).unwrap_or_default();
-            (text(one, "id"), name.to_owned())
-        })
-        .collect()
+    instances.map(|one| (text(one, "id"), container(one).to_owned())).collect()
 }
 
 fn show(cx: &Context, event: &Value, names: &[(String, String)]) -> Result {

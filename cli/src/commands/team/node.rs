@@ -4,6 +4,7 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use slipway_client::segment;
 
+use super::container_log::Place;
 use super::kind::Kind;
 use super::{Found, Team, confirm, given, text, yes_no};
 use crate::args::team::node::{ContainerCommand, NodeCommand, NodeWay, OfContainer};
@@ -81,6 +82,11 @@ pub async fn node(cx: &Context, team: Option<&str>, command: NodeCommand) -> Res
                 });
                 print::table::rows(&rows.collect::<Vec<_>>())
             })
+        }
+        NodeCommand::Logs { of: OfContainer { node, container, prefix }, lines } => {
+            let found = find(&team, &node).await?;
+            let place = Place { node: found.id, prefix, names: vec![container], title: found.name };
+            place.show(cx, &team, &lines).await
         }
         NodeCommand::Containers(command) => container(cx, &team, command).await,
         NodeCommand::Remove { node } => team.remove(cx, NODE, &node).await,

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use slipway_client::segment;
 
-use super::deployment::{find, path};
+use super::deployment::{find, instance, path};
 use super::{Found, Team, text};
 use crate::args::team::deployment::DeploymentSecretCommand;
 use crate::context::{self, Context};
@@ -79,11 +79,7 @@ async fn list(cx: &Context, team: &Team, found: &Found) -> Result {
 
 async fn change(cx: &Context, team: &Team, found: &Found, image: &str, name: &str, value: &str, text: &str) -> Result {
     let instances = details(team, found).await?;
-    let images: Vec<Value> = instances.iter().map(|one| one["image"].clone()).collect();
-    let image = super::image::named(&images, image, &format!("deployments:info {}", found.name))?;
-    let Some(instance) = instances.iter().find(|one| one["image"]["id"] == image["id"]) else {
-        return Err(Error::new("the deployment has no container of that image"));
-    };
+    let instance = instance(&instances, found, image)?;
     let mut list = secrets(instance);
     match list.iter_mut().find(|one| one["key"] == name) {
         Some(one) => {
