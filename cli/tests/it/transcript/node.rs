@@ -20,6 +20,7 @@ fn nodes() {
         "nodes:script attic --type docker --powershell",
         "nodes:script Platform --type k8s",
         "nodes:script attic --type docker --discard",
+        "nodes:script attic --type docker --discard",
         "nodes:remove attic",
         "nodes:remove attic",
         "nodes:remove Platform",
@@ -89,6 +90,10 @@ fn nodes() {
     = 1
     $ nodes:script attic --type docker --discard
     Discarding the script of attic... done
+    $ nodes:script attic --type docker --discard
+    Discarding the script of attic...
+    ! Error: There is no such installer.
+    = 1
     $ nodes:remove attic
     Removing node attic from acme... done
     $ nodes:remove attic
