@@ -69,13 +69,10 @@ impl Place {
     /// Shows what is there, in the order in which it was written; tells which containers there are.
     async fn read(&self, cx: &Context, team: &Team, wanted: &LogLines) -> Result<Vec<Log>> {
         let prefix = self.prefix.as_deref().map(|prefix| format!("/{}", segment(prefix))).unwrap_or_default();
-        let mut query = "timestamps=true".to_owned();
-        if let Some(lines) = wanted.lines {
-            query.push_str(&format!("&take={lines}"));
-        }
-        if let Some(since) = wanted.since {
-            query.push_str(&format!("&since={}", segment(&moment(since))));
-        }
+        let mut query = vec!["timestamps=true".to_owned()];
+        query.extend(wanted.lines.map(|lines| format!("take={lines}")));
+        query.extend(wanted.since.map(|since| format!("since={}", segment(&moment(since)))));
+        let query = query.join("&");
         let (mut logs, mut lines, mut missing) = (Vec::new(), Vec::new(), None);
         for name in &self.names {
             let rest = format!("nodes/{}{prefix}/containers/{}/log?{query}", segment(&self.node), segment(name));

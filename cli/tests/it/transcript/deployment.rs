@@ -131,10 +131,10 @@ fn deployments() {
     Deployment started by bob@y.z.
     deployment in-progress
     Deploying redis (registry.example.com/redis:7).
-    container redis running
-    redis is running.
     Deploying web (registry.example.com/acme/web:1).
+    container redis running
     container web running
+    redis is running.
     web is running.
     deployment successful
     $ deployments:info live
@@ -157,10 +157,10 @@ fn deployments() {
     Deployment started by bob@y.z.
     deployment in-progress
     Deploying redis (registry.example.com/redis:7).
-    container redis running
-    redis is running.
     Deploying web (registry.example.com/acme/web:1).
+    container redis running
     container web running
+    redis is running.
     web is running.
     deployment successful
     $ deployments:log live --try 7

@@ -368,7 +368,7 @@ mod tests {
     fn is_balanced(script: &str) -> bool {
         let mut open: Vec<char> = Vec::new();
         let mut chars = script.chars().peekable();
-        let mut before = '\n';
+        let (mut before, mut is_whole) = ('\n', true);
         while let Some(c) = chars.next() {
             if open.last() == Some(&'"') {
                 match c {
@@ -380,11 +380,7 @@ mod tests {
             } else {
                 match c {
                     '#' if before.is_whitespace() => while chars.next_if(|c| *c != '\n').is_some() {},
-                    '\'' => {
-                        if !chars.by_ref().any(|c| c == '\'') {
-                            return false;
-                        }
-                    }
+                    '\'' => is_whole &= chars.by_ref().any(|c| c == '\''),
                     '"' | '(' | '[' | '{' => open.push(c),
                     ')' | ']' | '}' => {
                         let begins = match c {
@@ -401,8 +397,12 @@ mod tests {
             }
             before = c;
         }
-        open.is_empty()
+        is_whole && open.is_empty()
     }
+
+    /// Variables of `PowerShell`'s own, which cannot be set in some version or other.
+    const READ_ONLY: [&str; 9] =
+        ["iswindows", "islinux", "ismacos", "iscoreclr", "host", "home", "pid", "error", "true"];
 
     #[test]
     fn the_script_of_powershell_is_whole_whatever_it_is_filled_with() {
@@ -417,9 +417,6 @@ mod tests {
             let (read, after) = read_literal(after);
             assert_eq!((read.as_str(), after.starts_with("\n    $image = ")), (root, true), "{script}");
         }
-        // Variables of PowerShell's own cannot be set, in some version or other.
-        const READ_ONLY: [&str; 9] =
-            ["iswindows", "islinux", "ismacos", "iscoreclr", "host", "home", "pid", "error", "true"];
         for line in DOCKER_POWERSHELL.lines() {
             let set = line.trim_start().strip_prefix('$').and_then(|rest| rest.split_once(" = "));
             if let Some((name, _)) = set {
