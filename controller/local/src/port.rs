@@ -3,7 +3,15 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr as Name, UnixDatagram};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// The first port that is given. From here on there are few that programs have for their own, and none that the system
+/// gives to whoever asks for any: that one could go to somebody else before the process that it was chosen for is up.
+const FIRST: u16 = 20_000;
+/// How many ports are given from there on, before those are that the system gives.
+const COUNT: u16 = 5_000;
 
 /// Hands out ports that are free and that no living process was given.
 #[derive(Debug, Clone)]
@@ -18,6 +26,8 @@ pub(crate) struct Port {
     /// Address and number.
     pub(crate) addr: SocketAddr,
     live: Arc<Mutex<HashSet<u16>>>,
+    /// Tells other engines on this machine, and ends with this one.
+    _claim: Option<UnixDatagram>,
 }
 
 impl Ports {
@@ -29,17 +39,49 @@ impl Ports {
     /// next start gets another.
     pub(crate) fn take(&self) -> io::Result<Port> {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, _, random, _) = uuid::Uuid::new_v4().as_fields();
+        let start = random % COUNT;
+        for step in 0..COUNT {
+            let number = FIRST + (start + step) % COUNT;
+            if live.contains(&number) {
+                continue;
+            }
+            let Ok(claim) = self.claim(number) else { continue };
+            if TcpListener::bind((self.listen, number)).is_ok() {
+                live.insert(number);
+                let addr = SocketAddr::new(self.listen, number);
+                return Ok(Port { addr, live: Arc::clone(&self.live), _claim: claim });
+            }
+        }
+        self.take_any(&mut live)
+    }
+
+    /// One that the system gives to whoever asks.
+    fn take_any(&self, live: &mut HashSet<u16>) -> io::Result<Port> {
         // Held until one is found, so that the system does not offer the same port again.
         let mut passed_over = Vec::new();
         for _ in 0..100 {
             let listener = TcpListener::bind((self.listen, 0))?;
             let addr = listener.local_addr()?;
-            if live.insert(addr.port()) {
-                return Ok(Port { addr, live: Arc::clone(&self.live) });
+            if let Ok(claim) = self.claim(addr.port())
+                && live.insert(addr.port())
+            {
+                return Ok(Port { addr, live: Arc::clone(&self.live), _claim: claim });
             }
             passed_over.push(listener);
         }
         Err(io::Error::other("every port offered is in use"))
+    }
+
+    /// Makes a port this engine's among all that there are where it listens: the name of a socket without a file, which
+    /// nobody else can have and the system forgets with whoever has it. `None` where there are no such names.
+    fn claim(&self, number: u16) -> io::Result<Option<UnixDatagram>> {
+        let name = format!("slipway/port/{}/{number}", self.listen);
+        match Name::from_abstract_name(name).and_then(|name| UnixDatagram::bind_addr(&name)) {
+            Ok(claim) => Ok(Some(claim)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 }
 
@@ -57,11 +99,19 @@ mod tests {
 
     #[test]
     fn a_port_is_given_once_while_it_lives() {
-        let ports = Ports::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let held: Vec<Port> = (0..200).map(|_| ports.take().unwrap()).collect();
+        // Two engines, as two platforms have.
+        let engines = [(); 2].map(|()| Ports::new(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let held: Vec<Port> = (0..400).map(|number: usize| engines[number % 2].take().unwrap()).collect();
         let numbers: HashSet<u16> = held.iter().map(|port| port.addr.port()).collect();
         assert_eq!(numbers.len(), held.len());
         drop(held);
-        assert!(ports.live.lock().unwrap().is_empty());
+        assert!(engines.iter().all(|ports| ports.live.lock().unwrap().is_empty()));
+    }
+
+    #[test]
+    fn when_all_are_given_the_system_is_asked() {
+        let ports = Ports::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        ports.live.lock().unwrap().extend(FIRST..FIRST + COUNT);
+        assert!(!(FIRST..FIRST + COUNT).contains(&ports.take().unwrap().addr.port()));
     }
 }
