@@ -49,6 +49,9 @@ pub(crate) struct Supervisor {
     spec: Option<AppSpec>,
     wanted: BTreeMap<ProcessType, Wanted>,
     members: Vec<Arc<Member>>,
+    /// How each was when all were last looked at, by name: they change meanwhile, and what is told must be what the
+    /// routes were made of.
+    seen: BTreeMap<String, State>,
     /// The release that serves, and what of it was found ready, by type.
     serving: Option<Arc<Release>>,
     proven: BTreeMap<ProcessType, Arc<Plan>>,
@@ -77,6 +80,7 @@ impl Supervisor {
             spec: None,
             wanted: BTreeMap::new(),
             members: Vec::new(),
+            seen: BTreeMap::new(),
             serving: None,
             proven: BTreeMap::new(),
             trusted,
@@ -180,6 +184,7 @@ impl Supervisor {
     fn reconcile(&mut self) {
         self.members.retain(|member| member.state().phase != Phase::Gone);
         self.start_missing();
+        self.seen = self.members.iter().map(|member| (member.pod.clone(), member.state())).collect();
         self.prove();
         let surplus = self.surplus();
         self.publish(&surplus);
@@ -218,10 +223,15 @@ impl Supervisor {
         self.members.extend(started);
     }
 
+    /// Where a member takes requests, if it is ready.
+    fn ready(&self, member: &Member) -> Option<Arc<Backend>> {
+        self.seen.get(&member.pod)?.ready.clone()
+    }
+
     /// Whether all wanted processes of a type are ready.
     fn is_ready(&self, wanted: &Wanted) -> bool {
         let members = self.of_plan(&wanted.plan);
-        members.iter().filter(|member| member.state().ready.is_some()).count() >= wanted.replicas
+        members.iter().filter(|member| self.ready(member).is_some()).count() >= wanted.replicas
     }
 
     /// Notes what has become ready: a release as a whole, then each type of it on its own.
@@ -276,7 +286,7 @@ impl Supervisor {
         for wanted in self.wanted.values() {
             let mut members = self.of_plan(&wanted.plan);
             // Those that are ready stay, and of those the ones with low numbers.
-            members.sort_by_key(|member| (member.state().ready.is_none(), member.index));
+            members.sort_by_key(|member| (self.ready(member).is_none(), member.index));
             surplus.extend(members.into_iter().skip(wanted.replicas).cloned());
         }
         for member in self.members.iter().filter(|member| !member.is_stopping()) {
@@ -305,7 +315,7 @@ impl Supervisor {
             let mut backends: Vec<(u32, Arc<Backend>)> = Vec::new();
             for plan in self.proven.values().filter(|plan| is_for(plan)) {
                 let members = self.of_plan(plan).into_iter().filter(is_kept);
-                backends.extend(members.filter_map(|member| Some((member.index, member.state().ready?))));
+                backends.extend(members.filter_map(|member| Some((member.index, self.ready(member)?))));
             }
             backends.sort_by_key(|(index, _)| *index);
             let idle = match self.wanted.values().find(|wanted| is_for(&wanted.plan)) {
@@ -313,7 +323,8 @@ impl Supervisor {
                 None => IdleReason::ScaledToZero,
                 Some(wanted) if wanted.replicas == 0 => IdleReason::ScaledToZero,
                 Some(wanted) => {
-                    let states: Vec<State> = self.of_plan(&wanted.plan).iter().map(|member| member.state()).collect();
+                    let members = self.of_plan(&wanted.plan).into_iter();
+                    let states: Vec<State> = members.filter_map(|member| self.seen.get(&member.pod).cloned()).collect();
                     status::idle(&states)
                 }
             };
@@ -344,23 +355,21 @@ impl Supervisor {
             .wanted
             .values()
             .flat_map(|wanted| self.of_plan(&wanted.plan))
-            .map(|member| (member.as_ref(), member.state()))
+            .filter_map(|member| Some((member.as_ref(), self.seen.get(&member.pod)?.clone())))
             .collect();
         let total = self.wanted.values().map(|wanted| wanted.replicas).sum();
         let is_proven = self
             .wanted
             .iter()
             .all(|(kind, wanted)| self.proven.get(kind).is_some_and(|proven| **proven == *wanted.plan));
-        let rollout = self.spec.as_ref().and_then(|spec| spec.release.as_ref()).map(|release| Rollout {
-            version: release.version,
-            // A process may have become ready after the routes were looked at; the next turn, at once, says so.
-            state: match status::rollout(&wanted, total) {
-                RolloutState::Ready if !is_proven => RolloutState::Progressing("routes are moving".to_owned()),
-                state => state,
-            },
-        });
+        let rollout = self
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.release.as_ref())
+            .map(|release| Rollout { version: release.version, state: status::rollout(&wanted, total) });
         let is_done = rollout.as_ref().is_none_or(|rollout| rollout.state == RolloutState::Ready);
-        let mut pods: Vec<_> = self.members.iter().map(|member| status::pod(member, &member.state())).collect();
+        let seen = self.members.iter().filter_map(|member| Some((member, self.seen.get(&member.pod)?)));
+        let mut pods: Vec<_> = seen.map(|(member, state)| status::pod(member, state)).collect();
         pods.sort_by(|a, b| (&a.process_type, a.started, &a.name).cmp(&(&b.process_type, b.started, &b.name)));
         let now = AppStatus {
             applied_generation: self.spec.as_ref().map(|spec| spec.generation),
