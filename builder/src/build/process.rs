@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_util::sync::CancellationToken;
 
 use super::BuildOutput;
 
@@ -25,8 +26,11 @@ pub use tool::{Tool, ToolError};
 
 /// How long a cancelled tool may take to end by itself.
 pub const TERM_GRACE: Duration = Duration::from_secs(2);
-/// How long output is still read after a tool has ended, in case a process it left behind holds the pipe open.
+/// How long more output is waited for after a tool has ended, in case a process it left behind holds the pipe open.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
+/// How long output is passed on in all after a tool has ended: whoever pushes may be slow to take what there is, and what
+/// holds the pipe open may write for ever.
+const DRAIN_MAX: Duration = Duration::from_mins(1);
 /// Longest line that is passed on whole, in bytes.
 const LINE_MAX: usize = 8 * 1024;
 /// How much of a tool's last output is kept to explain a failure, in bytes.
@@ -126,6 +130,7 @@ impl Runner {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let tail = Mutex::new(String::new());
         let captured = Mutex::new(Vec::new());
+        let ended = CancellationToken::new();
         let status = {
             let prefix = if tool.indent { "       " } else { "" };
             let reading = async {
@@ -133,14 +138,14 @@ impl Runner {
                     async {
                         if let Some(pipe) = stdout {
                             match capture {
-                                None => self.pump(pipe, prefix, &tail, true).await,
-                                Some(_) => collect(pipe, &captured).await,
+                                None => self.pump(pipe, prefix, &tail, true, &ended).await,
+                                Some(_) => collect(pipe, &captured, &ended).await,
                             }
                         }
                     },
                     async {
                         if let Some(pipe) = stderr {
-                            self.pump(pipe, prefix, &tail, capture != Some(false)).await;
+                            self.pump(pipe, prefix, &tail, capture != Some(false), &ended).await;
                         }
                     }
                 )
@@ -148,7 +153,8 @@ impl Runner {
             tokio::pin!(reading);
             tokio::select! {
                 status = child.wait() => {
-                    let _ = tokio::time::timeout(DRAIN_GRACE, &mut reading).await;
+                    ended.cancel();
+                    let _ = tokio::time::timeout(DRAIN_MAX, &mut reading).await;
                     status
                 }
                 _ = &mut reading => child.wait().await,
@@ -165,14 +171,21 @@ impl Runner {
         }
     }
 
-    async fn pump(&self, mut pipe: impl AsyncRead + Unpin, prefix: &str, tail: &Mutex<String>, show: bool) {
+    async fn pump(
+        &self,
+        mut pipe: impl AsyncRead + Unpin,
+        prefix: &str,
+        tail: &Mutex<String>,
+        show: bool,
+        ended: &CancellationToken,
+    ) {
         let mut buffer = vec![0; 8 * 1024];
         let mut line = Vec::new();
         loop {
-            let count = match pipe.read(&mut buffer).await {
-                Ok(0) | Err(_) => break,
-                Ok(count) => count,
-            };
+            let count = more(&mut pipe, &mut buffer, ended).await;
+            if count == 0 {
+                break;
+            }
             for byte in buffer.get(..count).unwrap_or_default() {
                 if *byte == b'\n' || line.len() >= LINE_MAX {
                     self.line(&line, prefix, tail, show).await;
@@ -285,9 +298,23 @@ pub fn kill_marked(marker: &str) {
     }
 }
 
-async fn collect(mut pipe: impl AsyncRead + Unpin, into: &Mutex<Vec<u8>>) {
+/// Reads what comes next and tells how much that is; 0 at the end, which after a tool has `ended` is also when nothing
+/// comes for a while. How long those take who are shown it is no matter here.
+async fn more(pipe: &mut (impl AsyncRead + Unpin), buffer: &mut [u8], ended: &CancellationToken) -> usize {
+    tokio::select! {
+        biased;
+        count = pipe.read(buffer) => count.unwrap_or(0),
+        () = async {
+            ended.cancelled().await;
+            tokio::time::sleep(DRAIN_GRACE).await;
+        } => 0,
+    }
+}
+
+async fn collect(mut pipe: impl AsyncRead + Unpin, into: &Mutex<Vec<u8>>, ended: &CancellationToken) {
     let mut buffer = vec![0; 8 * 1024];
-    while let Ok(count) = pipe.read(&mut buffer).await {
+    loop {
+        let count = more(&mut pipe, &mut buffer, ended).await;
         let chunk = buffer.get(..count).unwrap_or_default();
         let mut into = into.lock().unwrap_or_else(PoisonError::into_inner);
         if chunk.is_empty() {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -130,7 +129,7 @@ impl Lab {
             .spawn()
             .unwrap();
         let process = Process(child);
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(2);
         loop {
             if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
                 stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -163,19 +162,23 @@ impl Drop for Process {
     }
 }
 
+/// Writes a program. Another process makes it: what this one opens to write, the children that other tests are starting
+/// have open for a moment, and so long it cannot be run.
 pub fn script(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let source = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&source, text).unwrap();
+    let mut install = Command::new("install");
+    assert!(install.args(["-m", "755", "--"]).arg(source.path()).arg(path).status().unwrap().success());
 }
 
 pub fn installed(program: &str) -> bool {
     std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join(program).is_file())
 }
 
-/// Waits until `check` gives something.
-pub async fn eventually<T>(what: &str, limit: Duration, check: impl Fn() -> Option<T>) -> T {
-    let deadline = Instant::now() + limit;
+/// Waits until `check` gives something. A machine that does much else may take its time.
+pub async fn eventually<T>(what: &str, check: impl Fn() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         if let Some(value) = check() {
             return value;

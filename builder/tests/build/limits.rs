@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slipway_builder::build::{BuildOutput, LocalBuilder, LocalBuilderConfig, ToolEnv};
 use slipway_builder::{BuildError, SourceBuilder};
@@ -26,7 +26,7 @@ fn limit(result: Result<slipway_builder::Built, BuildError>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_build_is_dead_within_three_seconds() {
+async fn a_dropped_build_is_dead_though_it_ignores_that() {
     let files = tempfile::tempdir().unwrap();
     let pid_file = files.path().join("pids");
     let lab = Lab::with_pack(&stubborn(&pid_file), |_| {});
@@ -35,29 +35,32 @@ async fn a_dropped_build_is_dead_within_three_seconds() {
     let request = lab.request(lab.source(&[("a", "")]), &[("BUILDPACK_URL", "test")]);
     let builder = lab.builder.clone();
     let build = tokio::spawn(async move { builder.build(request, output).await });
-    let pids = eventually("the build runs", Duration::from_secs(20), || pids(&pid_file, 3)).await;
-    let canceled = Instant::now();
+    let pids = eventually("the build runs", || pids(&pid_file, 3)).await;
     build.abort();
-    eventually("all are dead", Duration::from_secs(3), || pids.iter().all(|pid| !is_alive(*pid)).then_some(())).await;
-    assert!(canceled.elapsed() < Duration::from_secs(3));
+    eventually("all are dead", || pids.iter().all(|pid| !is_alive(*pid)).then_some(())).await;
     drain.await.unwrap();
 
     // The lock is free and the scratch directory gone when the last process is.
     let tmp = lab.dir.path().join("data/tmp");
     let is_empty = || fs::read_dir(&tmp).unwrap().next().is_none().then_some(());
-    eventually("nothing is left", Duration::from_secs(3), is_empty).await;
+    eventually("nothing is left", is_empty).await;
     lab.built(lab.source(&[("Procfile", "web: x")]), &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn time_is_limited() {
-    let files = tempfile::tempdir().unwrap();
-    let pid_file = files.path().join("pids");
-    let lab = Lab::with_pack(&stubborn(&pid_file), |config| config.limits.time = Duration::from_secs(1));
-    let (result, _) = lab.build(lab.source(&[("a", "")]), &[("BUILDPACK_URL", "test")]).await;
-    assert_eq!(limit(result), "the build took longer than 1 second");
-    let pids = pids(&pid_file, 3).unwrap();
-    eventually("all are dead", Duration::from_secs(3), || pids.iter().all(|pid| !is_alive(*pid)).then_some(())).await;
+    // On a busy machine a second may be over before the build's programs have begun.
+    for (seconds, shown) in [(1, "1 second"), (10, "10 seconds"), (60, "1 minute")] {
+        let files = tempfile::tempdir().unwrap();
+        let pid_file = files.path().join("pids");
+        let lab = Lab::with_pack(&stubborn(&pid_file), |config| config.limits.time = Duration::from_secs(seconds));
+        let (result, _) = lab.build(lab.source(&[("a", "")]), &[("BUILDPACK_URL", "test")]).await;
+        assert_eq!(limit(result), format!("the build took longer than {shown}"));
+        if let Some(pids) = pids(&pid_file, 3) {
+            return eventually("all are dead", || pids.iter().all(|pid| !is_alive(*pid)).then_some(())).await;
+        }
+    }
+    panic!("the build never began");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,6 +114,30 @@ async fn output_is_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_tool_said_last_reaches_who_is_slow_to_take_it() {
+    let files = tempfile::tempdir().unwrap();
+    let over = files.path().join("over");
+    let lab = Lab::with_pack(&format!("seq 8000; touch {}", over.display()), |_| {});
+    let (builder, request) = (lab.builder.clone(), lab.request(lab.source(&[("a", "")]), &[("BUILDPACK_URL", "test")]));
+    let (output, mut receiver, _) = BuildOutput::new();
+    let build = tokio::spawn(async move { builder.build(request, output).await });
+    // As far as the tool, and then for a while nothing.
+    let mut text = String::new();
+    while text.lines().last().is_none_or(|line| line.trim() != "1") {
+        text += std::str::from_utf8(&receiver.recv().await.unwrap()).unwrap();
+    }
+    eventually("the tool has said all", || over.exists().then_some(())).await;
+    // The time is the point: whoever is slow takes nothing meanwhile.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    while let Some(piece) = receiver.recv().await {
+        text += std::str::from_utf8(&piece).unwrap();
+    }
+    let numbers = text.lines().filter_map(|line| line.trim().parse::<u32>().ok());
+    assert!(numbers.eq(1..=8000), "{text}");
+    build.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn builds_wait_for_a_slot() {
     let files = tempfile::tempdir().unwrap();
     let (started, go) = (files.path().join("started"), files.path().join("go"));
@@ -123,7 +150,7 @@ async fn builds_wait_for_a_slot() {
         tokio::spawn(async move { while receiver.recv().await.is_some() {} });
         tokio::spawn(async move { builder.build(request, output).await })
     };
-    eventually("the first build runs", Duration::from_secs(20), || started.exists().then_some(())).await;
+    eventually("the first build runs", || started.exists().then_some(())).await;
     let (output, mut receiver, _) = BuildOutput::new();
     let (builder, request) = (lab.builder.clone(), lab.request(lab.source(&[("Procfile", "web: x")]), &[]));
     let second = tokio::spawn(async move { builder.build(request, output).await });

@@ -32,8 +32,11 @@ const PIECES: usize = 64;
 const PIECE_BYTES: usize = 16 * 1024;
 /// What a terminal turns into the end of input.
 const END_OF_TRANSMISSION: u8 = 4;
-/// How long output is waited for that somebody else may hold open after the process ended.
+/// How long more output is waited for after the process ended, while somebody else may hold it open.
 const REST: Duration = Duration::from_secs(1);
+/// How long output is passed on in all after the process ended: somebody who looks may be slow to take what there is,
+/// and whatever holds it open may write for ever.
+const REST_MAX: Duration = Duration::from_mins(1);
 
 /// A process that was begun and is to be talked to.
 pub(crate) struct Begun {
@@ -117,7 +120,8 @@ async fn carry(
     limit: Option<Duration>,
     canceled: CancellationToken,
 ) -> Output {
-    let mut copying = Box::pin(copy(ends, typed, output));
+    let ended = CancellationToken::new();
+    let mut copying = Box::pin(copy(ends, typed, output, &ended));
     let mut is_copied = false;
     let up = async {
         match limit {
@@ -140,9 +144,13 @@ async fn carry(
     };
     match end {
         End::Ended(status) => {
+            ended.cancel();
             if !is_copied {
-                // What left the group may hold the output open.
-                let _ = timeout(REST, copying).await;
+                tokio::select! {
+                    _ = timeout(REST_MAX, copying) => {}
+                    () = output.closed() => {}
+                    () = canceled.cancelled() => {}
+                }
             }
             match status {
                 Ok(status) => Output::Exit(child::exit_code(status)),
@@ -163,13 +171,13 @@ async fn carry(
     }
 }
 
-/// Moves bytes both ways until the output ends.
-async fn copy(ends: Ends, typed: mpsc::Receiver<Input>, output: &mpsc::Sender<Output>) {
+/// Moves bytes both ways until the output ends, or the process has `ended` and nothing more comes.
+async fn copy(ends: Ends, typed: mpsc::Receiver<Input>, output: &mpsc::Sender<Output>, ended: &CancellationToken) {
     match ends {
         Ends::Terminal(terminal) => {
             let reading = async {
                 let mut buffer = vec![0; PIECE_BYTES];
-                while let Ok(count @ 1..) = terminal.read(&mut buffer).await {
+                while let count @ 1.. = piece(terminal.read(&mut buffer), ended).await {
                     let piece = Output::Stdout(Bytes::copy_from_slice(&buffer[..count]));
                     if output.send(piece).await.is_err() {
                         return;
@@ -195,7 +203,8 @@ async fn copy(ends: Ends, typed: mpsc::Receiver<Input>, output: &mpsc::Sender<Ou
         }
         Ends::Pipes { stdin, stdout, stderr } => {
             let reading = async {
-                tokio::join!(pump(stdout, output, Output::Stdout), pump(stderr, output, Output::Stderr));
+                let stdout = pump(stdout, output, Output::Stdout, ended);
+                tokio::join!(stdout, pump(stderr, output, Output::Stderr, ended));
             };
             tokio::select! {
                 () = reading => {}
@@ -225,12 +234,30 @@ async fn feed(mut stdin: Option<ChildStdin>, mut typed: mpsc::Receiver<Input>) {
     std::future::pending::<()>().await;
 }
 
-async fn pump(reader: Option<impl AsyncRead + Unpin>, output: &mpsc::Sender<Output>, piece: fn(Bytes) -> Output) {
+async fn pump(
+    reader: Option<impl AsyncRead + Unpin>,
+    output: &mpsc::Sender<Output>,
+    shown: fn(Bytes) -> Output,
+    ended: &CancellationToken,
+) {
     let Some(mut reader) = reader else { return };
     let mut buffer = vec![0; PIECE_BYTES];
-    while let Ok(count @ 1..) = reader.read(&mut buffer).await {
-        if output.send(piece(Bytes::copy_from_slice(&buffer[..count]))).await.is_err() {
+    while let count @ 1.. = piece(reader.read(&mut buffer), ended).await {
+        if output.send(shown(Bytes::copy_from_slice(&buffer[..count]))).await.is_err() {
             return;
         }
+    }
+}
+
+/// How many bytes are there; 0 at the end. What left the group of a process that has `ended` may hold its output open: it
+/// is the end when nothing comes for a while. How long those who look take for what came before is no matter here.
+async fn piece(reading: impl Future<Output = io::Result<usize>>, ended: &CancellationToken) -> usize {
+    tokio::select! {
+        biased;
+        count = reading => count.unwrap_or(0),
+        () = async {
+            ended.cancelled().await;
+            sleep(REST).await;
+        } => 0,
     }
 }

@@ -40,6 +40,9 @@ print("listening", flush=True)
 server.serve_forever()
 "#;
 
+/// For what a busy machine does late. Only what never comes takes as long.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
+
 pub(crate) struct Bed {
     pub(crate) data: PathBuf,
     pub(crate) engine: Arc<LocalEngine>,
@@ -114,7 +117,7 @@ impl Bed {
                 let _ = changes.recv().await;
             }
         };
-        if let Ok(status) = timeout(Duration::from_secs(20), wait).await {
+        if let Ok(status) = timeout(PATIENCE, wait).await {
             return status;
         }
         panic!("waited in vain for {what}: {:#?}\n{}", self.status(app).await, self.log(app).await)
@@ -187,7 +190,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_true: impl Fn
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+    timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
 }
 
 pub(crate) fn process(kind: &str, command: &str) -> ProcessSpec {
@@ -243,7 +246,7 @@ pub(crate) fn run_spec(artifact: Artifact, command: &str) -> RunSpec {
         process_name: "run.abcde".to_owned(),
         memory: None,
         cpu: None,
-        timeout: Duration::from_secs(20),
+        timeout: PATIENCE,
         mounts: Vec::new(),
     }
 }

@@ -9,10 +9,8 @@ use slipway_engine::{Attach, Engine, EngineError, ExecSpec, Session};
 use slipway_image::testing::TestRegistry;
 use tokio::time::timeout;
 
-use crate::bed::{Bed, app, is_alive, process, run_spec, until};
+use crate::bed::{Bed, PATIENCE, app, is_alive, process, run_spec, until};
 use crate::image;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn terminal(columns: u16, rows: u16) -> Attach {
     Attach { terminal: Some(TerminalSize { columns, rows }), has_input: true }
@@ -149,6 +147,23 @@ async fn without_a_terminal_there_are_three_pipes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_last_reaches_who_is_slow_to_take_it() {
+    let bed = Bed::new().await;
+    // More pieces than wait for somebody to look, and less than keeps the process from ending.
+    let say = "import os, time\nfor n in range(300):\n    os.write(1, b'%d\\n' % n)\n    time.sleep(0.002)\n";
+    let over = bed.data.join("over");
+    let line = format!("python3 say.py; touch {}", over.display());
+    let silent = Attach { terminal: None, has_input: false };
+    let spec = run_spec(bed.slug(&[("say.py", say)]), &line);
+    let mut talk = Talk::new(bed.engine.run_session(spec, silent).await.unwrap());
+    until("the end of the process", || async { over.exists() }).await;
+    // The time is the point: whoever is slow takes nothing meanwhile.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(talk.ends().await, Output::Exit(0));
+    assert_eq!(talk.out, (0..300).fold(String::new(), |text, n| format!("{text}{n}\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_ends_the_process() {
     let bed = Bed::new().await;
     let slug = bed.slug(&[]);
@@ -192,6 +207,8 @@ async fn commands_run_beside_processes() {
     release.env.insert("WHO".to_owned(), slipway_core::config::SecretText::new("web process"));
     let status = bed.settle(&spec).await;
     let pod = status.pods[0].name.clone();
+    // A process without a check counts before it has done its first line.
+    until("the process", || async { any_sleeps("1011") }).await;
     let exec = |command: &[&str], attach: Attach| {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
         bed.engine.exec_session(ExecSpec { app: spec.app, name: spec.name.clone(), pod: pod.clone(), command, attach })
