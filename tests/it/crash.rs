@@ -26,16 +26,20 @@ fn kill_9_in_the_middle_of_a_deploy_ends_settled() {
     let user = platform.user("ada");
     let repo = Repo::server("one");
     user.deploy(&repo, "app");
-    user.cli(&["config:set", "BOOT_SECONDS=2", "-a", "app"]).ok();
+    let gate = repo.file("gate");
+    std::fs::write(&gate, "").unwrap();
+    user.cli(&["config:set", &format!("BOOT_GATE={}", gate.display()), "-a", "app"]).ok();
+    std::fs::remove_file(&gate).unwrap();
     repo.change("text", "two");
     let mut push = user.push_start(&repo);
-    eventually("the deploy has begun", Duration::from_secs(30), || {
+    eventually("the deploy has begun", Duration::from_mins(3), || {
         (user.releases("app")[0]["state"] == "deploying").then_some(())
     });
     platform.kill();
     push.wait().unwrap();
     platform.launch();
-    let newest = eventually("the release is settled", Duration::from_mins(1), || {
+    std::fs::write(&gate, "").unwrap();
+    let newest = eventually("the release is settled", Duration::from_mins(3), || {
         let newest = user.releases("app").swap_remove(0);
         (newest["state"] != "deploying" && newest["state"] != "created").then_some(newest)
     });
@@ -56,7 +60,7 @@ fn after_kill_9_the_old_release_serves_while_a_new_one_is_still_coming_up() {
     user.deploy(&repo, "app");
     repo.change("server.py", "import time\ntime.sleep(600)\n");
     let mut push = user.push_start(&repo);
-    eventually("the deploy has begun", Duration::from_secs(30), || {
+    eventually("the deploy has begun", Duration::from_mins(3), || {
         (user.releases("app")[0]["state"] == "deploying").then_some(())
     });
     platform.kill();
@@ -95,7 +99,7 @@ fn kill_9_again_and_again_while_deploying_never_loses_the_app() {
         platform.answers("app", "text=one");
     }
     // The last round's release may still be on its way; until it has settled, another change is refused.
-    eventually("a change is taken again", Duration::from_mins(1), || {
+    eventually("a change is taken again", Duration::from_mins(3), || {
         let change = user.cli(&["config:set", "GREETING=at-last", "-a", "app"]);
         if change.code != 0 {
             change.says("is already in progress");
@@ -122,7 +126,7 @@ fn a_process_that_is_killed_is_replaced() {
         rustix::process::Signal::KILL,
     )
     .unwrap();
-    eventually("another process answers", Duration::from_secs(20), || {
+    eventually("another process answers", Duration::from_mins(3), || {
         let answer = platform.try_get("app", "/").ok()?;
         (answer.status == 200 && pid_of(&answer.body) != pid).then_some(())
     });

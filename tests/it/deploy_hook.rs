@@ -11,6 +11,8 @@ use openssl::pkey::PKey;
 use openssl::sign::Signer;
 use slipway_tests::{Platform, eventually};
 
+use crate::address::Reserved;
+
 /// The heads of the requests that came in; the first is answered with 500, as a receiver that is starting may.
 fn receive(listener: TcpListener) -> Arc<Mutex<Vec<String>>> {
     let heads: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -53,9 +55,8 @@ fn sha1_of(key: &str, text: &str) -> String {
 #[test]
 fn every_release_is_told_whatever_dies() {
     // An address at which nobody listens yet.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    drop(listener);
+    let reserved = Reserved::new();
+    let addr = reserved.address();
     let base = format!("http://{addr}/hook?token=hunter2");
     let env = [("DEIS_DEPLOY_HOOK_URLS", base.as_str()), ("DRYCC_DEPLOY_HOOK_SECRET_KEY", "hunter3")];
     let mut platform = Platform::start_with(&[], &env);
@@ -64,10 +65,10 @@ fn every_release_is_told_whatever_dies() {
     user.cli(&["config:set", "A=1", "-a", "blog"]).ok();
     platform.kill();
 
-    let heads = receive(TcpListener::bind(addr).unwrap());
+    let heads = receive(reserved.listen());
     platform.launch();
     let lines = |text: &str| heads.lock().unwrap().iter().filter(|head| head.contains(text)).count();
-    eventually("both releases are told, one of them again after an error", Duration::from_mins(2), || {
+    eventually("both releases are told, one of them again after an error", Duration::from_mins(3), || {
         (lines("&release=v1&") >= 1 && lines("&release=v2&") >= 1 && heads.lock().unwrap().len() >= 3).then_some(())
     });
     let heads = heads.lock().unwrap().clone();
@@ -91,7 +92,7 @@ fn every_release_is_told_whatever_dies() {
             "/hook?token=hunter2&app=blog&release=v2&release_summary=ada+added+A&sha=&user=ada",
         ]
     );
-    eventually("the log says so", Duration::from_secs(20), || {
+    eventually("the log says so", Duration::from_mins(3), || {
         let log = user.cli(&["logs", "-a", "blog"]).ok();
         log.stdout.contains(&format!("Deploy hook sent to http://{addr}/hook")).then_some(())
     });

@@ -57,7 +57,7 @@ fn walk(name: &str) {
     run(home, &["pull", &image(&registry, "v2", "second"), "-a", "site"]).ok();
     platform.answers("site", "second");
     run(home, &["releases:rollback", "v2", "-a", "site"]).ok().says("Rolling back to v2... done, v5");
-    eventually("the rollback serves", Duration::from_secs(10), || {
+    eventually("the rollback serves", Duration::from_mins(3), || {
         platform.get("site", "/").body.contains("first").then_some(())
     });
     run(home, &["ps:scale", "cmd=2", "-a", "site"]).ok().says("Scaling processes... but first, coffee!");
@@ -76,9 +76,10 @@ fn walk(name: &str) {
     platform.answers("blog", "greeting=hello");
     run(repo.path(), &["scale", "web=2"]).ok();
     run(repo.path(), &["run", "echo out; echo err >&2; exit 4"]).fails().says("out").says("err");
-    let logs = run(repo.path(), &["logs"]).ok();
     for line in ["bob created initial release", "bob deployed", "bob added GREETING", "bob scaled pods web=2"] {
-        assert!(logs.stdout.contains(line), "no {line:?} in: {logs}");
+        eventually(&format!("{line:?} is in the log"), Duration::from_mins(3), || {
+            run(repo.path(), &["logs"]).ok().stdout.contains(line).then_some(())
+        });
     }
     run(repo.path(), &["rollback", "v2"]).ok().says("done, v4");
     run(repo.path(), &["releases"]).ok().says("bob rolled back to v2");

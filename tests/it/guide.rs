@@ -32,7 +32,7 @@ const GUIDES: [&str; 16] = [
 ];
 
 /// How long one command may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides")

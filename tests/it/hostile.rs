@@ -118,7 +118,7 @@ fn ssh_that_is_not_git() {
         let hosts = user.home().join("known_hosts");
         Run::of(
             user.command("timeout", user.home())
-                .args(["20", "ssh", "-p", &port, "-i", key.to_str().unwrap()])
+                .args(["120", "ssh", "-p", &port, "-i", key.to_str().unwrap()])
                 .args(["-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new"])
                 .args(["-o", &format!("UserKnownHostsFile={}", hosts.display())])
                 .args(args),

@@ -54,7 +54,7 @@ fn an_image_is_pulled_scaled_configured_and_rolled_back() {
     user.cli(&["pull", &first, "-a", "site"]).ok();
     platform.answers("site", "moved");
     user.cli(&["releases:rollback", "v3", "-a", "site"]).ok();
-    eventually("the rollback serves", Duration::from_secs(10), || {
+    eventually("the rollback serves", Duration::from_mins(3), || {
         platform.get("site", "/").body.contains("first").then_some(())
     });
 
@@ -73,7 +73,7 @@ fn an_image_is_pulled_scaled_configured_and_rolled_back() {
     user.cli(&["pull", "Not/An Image", "-a", "site"]).fails();
     user.cli(&["destroy", "-a", "site", "--confirm=site"]).ok();
     let containers = platform.data().join("engine/containers");
-    eventually("no container is left", Duration::from_secs(10), || {
+    eventually("no container is left", Duration::from_mins(3), || {
         (std::fs::read_dir(&containers).unwrap().count() == 0).then_some(())
     });
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use slipway_tests::{Platform, Repo, User, eventually, process_is_alive};
 
-/// A Node.js app whose build tells its process id in `BUILD_PID_FILE` and then takes a minute.
+/// A Node.js app whose build tells its process id in `BUILD_PID_FILE` and then takes an hour.
 fn slow_build() -> Repo {
     Repo::with(&[
         (
@@ -17,14 +17,14 @@ fn slow_build() -> Repo {
         (
             "build.js",
             "require('fs').writeFileSync(process.env.BUILD_PID_FILE, String(process.pid));
-             console.log('building slowly'); setTimeout(() => {}, 60000);\n",
+             console.log('building slowly'); setTimeout(() => {}, 3600000);\n",
         ),
         ("server.js", "require('http').createServer((q, r) => r.end('slow')).listen(process.env.PORT);\n"),
     ])
 }
 
 fn build_pid(file: &Path) -> u32 {
-    eventually("the build has begun", Duration::from_mins(1), || std::fs::read_to_string(file).ok()?.parse().ok())
+    eventually("the build has begun", Duration::from_mins(3), || std::fs::read_to_string(file).ok()?.parse().ok())
 }
 
 /// The lines that tools look for, in their order. Source: `drycc-v2.md` §5.4, §5.5.
@@ -193,10 +193,10 @@ fn a_pusher_who_goes_away_cancels_the_build_and_frees_the_lock() {
     user.push(&repo).fails().says("fatal: remote error: Another git push is ongoing");
     kill_process_group(Pid::from_child(&push), Signal::KILL).unwrap();
     push.wait().unwrap();
-    eventually("the build is ended", Duration::from_secs(10), || (!process_is_alive(pid)).then_some(()));
+    eventually("the build is ended", Duration::from_mins(3), || (!process_is_alive(pid)).then_some(()));
 
     repo.change("build.js", "console.log('quick')\n");
-    eventually("the lock is free", Duration::from_secs(10), || (user.push(&repo).code == 0).then_some(()));
+    eventually("the lock is free", Duration::from_mins(3), || (user.push(&repo).code == 0).then_some(()));
     platform.answers("slow", "slow");
 }
 
@@ -213,7 +213,7 @@ fn kill_9_in_the_middle_of_a_push_leaves_no_build_and_no_lock() {
     platform.kill();
     push.wait().unwrap();
     platform.launch();
-    eventually("the build is ended", Duration::from_secs(10), || (!process_is_alive(pid)).then_some(()));
+    eventually("the build is ended", Duration::from_mins(3), || (!process_is_alive(pid)).then_some(()));
     repo.change("build.js", "console.log('quick')\n");
     user.push(&repo).ok();
     platform.answers("slow", "slow");

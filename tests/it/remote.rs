@@ -29,7 +29,7 @@ fn deploy(user: &User, body: Value) -> Value {
 
 /// Waits for the end of a deployment.
 fn ended(user: &User, name: &str) -> Value {
-    eventually(&format!("{name} is at its end"), Duration::from_mins(2), || {
+    eventually(&format!("{name} is at its end"), Duration::from_mins(3), || {
         let (status, found) = call(user, "GET", &format!("/v1/deployments/{name}"), None);
         assert_eq!(status, 200, "{found}");
         matches!(found["status"].as_str(), Some("completed" | "failed")).then_some(found)
@@ -57,7 +57,7 @@ fn over_http_with_metrics_of_what_runs() {
     assert!(metrics["disks"][0]["total_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{metrics}");
     let place = &instances["instances"][0];
     assert_eq!((&place["address"], &place["os"]), (&json!("127.0.0.1"), &json!("linux")), "{place}");
-    eventually("its use of the processor was looked at twice", Duration::from_mins(1), || {
+    eventually("its use of the processor was looked at twice", Duration::from_mins(3), || {
         let (_, metrics) = call(&user, "GET", &format!("/v1/instances/{id}/metrics"), None);
         metrics["cpu"]["usage_millicores"].as_u64()
     });
@@ -181,7 +181,7 @@ fn kill_9_while_it_is_fetched() {
     let server = GitHttp::serve(&repo);
     server.shut(true);
     deploy(&user, request("site", &server.url()));
-    eventually("the repository is asked for", Duration::from_secs(30), || (server.seen() > 0).then_some(()));
+    eventually("the repository is asked for", Duration::from_mins(3), || (server.seen() > 0).then_some(()));
     platform.kill();
     server.shut(false);
     platform.launch();
@@ -213,8 +213,8 @@ fn jobs_run_once_and_end_as_their_command_does() {
     assert_eq!((&state["status"], &state["health"]), (&json!("failed"), &json!("degraded")), "{state}");
     assert_eq!(state["exit_code"], json!(3));
     let said = || user.cli(&["logs", "-a", "good", "-n", "500"]).ok().stdout.matches("the job says").count();
-    let first = eventually("the log has it", Duration::from_secs(20), || Some(said()).filter(|count| *count > 0));
+    let first = eventually("the log has it", Duration::from_mins(3), || Some(said()).filter(|count| *count > 0));
     assert_eq!(call(&user, "POST", "/v1/services/good/start", Some(json!({}))).0, 200);
-    eventually("it runs once more", Duration::from_mins(1), || (said() > first).then_some(()));
+    eventually("it runs once more", Duration::from_mins(3), || (said() > first).then_some(()));
     assert_eq!(ended(&user, "good")["status"], "completed");
 }

@@ -8,7 +8,7 @@ use slipway_tests::{Platform, Repo, User};
 /// What a host answers over plain HTTP: status, where it sends one, body.
 fn ask(platform: &Platform, host: &str) -> (u16, Option<String>, String) {
     let response = reqwest::blocking::Client::builder()
-        .timeout(Duration::from_secs(20))
+        .timeout(Duration::from_mins(2))
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap()

@@ -9,7 +9,7 @@ use slipway_tests::{Platform, Repo, User, eventually, process_is_alive};
 const BURNER: &str = "worker: while :; do if [ ! -e \"$BURN\" ]; then sleep 1; fi; done\n";
 
 /// How long a busy machine may take for what is due in seconds.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 fn workers(user: &User) -> Vec<Value> {
     let (status, body) = user.api("GET", "/v2/apps/burner/pods/worker/", None);

@@ -28,7 +28,7 @@ fn a_deployment_of_a_team_runs_on_the_platforms_machine() {
     let mut platform = Platform::start_with(&[], &[("SLIPWAY_ALLOW_PRIVATE_ADDRESSES", "1")]);
     let ada = platform.user("ada");
     ask(&ada, "POST", "/api/teams", &json!({"name": "Acme", "slug": "acme"}));
-    let node = eventually("the machine is a node", Duration::from_secs(30), || {
+    let node = eventually("the machine is a node", Duration::from_mins(3), || {
         let nodes = ask(&ada, "GET", "/api/acme/nodes", &Value::Null);
         let own = nodes.as_array()?.first()?.clone();
         (own["status"] == "connected").then_some(own)
@@ -51,7 +51,7 @@ fn a_deployment_of_a_team_runs_on_the_platforms_machine() {
     let deployment = ask(&ada, "POST", "/api/acme/deployments", &wanted);
     let deployment = format!("/api/acme/deployments/{}", text(&deployment, "id"));
     ask(&ada, "POST", &format!("{deployment}/start"), &Value::Null);
-    let settled = eventually("the deployment settles", Duration::from_mins(1), || {
+    let settled = eventually("the deployment settles", Duration::from_mins(3), || {
         let now = ask(&ada, "GET", &deployment, &Value::Null);
         matches!(now["status"].as_str(), Some("successful" | "failed")).then_some(now)
     });

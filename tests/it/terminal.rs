@@ -20,14 +20,14 @@ fn a_terminal_reaches_the_process_with_its_size_ctrl_c_and_exit_code() {
     terminal.sees("30 100");
     terminal.resize(120, 40);
     // The new size is told within a moment; the shell is asked until it has it.
-    slipway_tests::eventually("the size is passed on", std::time::Duration::from_secs(20), || {
+    slipway_tests::eventually("the size is passed on", std::time::Duration::from_mins(3), || {
         terminal.types("stty size\n");
         terminal.seen().contains("40 120").then_some(())
     });
     terminal.types("sleep 600\n");
     terminal.sees("sleep 600");
     // The key is the process's, not the client's.
-    slipway_tests::eventually("Ctrl-C ends it", std::time::Duration::from_secs(20), || {
+    slipway_tests::eventually("Ctrl-C ends it", std::time::Duration::from_mins(3), || {
         terminal.types("\u{3}");
         terminal.types("echo rc=$?\n");
         terminal.seen().contains("rc=130").then_some(())

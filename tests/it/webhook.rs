@@ -12,6 +12,8 @@ use openssl::sign::Signer;
 use serde_json::{Value, json};
 use slipway_tests::{Platform, User, eventually};
 
+use crate::address::Reserved;
+
 const PRIVATE: [(&str, &str); 1] = [("SLIPWAY_ALLOW_PRIVATE_ADDRESSES", "1")];
 const SECRET: &str = "hunter2hunter2";
 
@@ -101,7 +103,7 @@ fn webhook(user: &User, to: SocketAddr) -> String {
 
 /// Waits until a delivery is at its end.
 fn ended(user: &User, hook: &str, id: &str) -> Value {
-    eventually("the delivery is at its end", Duration::from_mins(2), || {
+    eventually("the delivery is at its end", Duration::from_mins(3), || {
         let found = call(user, "GET", &format!("{hook}/deliveries"), None);
         let found = found["deliveries"].as_array().unwrap().iter().find(|one| one["id"] == id).cloned().unwrap();
         (found["status"] != "pending").then_some(found)
@@ -171,16 +173,16 @@ fn kill_9_between_an_event_and_its_delivery() {
     let user = platform.user("ada");
     user.cli(&["create", "blog", "--no-remote"]).ok();
     // An address at which nobody listens yet.
-    let (listener, address) = listener();
-    drop(listener);
+    let reserved = Reserved::new();
+    let address = reserved.address();
     let hook = webhook(&user, address);
     let ids: Vec<String> = (0..3).map(|_| test(&user, &hook)).collect();
     platform.kill();
 
     // It hears them, and is killed with while it does not answer.
-    let hanging = receive(TcpListener::bind(address).unwrap(), vec![Manner::Hang, Manner::Answer("200 OK")]);
+    let hanging = receive(reserved.listen(), vec![Manner::Hang, Manner::Answer("200 OK")]);
     platform.launch();
-    eventually("the first is told", Duration::from_mins(1), || (!hanging.lock().unwrap().is_empty()).then_some(()));
+    eventually("the first is told", Duration::from_mins(3), || (!hanging.lock().unwrap().is_empty()).then_some(()));
     platform.kill();
     platform.launch();
     for id in &ids {

@@ -91,7 +91,7 @@ impl Platform {
         let mut command = self.command();
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.child = Some(command.spawn().unwrap());
-        let ready = eventually("slipway up is ready", Duration::from_secs(30), || {
+        let ready = eventually("slipway up is ready", Duration::from_mins(3), || {
             if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
                 panic!("slipway up ended with {status}:\n{}", self.log());
             }
@@ -156,7 +156,9 @@ impl Platform {
     /// Moves the program to another place, which the next start uses.
     pub fn move_program(&mut self, name: &str) {
         let target = self.dir.path().join(name);
-        std::fs::copy(&self.program, &target).unwrap();
+        // Another process copies: what this one opens to write, the children of other tests have open for a moment, and
+        // so long it cannot be run.
+        Run::of(Command::new("cp").arg(&self.program).arg(&target)).ok();
         if self.program.starts_with(self.dir.path()) {
             std::fs::remove_file(&self.program).unwrap();
         }
@@ -175,7 +177,7 @@ impl Platform {
         let mut child = self.child.take().unwrap();
         let pid = Pid::from_child(&child);
         kill_process(pid, Signal::INT).unwrap();
-        eventually("slipway up stops", Duration::from_mins(1), || child.try_wait().unwrap())
+        eventually("slipway up stops", Duration::from_mins(3), || child.try_wait().unwrap())
     }
 
     /// Registers a user with an SSH key.
@@ -193,7 +195,7 @@ impl Platform {
     /// As [`Self::get`], for when the router may be away.
     pub fn try_get(&self, app: &str, path: &str) -> Result<Answer, reqwest::Error> {
         let response = reqwest::blocking::Client::builder()
-            .timeout(Duration::from_secs(20))
+            .timeout(Duration::from_mins(2))
             .build()?
             .get(format!("http://{}{path}", self.endpoints().router))
             .header("Host", format!("{app}.localhost"))
@@ -204,7 +206,7 @@ impl Platform {
     /// Waits until an app answers 200 with a body that holds `text`.
     pub fn answers(&self, app: &str, text: &str) {
         let mut last = String::new();
-        eventually(&format!("{app} answers {text:?}"), Duration::from_secs(30), || {
+        eventually(&format!("{app} answers {text:?}"), Duration::from_mins(3), || {
             match self.try_get(app, "/") {
                 Ok(answer) if answer.status == 200 && answer.body.contains(text) => return Some(()),
                 Ok(answer) => last = format!("{answer:?}"),

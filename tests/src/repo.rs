@@ -11,9 +11,10 @@ pub struct Repo {
     dir: tempfile::TempDir,
 }
 
-/// A web server that says what it is and which release it belongs to. It shows the variable `GREETING`.
+/// A web server that says what it is and which release it belongs to. It shows the variable `GREETING`. It listens when
+/// there is the file that `BOOT_GATE` names.
 pub const SERVER: &str = r#"import http.server, os, sys, time
-time.sleep(float(os.environ.get("BOOT_SECONDS", "0")))
+while not os.path.exists(os.environ.get("BOOT_GATE", "/")): time.sleep(0.05)
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body in one packet: unbuffered they wait for each other's acknowledgement

@@ -16,6 +16,7 @@ pub struct Terminal {
     ours: std::fs::File,
     theirs: OwnedFd,
     seen: Arc<Mutex<Vec<u8>>>,
+    reader: std::thread::JoinHandle<()>,
     child: Child,
 }
 
@@ -49,13 +50,13 @@ impl Terminal {
         let ours = std::fs::File::from(ours);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, shared) = (ours.try_clone().unwrap(), Arc::clone(&seen));
-        std::thread::spawn(move || {
+        let reading = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 shared.lock().unwrap().extend_from_slice(&buffer[..count]);
             }
         });
-        Self { ours, theirs, seen, child }
+        Self { ours, theirs, seen, reader: reading, child }
     }
 
     /// Types.
@@ -76,7 +77,7 @@ impl Terminal {
 
     /// Waits until `text` is seen.
     pub fn sees(&self, text: &str) {
-        let limit = Duration::from_secs(30);
+        let limit = Duration::from_mins(3);
         let start = std::time::Instant::now();
         while !self.seen().contains(text) {
             assert!(start.elapsed() < limit, "{text:?} is not to be seen:\n{}", self.seen());
@@ -86,7 +87,7 @@ impl Terminal {
 
     /// Waits until what is typed is no longer shown, as for a password.
     pub fn is_silent(&self) {
-        eventually("nothing that is typed is shown", Duration::from_secs(30), || {
+        eventually("nothing that is typed is shown", Duration::from_mins(3), || {
             (!tcgetattr(&self.theirs).unwrap().local_modes.contains(LocalModes::ECHO)).then_some(())
         });
     }
@@ -94,8 +95,12 @@ impl Terminal {
     /// Waits for the end; the exit code, and all that was seen.
     #[must_use]
     pub fn end(mut self) -> (i32, String) {
-        let status = eventually("the program ends", Duration::from_secs(30), || self.child.try_wait().unwrap());
-        (status.code().unwrap(), self.seen())
+        let status = eventually("the program ends", Duration::from_mins(3), || self.child.try_wait().unwrap());
+        // Nobody else has the terminal open: what was written last is read, and then its end.
+        drop(self.theirs);
+        self.reader.join().unwrap();
+        let seen = String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned();
+        (status.code().unwrap(), seen)
     }
 }
 

@@ -181,7 +181,7 @@ impl User {
         let response = reqwest::blocking::Client::new()
             .post(format!("http://{}/v2/auth/login/", self.endpoints.api))
             .header("Content-Type", "application/json")
-            .timeout(Duration::from_secs(20))
+            .timeout(Duration::from_mins(2))
             .body(body.to_string())
             .send()
             .and_then(reqwest::blocking::Response::text)

@@ -1,6 +1,6 @@
 //! The other kinds of builds.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use slipway_builder::BuildError;
@@ -97,9 +97,7 @@ async fn a_dockerfile_that_hangs_is_ended_and_one_that_is_cancelled_is_gone() {
     // What it says arrives while it runs.
     let build = lab.started(hang(), "it-runs").await;
     build.abort();
-    let begun = Instant::now();
     until("the end of the Job", || async { lab.jobs_and_secrets().await.is_empty().then_some(()) }).await;
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     lab.settled().await;
     assert_eq!(lab.spooled(), Vec::<String>::new());
     lab.close().await;

@@ -50,7 +50,7 @@ fn tools(proxy: &str) -> BTreeMap<String, String> {
 
 /// Waits until `look` finds something.
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let found = tokio::time::timeout(Duration::from_secs(90), async {
+    let found = tokio::time::timeout(Duration::from_mins(5), async {
         loop {
             if let Some(found) = look().await {
                 return found;

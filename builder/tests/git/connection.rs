@@ -13,7 +13,7 @@ async fn hung_up(mut stream: TcpStream) {
     let mut sink = Vec::new();
     let reading = stream.read_to_end(&mut sink);
     // A reset is as good as an end.
-    let _ = tokio::time::timeout(Duration::from_secs(20), reading).await.expect("the connection stays open");
+    let _ = tokio::time::timeout(Duration::from_mins(2), reading).await.expect("the connection stays open");
 }
 
 async fn idle(platform: &Platform, count: usize) -> Vec<TcpStream> {

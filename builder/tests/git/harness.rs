@@ -268,7 +268,7 @@ impl Platform {
                 changed.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the condition never held");
+        tokio::time::timeout(Duration::from_mins(2), waiting).await.expect("the condition never held");
     }
 
     /// Waits for `count` logs of builds and gives their states.
@@ -418,7 +418,7 @@ impl Repo {
         // A server that has heard enough may hang up before it has heard all.
         let _ = stdin.write_all(input).await;
         drop(stdin);
-        let waiting = tokio::time::timeout(Duration::from_secs(30), child.wait_with_output());
+        let waiting = tokio::time::timeout(Duration::from_mins(2), child.wait_with_output());
         outcome(&waiting.await.expect("ssh hangs").unwrap())
     }
 }

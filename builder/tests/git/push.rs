@@ -101,7 +101,7 @@ async fn a_second_push_is_refused_and_a_killed_one_is_cancelled() {
     platform.wait(|state| state.running == 0).await;
     repo.run(&["rm", "-q", "HANG"]).await;
     repo.commit("ok", "");
-    let out = tokio::time::timeout(Duration::from_secs(30), repo.git(&["push", "slipway", "main"])).await.unwrap();
+    let out = tokio::time::timeout(Duration::from_mins(2), repo.git(&["push", "slipway", "main"])).await.unwrap();
     assert!(out.is_good, "{}", out.text);
     platform.check_repository();
 }
@@ -115,8 +115,7 @@ async fn somebody_else_cancels_a_build_and_the_pusher_is_told() {
     let cancel = async {
         platform.wait(|state| state.running == 1).await;
         platform.cancel("Build canceled by ann");
-        let ended = tokio::time::timeout(Duration::from_secs(3), platform.wait(|state| state.running == 0)).await;
-        ended.unwrap();
+        platform.wait(|state| state.running == 0).await;
     };
     let (out, ()) = tokio::join!(push, cancel);
     assert!(!out.is_good && out.text.contains("!     Build canceled by ann"), "{}", out.text);

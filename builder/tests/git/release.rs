@@ -22,7 +22,7 @@ async fn push_when_free(repo: &Repo) -> String {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(30), pushing).await.expect("the push never ends")
+    tokio::time::timeout(std::time::Duration::from_mins(2), pushing).await.expect("the push never ends")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -142,7 +142,7 @@ fn create_adds_a_remote_and_destroy_removes_it() {
     person.run("destroy --confirm=bar").fails("Error: App foo does not match confirm bar, aborting.\n");
     assert!(person.asked().is_empty(), "nothing was asked of the controller");
     person.server.on("DELETE /v2/apps/foo/", 204, "");
-    person.run("destroy --confirm=foo").ok("Destroying foo... done in 0s\nGit remote slipway for app foo removed.\n");
+    person.run("destroy --confirm=foo").ok("Destroying foo... done in [n]s\nGit remote slipway for app foo removed.\n");
     assert_eq!(person.git(&["remote"]), "");
 }
 
@@ -276,7 +276,7 @@ fn processes() {
     person.asked();
     person
         .run("ps:scale web=2 worker=1 -a foo")
-        .ok(&format!("Scaling processes... but first, coffee! done in 0s\n{shown}"));
+        .ok(&format!("Scaling processes... but first, coffee! done in [n]s\n{shown}"));
     assert_eq!(person.asked()[0], r#"POST /v2/apps/foo/scale/ {"web":2,"worker":1}"#);
     for bad in ["web", "web=-1", "web=x", "=1"] {
         let run = person.run(&format!("scale {bad} -a foo"));
@@ -287,13 +287,13 @@ fn processes() {
         person.asked();
         person
             .run(&format!("ps:{command} web worker -a foo"))
-            .ok(&format!("{doing} processes... but first, coffee! done in 0s\n{shown}"));
+            .ok(&format!("{doing} processes... but first, coffee! done in [n]s\n{shown}"));
         assert_eq!(person.asked()[0], format!(r#"POST /v2/apps/foo/{command}/ {{"types":["web","worker"]}}"#));
     }
     person.server.on("POST /v2/apps/foo/pods/web/restart/", 200, &json!([both[0]]).to_string());
-    person
-        .run("ps:restart web -a foo")
-        .ok("Restarting processes... but first, coffee! done in 0s\n=== foo Processes\n--- web:\nfoo-web-2 up (v2)\n");
+    person.run("ps:restart web -a foo").ok(
+        "Restarting processes... but first, coffee! done in [n]s\n=== foo Processes\n--- web:\nfoo-web-2 up (v2)\n",
+    );
     person.server.on("POST /v2/apps/foo/pods/x/restart/", 200, "[]");
     person
         .run("restart x -a foo")

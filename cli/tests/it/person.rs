@@ -26,6 +26,13 @@ impl Run {
     }
 }
 
+/// A text in which the time that something took, which is as it comes, is `[n]`.
+fn without_seconds(text: &str) -> String {
+    let mut parts = text.split("done in ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + "done in [n]" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
 pub struct Person {
     pub server: Server,
     dir: tempfile::TempDir,
@@ -140,7 +147,8 @@ impl Person {
         let output = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap();
-            text.replace(&self.server.url, "[URL]").replace(self.home().to_str().unwrap(), "[HOME]")
+            let text = text.replace(&self.server.url, "[URL]").replace(self.home().to_str().unwrap(), "[HOME]");
+            without_seconds(&text)
         };
         Run { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }

@@ -65,7 +65,7 @@ impl Platform {
     pub fn build_next(&self, log: &str, image: Result<&str, &str>) {
         const SHA: &str = "1b34f2c0000000000000000000000000000000aa";
         let hooks = HookClient::new(self.url.parse().unwrap(), SecretString::from(BUILDER_KEY)).unwrap();
-        let order = self.runtime.block_on(hooks.order_claim(Duration::from_secs(20))).unwrap().unwrap();
+        let order = self.runtime.block_on(hooks.order_claim(Duration::from_mins(2))).unwrap().unwrap();
         self.push_logged(&order.name, &order.user, SHA, log);
         let finish = OrderFinish {
             app: order.app,

@@ -31,13 +31,17 @@ fn controller(certificate: &TestCertificate) -> String {
     format!("https://localhost:{port}")
 }
 
-/// Reads a request without a body and refuses it; gives its first line.
+/// Reads a request and refuses it; gives its first line.
 fn answer(stream: &mut (impl Read + Write)) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
         head.push(byte[0]);
     }
+    // What is left unread when the connection is closed would cut the answer short.
+    let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    let _ = stream.read_exact(&mut vec![0; length.unwrap_or(0)]);
     let _ = stream.write_all(
         b"HTTP/1.1 401 Unauthorized\r\nDRYCC_API_VERSION: 2.3\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
     );

@@ -108,7 +108,7 @@ pub async fn postgres_drop(url: &SecretString) {
 /// Runs a statement in the server's own database. Copying waits until nobody is on the template any more.
 async fn execute(server: &str, sql: &str) {
     let target = postgres::Target::new(&format!("{server}/postgres")).expect("the test server's address");
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         let mut conn = target.connect().await.expect("the test server answers");
         match conn.batch_execute(sql).await {
@@ -185,7 +185,7 @@ fn start_server() -> String {
         .unwrap_or_else(|error| panic!("cannot start postgres with setpriv (package util-linux): {error}"));
 
     let ready = bin.join("pg_isready");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while !Command::new(&ready).arg("-q").arg("-h").arg(&dir).status().is_ok_and(|status| status.success()) {
         assert!(
             Instant::now() < deadline,

@@ -74,11 +74,11 @@ async fn an_app_that_dies_within_a_body_cuts_the_response() {
 
 #[tokio::test]
 async fn a_process_that_refuses_is_passed_over() {
-    let rig = Rig::with(vec![nowhere().await, named("alive").await]).await;
+    let rig = Rig::with(vec![nowhere(), named("alive").await]).await;
     for _ in 0..4 {
         assert_eq!(rig.ask("POST /", "Content-Length: 2\r\n\r\nhi").await.body, "alive");
     }
-    let rig = Rig::with(vec![nowhere().await, nowhere().await]).await;
+    let rig = Rig::with(vec![nowhere(), nowhere()]).await;
     let answer = rig.ask("GET /", "").await;
     assert_eq!(answer.status, 503);
     assert!(rig.log.texts(1).await[0].ends_with(" error=connection-refused"));
@@ -112,11 +112,18 @@ async fn a_kept_connection_that_dies_costs_another_try() {
 
 #[tokio::test]
 async fn what_may_have_an_effect_is_not_repeated() {
-    let count = Arc::new(AtomicUsize::new(0));
-    let rig = Rig::with(vec![forgetful(Arc::clone(&count)).await]).await;
-    assert_eq!(rig.ask("GET /", "").await.status, 200);
-    assert_eq!(rig.ask("POST /", "Content-Length: 0\r\n").await.status, 502);
-    assert_eq!(count.load(Ordering::SeqCst), 2);
+    loop {
+        let count = Arc::new(AtomicUsize::new(0));
+        let rig = Rig::with(vec![forgetful(Arc::clone(&count)).await]).await;
+        assert_eq!(rig.ask("GET /", "").await.status, 200);
+        let status = rig.ask("POST /", "Content-Length: 0\r\n").await.status;
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+        if status == 502 {
+            return;
+        }
+        // So much later it does not go over the kept connection at all.
+        assert_eq!(status, 200);
+    }
 }
 
 #[tokio::test]

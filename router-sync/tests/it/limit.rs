@@ -115,7 +115,7 @@ async fn connections_over_the_limit_wait() {
         assert_eq!(first.answer().await.status, 200);
     }
     assert_eq!(rig.metrics.snapshot().connections, 1);
-    assert_eq!(rig.log.entries().len(), 6);
+    assert_eq!(rig.log.texts(6).await.len(), 6);
     drop(first);
     assert_eq!(second.answer().await.status, 200);
 }

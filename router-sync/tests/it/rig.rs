@@ -12,13 +12,13 @@ use slipway_engine::LogSink;
 use slipway_engine::route::{AppRoute, Backend, Certificate, IdleReason, RouteTable};
 use slipway_router_sync::{Metrics, Router, RouterConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Nothing in a test takes longer unless it is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("took too long")
@@ -165,10 +165,16 @@ pub(crate) async fn named(name: &'static str) -> Arc<Backend> {
     .await
 }
 
-/// An address where nothing listens.
-pub(crate) async fn nowhere() -> Arc<Backend> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    Backend::new(listener.local_addr().unwrap(), "web.9")
+/// An address where nothing listens, and that nobody else is given.
+pub(crate) fn nowhere() -> Arc<Backend> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let backend = Backend::new(socket.local_addr().unwrap(), "web.9");
+    tokio::spawn(async move {
+        let _held = socket;
+        std::future::pending::<()>().await;
+    });
+    backend
 }
 
 /// One end of a connection, seen as HTTP/1.1 by hand.

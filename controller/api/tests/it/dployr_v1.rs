@@ -25,7 +25,7 @@ pub(crate) async fn post(world: &World, path: &str, body: Value) -> Reply {
 
 /// Waits until an answer is as wanted.
 pub(crate) async fn until(world: &World, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(3);
     loop {
         let body = get(world, path).await.json();
         if wanted(&body) {

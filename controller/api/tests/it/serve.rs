@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{Database, World};
 
 /// Longest that anything here may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::serve::Server;
 use crate::world::{Database, World};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 async fn open(world: &World, server: &Server, user: &str, path: &str) -> Result<Socket, ClientError> {
     let client = Client::builder(format!("http://{}", server.addr))

@@ -14,7 +14,7 @@ use slipway_local::LocalEngine;
 use slipway_slug::{SlugManifest, SlugStore};
 use tokio::time::Instant;
 
-use crate::bed::{self, Bed, Next, app, is_alive, pids, process, until};
+use crate::bed::{self, Bed, Next, PATIENCE, app, is_alive, pids, process, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crashing_process_is_restarted_with_pauses_and_then_called_crashed() {
@@ -55,6 +55,8 @@ async fn a_process_that_ignores_sigterm_is_killed_after_its_grace() {
     let spec = app(bed.slug(&[]), vec![process("worker", stubborn)]);
     let spec = spec.change("worker", |worker| worker.grace = Duration::from_millis(400));
     let pid = pids(&bed.settle(&spec).await)[0];
+    // It ignores the signal from then on.
+    bed.wait_log(spec.app, "worker.1: up").await;
     let began = Instant::now();
     bed.settle(&spec.change("worker", |worker| worker.replicas = 0)).await;
     assert!(began.elapsed() >= Duration::from_millis(400));
@@ -67,6 +69,7 @@ async fn a_child_of_the_shell_may_end_gracefully() {
     let child = "import signal,sys,time\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.2), print('saved', flush=True), sys.exit(0)))\nprint('up', flush=True)\nwhile True: time.sleep(1)\n";
     // The shell ends at once on SIGTERM; the program under it takes its time.
     let spec = app(bed.slug(&[("child.py", child)]), vec![process("worker", "python3 child.py; true")]);
+    let spec = spec.change("worker", |worker| worker.grace = PATIENCE);
     bed.settle(&spec).await;
     bed.wait_log(spec.app, "worker.1: up").await;
     bed.settle(&spec.clone().change("worker", |worker| worker.replicas = 0)).await;
@@ -206,7 +209,7 @@ async fn a_killed_platform_leaves_no_strays() {
         routes.borrow().find("blog.localhost").is_some_and(|route| !route.backends.is_empty())
     })
     .await;
-    assert_eq!(engine.app_status(app_id).await.unwrap().serving, Some(ReleaseVersion(1)));
+    until("the status", || async { engine.app_status(app_id).await.unwrap().serving == Some(ReleaseVersion(1)) }).await;
     engine.shutdown().await;
     assert_eq!(marked(), 0);
 }

@@ -11,7 +11,7 @@ use slipway_engine::{AppSpec, Artifact, Engine, EngineError, RunSpec};
 use slipway_image::testing::TestRegistry;
 pub(crate) use slipway_image::testing::busybox_layers as layers;
 
-use crate::bed::{Bed, Next, app, failing_reason, is_alive, pids, process, run_spec, until};
+use crate::bed::{Bed, Next, PATIENCE, app, failing_reason, is_alive, pids, process, run_spec, until};
 
 /// Answers with the file that the app's variable names.
 const SERVE: &str = "exec busybox httpd -f -p 127.0.0.1:$PORT -h /srv";
@@ -128,7 +128,7 @@ async fn checks_limits_and_credentials_hold() {
     web.readiness = Some(Probe {
         check: Check::Exec { command: vec!["/bin/cat".to_owned(), "/srv/ready".to_owned()] },
         initial_delay: Duration::ZERO,
-        timeout: Duration::from_secs(5),
+        timeout: PATIENCE,
         period: Duration::from_millis(100),
         success_threshold: 1,
         failure_threshold: 3,

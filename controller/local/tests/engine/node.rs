@@ -19,7 +19,7 @@ use slipway_team::container::{Effective, ImageConfig, InstanceConfig};
 use slipway_team::{DeploymentId, InstanceId, ProjectId, TeamId, VersionId};
 use tokio::time::timeout;
 
-use crate::bed::{Bed, until};
+use crate::bed::{Bed, PATIENCE, until};
 use crate::image::{bed, layers};
 
 fn words(words: &[&str]) -> Value {
@@ -75,7 +75,7 @@ async fn settle(node: &LocalNode) -> WorkloadProgress {
             }
         }
     };
-    timeout(Duration::from_mins(1), wait).await.unwrap()
+    timeout(PATIENCE, wait).await.unwrap()
 }
 
 async fn up(node: &LocalNode, spec: &WorkloadSpec) {
@@ -115,6 +115,7 @@ async fn a_container_is_deployed_routed_stopped_and_removed() {
     first.secrets.insert("ALL".to_owned(), SecretText::new("geheim"));
     up(&node, &first).await;
     assert_eq!(bed.get("web.prod.apps.example").await.unwrap().trim(), "text");
+    until("its output", || async { log(&node).await.len() >= 2 }).await;
     assert_eq!(log(&node).await[..2], ["image deployment container geheim", "it's"]);
     assert_eq!(node.secret_keys("prod", "web").await.unwrap(), Some(vec!["ALL".to_owned()]));
     let one = node.containers(Some("prod")).await.unwrap().remove(0);
@@ -169,11 +170,15 @@ async fn what_ran_runs_again_after_a_restart() {
     let mut deployed = spec(&registry, ownership(), json!({"commands": shell("echo $ALL; exec sleep 1000")}));
     deployed.secrets.insert("ALL".to_owned(), SecretText::new("geheim"));
     up(&node, &deployed).await;
+    let said = |node: Arc<LocalNode>, count: usize| async move {
+        log(&node).await.iter().filter(|line| *line == "geheim").count() == count
+    };
+    until("its output", || said(Arc::clone(&node), 1)).await;
     engine.shutdown().await;
     drop((node, engine));
     let (node, engine) = start().await;
     assert_eq!(settle(&node).await, WorkloadProgress::Up);
-    assert_eq!(log(&node).await.iter().filter(|line| *line == "geheim").count(), 2);
+    until("its output once more", || said(Arc::clone(&node), 2)).await;
     engine.shutdown().await;
 }
 

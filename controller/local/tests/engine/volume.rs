@@ -55,7 +55,8 @@ async fn what_is_in_a_volume_outlives_processes_releases_and_the_engine() {
     bed.wait_log(spec.app, "starts: 2").await;
     bed.settle(&spec.next()).await;
     bed.wait_log(spec.app, "starts: 3").await;
-    // As after kill -9: another engine on the same data.
+    // Another engine on the same data. This one is not to look after its processes any more.
+    bed.engine.shutdown().await;
     let slugs = slipway_slug::SlugStore::open(bed.data.parent().unwrap().join("slugs")).unwrap();
     let again = LocalEngine::start(config(&bed.data, slugs)).await.unwrap();
     again.app_apply(spec.next()).await.unwrap();

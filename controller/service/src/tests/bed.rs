@@ -173,7 +173,7 @@ pub(super) fn map(value: Value) -> BTreeMap<String, Value> {
 
 /// Waits until `look` is true.
 pub(super) async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(3);
     while !look().await {
         assert!(tokio::time::Instant::now() < deadline, "{what} did not come about");
         tokio::task::yield_now().await;

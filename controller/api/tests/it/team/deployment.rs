@@ -44,7 +44,7 @@ async fn start(world: &World, path: &str) -> Reply {
 
 /// Waits until a deployment is in a state.
 pub(super) async fn settled(world: &World, path: &str, wanted: &str) {
-    let until = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let until = tokio::time::Instant::now() + std::time::Duration::from_mins(3);
     loop {
         let status = details(world, path).await["status"].clone();
         if status == wanted {

@@ -17,7 +17,7 @@ mod limit;
 mod node;
 
 /// Longest that anything here may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 const HUB: &str = "https://hub.docker.com/v2";
 
 async fn open(server: &Server, token: &str, path: &str) -> Result<Socket, ClientError> {
@@ -115,7 +115,9 @@ async fn only_who_is_known_opens_it() {
     let mut socket = open(&server, token, "/api").await.unwrap();
     subscribe(&mut socket, "/acme/registries").await;
     expect(&world, "owner", "DELETE", &format!("/api/tokens/{id}"), Value::Null, 204).await;
-    say(&mut socket, "subscribe", json!({"path": "/acme/registries"})).await;
+    // The other end may have hung up already.
+    let again = json!({"type": "subscribe", "data": {"path": "/acme/registries"}});
+    let _ = socket.send(Piece::Text(again.to_string())).await;
     assert!(!matches!(timeout(PATIENCE, socket.next()).await.unwrap(), Ok(Some(Piece::Text(_)))));
 }
 
@@ -289,7 +291,8 @@ async fn messages_and_subscriptions_have_limits() {
     for path in ["/acme/registries", "/acme/registries"] {
         subscribe(&mut socket, path).await;
     }
-    socket.send(Piece::Text("x".repeat(70 * 1024))).await.unwrap();
+    // The other end may hang up before all of it was sent.
+    let _ = socket.send(Piece::Text("x".repeat(70 * 1024))).await;
     let end = timeout(PATIENCE, socket.next()).await.expect("an end in time");
     assert!(!matches!(end, Ok(Some(Piece::Text(_)))), "{end:?}");
 }

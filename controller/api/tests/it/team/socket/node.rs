@@ -345,8 +345,7 @@ async fn a_node_that_is_away_is_told_of_once_and_waited_for() {
     node.away(false);
     container(&world, "acme", "shop", "db").await;
     world.service.nodes_check().await.unwrap();
-    let both = [("db".to_owned(), "running".to_owned()), ("web".to_owned(), "running".to_owned())];
-    assert_eq!(list(&mut socket, &path).await, both);
+    list_until(&mut socket, &path, &[("db", "running"), ("web", "running")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
