@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use slipway_tests::eventually;
@@ -35,12 +35,10 @@ impl ApiServer {
 
     fn kill(&self) {
         kill_process(Pid::from_raw(self.pid.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
-        eventually("the API server is dead", Duration::from_secs(10), || {
-            (!slipway_tests::process_is_alive(self.pid)).then_some(())
-        });
+        eventually("the API server is dead", SETTLED, || (!slipway_tests::process_is_alive(self.pid)).then_some(()));
         // A process of many threads is told dead before the last of them has let go of its sockets.
         let address = (self.argument("--bind-address="), self.argument("--secure-port=").parse().unwrap());
-        eventually("its address is free", Duration::from_secs(30), || TcpListener::bind(address).ok());
+        eventually("its address is free", SETTLED, || TcpListener::bind(address).ok());
     }
 
     fn argument(&self, name: &str) -> &str {

@@ -1,7 +1,5 @@
 //! Builds that somebody ends.
 
-use std::time::Duration;
-
 use rustix::process::{Pid, Signal, kill_process_group};
 use slipway_tests::{Repo, Run, eventually};
 
@@ -17,7 +15,7 @@ fn left(platform: &Installed, app: &App<'_>) -> String {
 fn running(platform: &Installed, app: &App<'_>) {
     let (builds, selector) = (format!("{}-builds", platform.release), format!("app={}", app.name));
     let path = "jsonpath={.items[*].status.initContainerStatuses[*].state.running.startedAt}";
-    eventually("the build runs", Duration::from_mins(2), || {
+    eventually("the build runs", 2 * SETTLED, || {
         let started = platform.kubectl(&["-n", &builds, "get", "pods", "-l", &selector, "-o", path]).ok().stdout;
         (!started.trim().is_empty()).then_some(())
     });

@@ -10,7 +10,7 @@ fn an_image_that_is_not_there_fails_with_the_reason() {
     let platform = Installed::find();
     let user = platform.user("eve");
     let app = platform.app_from_image(&user, "noimage", &platform.busybox(), &App::serve("one"));
-    app.cli(&["config:set", "SLIPWAY_DEPLOY_TIMEOUT=30"]).ok();
+    app.cli(&["config:set", "SLIPWAY_DEPLOY_TIMEOUT=60"]).ok();
     let missing = format!("{}/no/such:1", platform.registry);
     app.image(&missing, &App::serve("two")).fails().says("pull");
     platform.answers(&app.name, "text=one");
@@ -26,7 +26,7 @@ fn a_process_that_crashes_fails_with_its_last_words() {
     let platform = Installed::find();
     let user = platform.user("fay");
     let app = platform.app_from_image(&user, "crash", &platform.busybox(), &App::serve("one"));
-    app.cli(&["config:set", "SLIPWAY_DEPLOY_TIMEOUT=40"]).ok();
+    app.cli(&["config:set", "SLIPWAY_DEPLOY_TIMEOUT=60"]).ok();
     let crash = "web: echo the sky is falling; exit 7";
     app.image(&platform.busybox(), crash).fails().says("the sky is falling");
     platform.answers(&app.name, "text=one");
@@ -39,7 +39,7 @@ fn a_process_that_fits_on_no_node_fails_with_the_reason() {
     let platform = Installed::find();
     let user = platform.user("gus");
     let app = platform.app_from_image(&user, "nowhere", &platform.busybox(), &App::serve("one"));
-    app.cli(&["config:set", "SLIPWAY_DEPLOY_TIMEOUT=20"]).ok();
+    app.cli(&["config:set", "SLIPWAY_DEPLOY_TIMEOUT=60"]).ok();
     // A label that one node has for a moment: users may only name labels that exist.
     let nodes = platform.kubectl(&["get", "nodes", "-o", "name"]).ok().stdout;
     let node = nodes.split_whitespace().next().unwrap();

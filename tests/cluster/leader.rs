@@ -20,7 +20,7 @@ fn the_leader_dies_and_the_other_controller_goes_on() {
     for (round, pod) in pods.iter().enumerate() {
         platform.kill(pod);
         let greeting = format!("g{round}");
-        eventually("a change is taken", Duration::from_mins(1), || {
+        eventually("a change is taken", SETTLED, || {
             (app.cli(&["config:set", &format!("GREETING={greeting}")]).code == 0).then_some(())
         });
         platform.answers(&app.name, &format!("greeting={greeting} "));
@@ -74,6 +74,6 @@ fn the_leader_dies_in_a_rollout_which_the_other_ends_while_the_api_answers() {
         watching.join().unwrap()
     });
     eprintln!("the API was silent for {silence:?} at most");
-    assert!(silence < Duration::from_secs(10), "{silence:?}");
+    assert!(silence < Duration::from_mins(1), "{silence:?}");
     platform.ready();
 }

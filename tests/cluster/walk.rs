@@ -2,8 +2,6 @@
 
 mod health;
 
-use std::time::Duration;
-
 use slipway_tests::{Repo, eventually};
 
 use crate::installed::{App, Installed, SETTLED};
@@ -30,21 +28,21 @@ fn an_image_is_deployed_changed_scaled_rolled_back_run_and_destroyed() {
     app.cli(&["ps"]).ok().says("web");
     app.cli(&["ps:restart"]).ok();
     app.cli(&["ps:scale", "web=1"]).ok();
-    eventually("two pods are gone", Duration::from_mins(1), || {
+    eventually("two pods are gone", SETTLED, || {
         (platform.field(&app.name, &deployment, "{.status.replicas}") == "1").then_some(())
     });
 
     let run = app.cli(&["run", "--", "echo greeting=$GREETING; exit 3"]);
     assert_eq!(run.code, 3, "{run}");
     run.says("greeting=Ahoy");
-    eventually("the log has what the processes said", Duration::from_secs(30), || {
+    eventually("the log has what the processes said", SETTLED, || {
         app.cli(&["logs"]).ok().stdout.contains("serving").then_some(())
     });
 
     let name = app.name.clone();
     drop(app);
     assert_eq!(platform.field("default", &format!("namespace/{name}"), "{.metadata.name}"), "");
-    let gone = eventually("the router forgets the app", Duration::from_secs(30), || {
+    let gone = eventually("the router forgets the app", SETTLED, || {
         platform.get(&name, "/").ok().filter(|answer| answer.status == 404)
     });
     assert_eq!(gone.status, 404);
@@ -63,7 +61,7 @@ fn limits_tags_probes_and_autoscaling_become_objects() {
     assert!(!platform.field(&app.name, &deployment, limit).is_empty());
     app.cli(&["healthchecks:set", "readinessProbe", "httpGet", "8000", "--path", "/", "--type", "web"]);
     app.cli(&["autoscale:set", "web", "--min=2", "--max=4", "--cpu-percent=50"]).ok();
-    eventually("there is an autoscaler", Duration::from_secs(30), || {
+    eventually("there is an autoscaler", SETTLED, || {
         let found = platform.kubectl(&["-n", &app.name, "get", "hpa", "-o", "name"]).ok().stdout;
         (!found.is_empty()).then_some(())
     });
@@ -75,7 +73,7 @@ fn limits_tags_probes_and_autoscaling_become_objects() {
         app.cli(&["logs"]).ok().says("autoscale has no effect yet: the cluster serves no metrics");
     }
     app.cli(&["autoscale:unset", "web"]).ok();
-    eventually("the autoscaler is gone", Duration::from_secs(30), || {
+    eventually("the autoscaler is gone", SETTLED, || {
         platform.kubectl(&["-n", &app.name, "get", "hpa", "-o", "name"]).ok().stdout.is_empty().then_some(())
     });
     app.cli(&["volumes:create", "data", "100M"]).ok();
@@ -83,7 +81,7 @@ fn limits_tags_probes_and_autoscaling_become_objects() {
     let size = "{.spec.resources.requests.storage}";
     assert_eq!(platform.field(&app.name, claim, size), "100Mi");
     app.cli(&["volumes:delete", "data"]).ok();
-    eventually("the claim is gone", Duration::from_secs(30), || {
+    eventually("the claim is gone", SETTLED, || {
         platform.kubectl(&["-n", &app.name, "get", "pvc", "-o", "name"]).ok().stdout.is_empty().then_some(())
     });
     platform.answers(&app.name, "text=one");

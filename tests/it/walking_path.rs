@@ -80,8 +80,8 @@ fn logins_leave_no_memory_behind() {
         user.cli(&["login", &api, "--username", "ada", "--password", slipway_tests::PASSWORD]).ok();
     }
     let after = resident_kib();
-    // Each computes with 19 MiB, and the threads that do it change.
-    assert!(after < before + 16 * 1024, "{before} KiB grew to {after} KiB");
+    // Each computes with 19 MiB, and the threads that do it change. What is freed may stay where one or two of them had it.
+    assert!(after < before + 48 * 1024, "{before} KiB grew to {after} KiB");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::platform::{Endpoints, slipway_binary};
@@ -13,6 +14,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// A registered user.
 pub struct User {
     home: tempfile::TempDir,
+    /// Of the first login: each costs the platform much on purpose.
+    token: OnceLock<String>,
     /// The name.
     pub name: String,
     endpoints: Endpoints,
@@ -41,7 +44,7 @@ impl User {
     #[must_use]
     pub fn stranger_at(endpoints: Endpoints, name: &str) -> Self {
         let home = tempfile::Builder::new().prefix("slipway-home-").tempdir().unwrap();
-        Self { home, name: name.to_owned(), endpoints }
+        Self { home, token: OnceLock::new(), name: name.to_owned(), endpoints }
     }
 
     /// A user who is registered already, with a new home and no key.
@@ -161,7 +164,7 @@ impl User {
             .build()
             .unwrap()
             .request(method.parse().unwrap(), format!("http://{}{path}", self.endpoints.api))
-            .header("Authorization", format!("token {}", self.token()));
+            .header("Authorization", format!("token {}", self.token.get_or_init(|| self.token())));
         if let Some(body) = body {
             request = request.header("Content-Type", "application/json").body(body.to_vec());
         }

@@ -17,7 +17,7 @@ use slipway_team::TeamId;
 use tokio::time::{sleep, timeout};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 pub(crate) struct Bed {
     pub(crate) node: DockerNode,

@@ -244,14 +244,14 @@ async fn output_is_followed_as_it_comes() {
             "volumes": [{"name": "data", "path": "/data"}]}));
         bed.node.apply(&spec).await.unwrap();
         let mut lines = bed.node.log("prod", "web", 10, true).await.unwrap();
-        let first = timeout(Duration::from_secs(30), lines.next()).await.unwrap().unwrap();
+        let first = timeout(Duration::from_mins(3), lines.next()).await.unwrap().unwrap();
         assert_eq!((first.text.as_str(), first.source.as_str()), ("first", "web"));
         bed.podman(&["exec", "prod-web", "/bin/busybox", "touch", "/data/go"]);
-        let second = timeout(Duration::from_secs(30), lines.next()).await.unwrap().unwrap();
+        let second = timeout(Duration::from_mins(3), lines.next()).await.unwrap().unwrap();
         assert_eq!(second.text, "second");
         assert!(second.time >= first.time);
         bed.node.delete_all("prod").await.unwrap();
-        assert!(timeout(Duration::from_secs(30), lines.next()).await.unwrap().is_none(), "it ends with the container");
+        assert!(timeout(Duration::from_mins(3), lines.next()).await.unwrap().is_none(), "it ends with the container");
     }
 }
 
