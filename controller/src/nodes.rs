@@ -137,12 +137,12 @@ mod tests {
         assert!(allowed.contains("No such file"), "{allowed}");
         let bare = said(nodes(&[]), "tcp://engine.example:2376", None).await;
         assert!(bare.starts_with("refused") && bare.contains("certificates"), "{bare}");
-        // A listener that answers nothing: that it was connected to is all there is to see.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let host = listener.local_addr().unwrap().to_string();
+        // Nobody listens there, and nobody else is given it: that it was tried is all there is to see.
+        let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+        reserved.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let host = reserved.local_addr().unwrap().to_string();
         let private = said(nodes(&[]), &format!("https://{host}"), Some(&tls)).await;
         assert!(private.contains("private addresses"), "{private}");
-        drop(listener);
         for trusted in [host.as_str(), "127.0.0.1"] {
             let tried = said(nodes(&[trusted]), &format!("tcp://{host}/"), Some(&tls)).await;
             assert!(!tried.contains("private addresses") && tried.contains("efused"), "{tried}");

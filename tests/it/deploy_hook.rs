@@ -9,9 +9,7 @@ use std::time::Duration;
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
-use slipway_tests::{Platform, eventually};
-
-use crate::address::Reserved;
+use slipway_tests::{Platform, Reserved, eventually};
 
 /// The heads of the requests that came in; the first is answered with 500, as a receiver that is starting may.
 fn receive(listener: TcpListener) -> Arc<Mutex<Vec<String>>> {
@@ -55,7 +53,7 @@ fn sha1_of(key: &str, text: &str) -> String {
 #[test]
 fn every_release_is_told_whatever_dies() {
     // An address at which nobody listens yet.
-    let reserved = Reserved::new();
+    let reserved = Reserved::any();
     let addr = reserved.address();
     let base = format!("http://{addr}/hook?token=hunter2");
     let env = [("DEIS_DEPLOY_HOOK_URLS", base.as_str()), ("DRYCC_DEPLOY_HOOK_SECRET_KEY", "hunter3")];

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod address;
 mod build_cancel;
 mod cert;
 mod crash;

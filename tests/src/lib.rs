@@ -11,6 +11,7 @@
     reason = "a harness fails by panicking and shows what happened"
 )]
 
+pub mod address;
 pub mod git_http;
 pub mod guide;
 pub mod platform;
@@ -19,6 +20,7 @@ pub mod run;
 pub mod terminal;
 pub mod user;
 
+pub use address::Reserved;
 pub use git_http::GitHttp;
 pub use platform::Platform;
 pub use repo::{Repo, SERVER};

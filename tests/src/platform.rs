@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Run, User, eventually};
+use crate::{Reserved, Run, User, eventually};
 
 /// A running platform; it is stopped and its directory removed when dropped.
 pub struct Platform {
@@ -18,6 +18,8 @@ pub struct Platform {
     flags: Vec<String>,
     env: Vec<(String, String)>,
     endpoints: Option<Endpoints>,
+    /// Where it listens: kept while it is away.
+    addresses: [Reserved; 4],
 }
 
 /// Where a platform answers.
@@ -77,6 +79,7 @@ impl Platform {
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             endpoints: None,
+            addresses: [(); 4].map(|()| Reserved::any()),
         };
         platform.launch();
         platform
@@ -110,17 +113,14 @@ impl Platform {
         });
     }
 
-    /// The command that starts it; ports are free ones at first and the same ones later.
+    /// The command that starts it.
     #[must_use]
     pub fn command(&self) -> Command {
-        let port = |pick: fn(&Endpoints) -> SocketAddr| match &self.endpoints {
-            Some(endpoints) => pick(endpoints).to_string(),
-            None => "127.0.0.1:0".to_owned(),
-        };
         let mut command = Command::new(&self.program);
         command.arg("up").arg("--data").arg(self.data());
-        command.args(["--api", &port(|e| e.api), "--ssh", &port(|e| e.ssh)]);
-        command.args(["--router", &port(|e| e.router), "--router-tls", &port(|e| e.router_tls)]);
+        for (flag, reserved) in ["--api", "--ssh", "--router", "--router-tls"].iter().zip(&self.addresses) {
+            command.arg(flag).arg(reserved.address().to_string());
+        }
         command.args(&self.flags);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         // The home is the test's own, so that no tool that a build calls reads the developer's settings. Package
@@ -221,7 +221,7 @@ impl Drop for Platform {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = kill_process(Pid::from_child(&child), Signal::TERM);
-            let stopped = (0..400).any(|_| {
+            let stopped = (0..1200).any(|_| {
                 std::thread::sleep(Duration::from_millis(25));
                 matches!(child.try_wait(), Ok(Some(_)))
             });

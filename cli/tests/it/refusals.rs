@@ -103,9 +103,10 @@ fn a_controller_that_is_away_or_is_none() {
     person.server.on("GET /v2/", 200, "{}");
     let run = person.run_with(&["login", &url, "--username", "bob", "--password", "x"], "");
     run.fails("Error: [URL] does not appear to be a valid Slipway controller.\n\nhint: check the address; it is the one that `slipway up` prints after `api`\n");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Nobody listens there, and nobody else is given it.
+    let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = format!("http://{}", reserved.local_addr().unwrap());
     let run = person.run_with(&["login", &closed, "--username", "bob", "--password", "x"], "");
     assert_eq!(run.code, 1);
     assert!(run.stderr.starts_with(&format!("Error: cannot connect to {closed}: ")), "{run:?}");

@@ -102,9 +102,10 @@ async fn answers_that_are_not_json_and_servers_that_are_not_there_are_told_apart
     let error = client(addr).request::<serde_json::Value>(Method::GET, "/v2/", NO_BODY).await.unwrap_err();
     assert!(matches!(error, ClientError::Decode { .. }), "{error:?}");
 
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    drop(listener);
+    // Nobody listens there, and nobody else is given it.
+    let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+    reserved.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = reserved.local_addr().unwrap();
     let error = client(addr).request::<()>(Method::GET, "/v2/", NO_BODY).await.unwrap_err();
     assert!(matches!(error, ClientError::Connect { .. }), "{error:?}");
 }
