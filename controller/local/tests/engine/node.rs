@@ -223,7 +223,16 @@ async fn what_cannot_be_had_here_is_refused_with_the_reason() {
     assert!(rejected(node.apply(&spec(&registry, ownership(), json!({}))).await).contains("another team's"));
     let bad = spec(&registry, owner, json!({"commands": shell("echo the reason; exit 7")}));
     node.apply(&bad).await.unwrap();
-    let WorkloadProgress::Stuck { reason, output } = settle(&node).await else { panic!("it runs") };
+    // What has no check counts once it was started for a while, which may be before its container does its first line.
+    let stuck = async {
+        loop {
+            if let WorkloadProgress::Stuck { reason, output } = node.progress("prod", "web").await.unwrap() {
+                return (reason, output);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let (reason, output) = timeout(PATIENCE, stuck).await.unwrap();
     assert!(format!("{reason} {output:?}").contains("the reason"), "{reason} {output:?}");
 }
 
