@@ -29,7 +29,11 @@ pub use user::{PASSWORD, User};
 
 use std::time::{Duration, Instant};
 
-/// Calls `probe` until it gives a value, at most `limit` long.
+/// Shortest and longest pause between two calls of what is waited for.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(500));
+
+/// Calls `probe` until it gives a value, at most `limit` long. The longer it takes, the less often: whoever polls an API is
+/// counted there, too.
 ///
 /// # Panics
 /// When the limit passes, naming `what`.
@@ -39,8 +43,9 @@ pub fn eventually<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Opt
         if let Some(value) = probe() {
             return value;
         }
-        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
-        std::thread::sleep(Duration::from_millis(25));
+        let waited = start.elapsed();
+        assert!(waited < limit, "not within {limit:?}: {what}");
+        std::thread::sleep((waited / 20).clamp(PAUSES.0, PAUSES.1));
     }
 }
 
