@@ -334,8 +334,8 @@ impl Reconciler {
         }
     }
 
-    /// Adds what the timer is for: at first all apps, then what is unsettled; the others come in parts, in rounds. Whether
-    /// a round over all apps has ended.
+    /// Adds what the timer is for: at first all apps, then what is unsettled and a part of the others, which go on in
+    /// parts until the next tick. Whether a round over all apps ended.
     async fn some_add(&self, agenda: &mut Agenda, is_begun: &mut bool) -> bool {
         if !*is_begun {
             *is_begun = self.all_add(agenda).await;
@@ -347,16 +347,14 @@ impl Reconciler {
         }
         if agenda.sweep.is_empty() {
             match self.service.app_ids().await {
-                Ok(apps) => {
-                    agenda.sweep = apps.into();
-                    return agenda.sweep.is_empty();
-                }
+                Ok(apps) => agenda.sweep = apps.into(),
                 Err(error) => {
                     tracing::warn!("could not list apps to reconcile: {error}");
+                    return false;
                 }
             }
         }
-        false
+        agenda.sweep()
     }
 
     /// Adds all apps; whether they are known.
@@ -413,6 +411,7 @@ mod tests {
         assert_eq!(agenda.queue.len(), SWEEP_PART);
         assert!(agenda.sweep());
         assert_eq!(agenda.queue, apps);
+        assert!(agenda.sweep(), "a platform without apps has its rounds too");
     }
 
     #[test]
