@@ -14,3 +14,4 @@ mod notification;
 mod probe;
 mod reconcile;
 mod team_deployment;
+mod webhook;

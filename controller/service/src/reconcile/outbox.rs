@@ -106,8 +106,10 @@ impl Reconciler {
         }
         let (mut db, now) = (service.read().await?, service.now());
         let next = store::deliveries_next(&mut db).await.stored()?;
-        let left = next.and_then(|next| (next - now).to_std().ok());
-        Ok(left.map_or(LOOK_INTERVAL, |left| left.clamp(LOOK_INTERVAL_MIN, LOOK_INTERVAL)))
+        let Some(next) = next else { return Ok(LOOK_INTERVAL) };
+        // What became due meanwhile is in the past.
+        let left = (next - now).to_std().unwrap_or_default();
+        Ok(left.clamp(LOOK_INTERVAL_MIN, LOOK_INTERVAL))
     }
 
     /// Notes that the next attempt begins; false when somebody else began it.
