@@ -37,9 +37,9 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// Apps that are taken up at a time though nothing was heard of them. Whatever changes is heard of, so this is for what was
 /// missed; without a limit, a platform with many apps would do little else, and in larger parts requests would wait for it.
-const SWEEP_PART: usize = 25;
+const SWEEP_PART: usize = 5;
 /// Parts in a [`ServiceConfig::reconcile_interval`](crate::ServiceConfig::reconcile_interval).
-const SWEEP_PARTS: u32 = 20;
+const SWEEP_PARTS: u32 = 100;
 /// Shortest pause between two parts.
 const SWEEP_PAUSE_MIN: Duration = Duration::from_millis(10);
 
