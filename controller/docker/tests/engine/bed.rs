@@ -1,7 +1,6 @@
-//! A Podman of a test's own: its socket, its images, its containers. All of it ends with the test.
+//! An engine of a test's own: its socket, its images, its containers. All of it ends with the test.
 
-use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,12 +18,56 @@ use tokio::time::{sleep, timeout};
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-pub(crate) struct Bed {
-    pub(crate) node: DockerNode,
-    pub(crate) registry: TestRegistry,
-    pub(crate) team: TeamId,
-    dir: tempfile::TempDir,
-    service: Child,
+/// A program that runs containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Podman,
+    /// `dockerd`, which wants to be root.
+    Docker,
+}
+
+impl Kind {
+    /// As a node tells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Podman => "Podman ",
+            Self::Docker => "Docker ",
+        }
+    }
+
+    /// The command line for an engine with its files in `dir`.
+    fn cli(self, dir: &Path) -> Command {
+        let mut command = match self {
+            Self::Podman => podman(dir),
+            Self::Docker => {
+                let mut command = Command::new("docker");
+                command.arg("--config").arg(dir.join("client")).arg("--host").arg(address(dir));
+                command
+            }
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// What listens at the engine's socket.
+    fn service(self, dir: &Path) -> Command {
+        match self {
+            Self::Podman => {
+                let mut command = self.cli(dir);
+                command.args(["system", "service", "--time=0", "--"]).arg(address(dir));
+                command
+            }
+            Self::Docker => dockerd(dir),
+        }
+    }
+}
+
+fn socket(dir: &Path) -> PathBuf {
+    dir.join("engine.sock")
+}
+
+fn address(dir: &Path) -> String {
+    format!("unix://{}", socket(dir).display())
 }
 
 /// Podman with the files and locks of a test: what it shared with another, the one that ends first would take with it.
@@ -40,20 +83,48 @@ fn podman(dir: &Path) -> Command {
         .arg(dir.join("tmp"))
         .args(["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"])
         .env("CONTAINERS_CONF", dir.join("containers.conf"))
-        .env("CONTAINERS_REGISTRIES_CONF", dir.join("registries.conf"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .env("CONTAINERS_REGISTRIES_CONF", dir.join("registries.conf"));
     if std::fs::read_to_string("/sys/fs/cgroup/unified/cgroup.controllers").is_ok_and(|text| !text.trim().is_empty()) {
         command.args(["--runtime", "runc"]);
     }
     command
 }
 
+/// A Docker of its own beside one that may run: no file of the machine is read or written, and no packet filter touched.
+fn dockerd(dir: &Path) -> Command {
+    let mut command = Command::new("dockerd");
+    command
+        .arg("--config-file")
+        .arg(dir.join("daemon.json"))
+        .arg("--data-root")
+        .arg(dir.join("data"))
+        .arg("--exec-root")
+        .arg(dir.join("exec"))
+        .arg("--pidfile")
+        .arg(dir.join("pid"))
+        .arg("--host")
+        .arg(address(dir))
+        .args(["--storage-driver", "vfs", "--exec-opt", "native.cgroupdriver=cgroupfs"])
+        .args(["--bridge", "none", "--iptables=false", "--ip-masq=false"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+pub(crate) struct Bed {
+    pub(crate) kind: Kind,
+    pub(crate) node: DockerNode,
+    pub(crate) registry: TestRegistry,
+    pub(crate) team: TeamId,
+    dir: tempfile::TempDir,
+    service: Child,
+}
+
 impl Bed {
-    /// A Podman; none, with the reason printed, where none can run.
+    /// An engine; none, with the reason printed, where none can run.
     #[expect(clippy::print_stderr, reason = "a test that does nothing must say so")]
-    pub(crate) async fn new() -> Option<Self> {
+    pub(crate) async fn new(kind: Kind) -> Option<Self> {
         let dir = tempfile::Builder::new().prefix("slipway-pod").tempdir().unwrap();
         let registry = TestRegistry::start().await;
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
@@ -65,26 +136,36 @@ impl Bed {
             ),
         );
         write("registries.conf", &format!("[[registry]]\nlocation=\"{}\"\ninsecure=true\n", registry.host()));
-        match podman(dir.path()).arg("info").status() {
-            Ok(status) if status.success() => {}
-            Ok(status) => {
-                eprintln!("skipped: podman does not run here ({status})");
-                return None;
+        write("daemon.json", "{}");
+        let begun = match kind {
+            Kind::Podman => kind.cli(dir.path()).arg("info").status(),
+            Kind::Docker => kind.service(dir.path()).arg("--version").status(),
+        };
+        let service = begun.and_then(|status| {
+            if status.success() {
+                return kind.service(dir.path()).spawn();
             }
+            Err(std::io::Error::other(status.to_string()))
+        });
+        let mut service = match service {
+            Ok(service) => service,
             Err(error) => {
-                eprintln!("skipped: podman is not installed ({error})");
+                eprintln!("skipped: {kind:?} is not installed, or does not run here ({error})");
                 return None;
             }
+        };
+        let node = DockerNode::connect(&DockerEndpoint::Unix(socket(dir.path())), DockerSettings::default()).unwrap();
+        let mut ended = None;
+        until("the engine to answer", async || {
+            ended = service.try_wait().unwrap();
+            ended.is_some() || node.facts().await.is_ok()
+        })
+        .await;
+        if let Some(status) = ended {
+            eprintln!("skipped: {kind:?} does not run here ({status})");
+            return None;
         }
-        let socket = dir.path().join("engine.sock");
-        let service = podman(dir.path())
-            .args(["system", "service", "--time=0", "--"])
-            .arg(format!("unix://{}", socket.display()))
-            .spawn()
-            .unwrap();
-        let node = DockerNode::connect(&DockerEndpoint::Unix(socket), DockerSettings::default()).unwrap();
-        let bed = Self { node, registry, team: TeamId::generate(), dir, service };
-        until("the engine to answer", || async { bed.node.facts().await.is_ok() }).await;
+        let bed = Self { kind, node, registry, team: TeamId::generate(), dir, service };
         let config = json!({"Cmd": ["/bin/sleep", "1000"], "Env": ["OWN=image"]});
         bed.registry.image("team/app", "1", &busybox_layers("text"), &config);
         Some(bed)
@@ -119,7 +200,7 @@ impl Bed {
             }
         };
         let settled = timeout(PATIENCE, wait).await;
-        settled.unwrap_or_else(|_| panic!("the container does not settle: {last:?}, {}", self.podman(&["ps", "--all"])))
+        settled.unwrap_or_else(|_| panic!("the container does not settle: {last:?}, {}", self.cli(&["ps", "--all"])))
     }
 
     /// Applies, and waits until it is up.
@@ -128,9 +209,10 @@ impl Bed {
         assert_eq!(self.settle(&spec.prefix, spec.name()).await, WorkloadProgress::Up);
     }
 
-    /// Runs podman itself, and gives what it wrote.
-    pub(crate) fn podman(&self, args: &[&str]) -> String {
-        let output = podman(self.dir.path()).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    /// Runs the engine's own command line, and gives what it wrote.
+    pub(crate) fn cli(&self, args: &[&str]) -> String {
+        let output =
+            self.kind.cli(self.dir.path()).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -138,13 +220,13 @@ impl Bed {
     /// The names of all containers.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> =
-            self.podman(&["ps", "--all", "--format", "{{.Names}}"]).lines().map(str::to_owned).collect();
+            self.cli(&["ps", "--all", "--format", "{{.Names}}"]).lines().map(str::to_owned).collect();
         names.sort();
         names
     }
 
     pub(crate) fn id(&self, name: &str) -> String {
-        self.podman(&["inspect", "--format", "{{.Id}}", "--", name])
+        self.cli(&["inspect", "--format", "{{.Id}}", "--", name])
     }
 
     /// What the container wrote last.
@@ -155,17 +237,30 @@ impl Bed {
 
 impl Drop for Bed {
     fn drop(&mut self) {
-        let _ = podman(self.dir.path()).args(["rm", "--all", "--force", "--time", "0"]).status();
-        let _ = podman(self.dir.path()).args(["network", "prune", "--force"]).status();
-        let _ = self.service.kill();
+        let cli = || self.kind.cli(self.dir.path());
+        match self.kind {
+            Kind::Podman => {
+                let _ = cli().args(["rm", "--all", "--force", "--time", "0"]).status();
+            }
+            Kind::Docker => {
+                let all = cli().args(["ps", "--all", "--quiet"]).stdout(Stdio::piped()).output();
+                let all = String::from_utf8(all.map(|output| output.stdout).unwrap_or_default()).unwrap_or_default();
+                let _ = cli().args(["rm", "--force", "--volumes", "--"]).args(all.lines()).status();
+            }
+        }
+        let _ = cli().args(["network", "prune", "--force"]).status();
+        // What it started itself ends only with one that ends in order.
+        let _ = Command::new("kill").arg(self.service.id().to_string()).status();
         let _ = self.service.wait();
-        // Files of other users' in a namespace are podman's to remove.
-        let _ = podman(self.dir.path()).args(["system", "reset", "--force"]).status();
+        if self.kind == Kind::Podman {
+            // Files of other users' in a namespace are podman's to remove.
+            let _ = cli().args(["system", "reset", "--force"]).status();
+        }
     }
 }
 
 /// Waits until something is so.
-pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let wait = async {
         while !is_so().await {
             sleep(Duration::from_millis(50)).await;

@@ -1,5 +1,5 @@
-//! Container engines: a real Podman where one is installed (`apt-get install podman`), and engines in this process that
-//! answer what no engine should.
+//! Container engines: a real Podman and a real Docker where they are installed (`apt-get install podman docker.io`), and
+//! engines in this process that answer what no engine should.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,5 +7,5 @@
 )]
 
 mod bed;
+mod container;
 mod hostile;
-mod podman;
