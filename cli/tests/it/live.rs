@@ -186,9 +186,13 @@ fn shells_complete_apps_and_process_types() {
         assert_eq!(run.code, 0, "{run:?}");
         run.stdout
     };
-    assert!(ask(&["ps", "list", "-a", "sh"]).contains("shop"));
-    let types = ask(&["ps", "scale", "-a", "shop", "w"]);
-    assert!(types.contains("web=") && types.contains("worker="), "{types}");
+    // Names come within a second or not at all; on a machine with much to do one asks again, as people do.
+    let completes = |words: &[&str], wanted: &[&str]| {
+        let has_all = |said: &str| wanted.iter().all(|name| said.contains(name));
+        assert!((0..5).any(|_| has_all(&ask(words))), "{words:?}: {}", ask(words));
+    };
+    completes(&["ps", "list", "-a", "sh"], &["shop"]);
+    completes(&["ps", "scale", "-a", "shop", "w"], &["web=", "worker="]);
     assert!(ask(&["relea"]).contains("releases"));
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = Person::stranger().run(&format!("completions {shell}"));
