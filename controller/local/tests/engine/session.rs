@@ -248,7 +248,10 @@ async fn containers_are_talked_to_as_slugs_are() {
     let artifact = image::image(&registry, "v1");
     let spec = image::run_image(artifact.clone(), "exec sh");
     let mut talk = Talk::new(bed.engine.run_session(spec, terminal(90, 20)).await.unwrap());
-    talk.types("busybox stty -echo; busybox stty size; cat /srv/index.html; echo; exit 6\n").await;
+    // The runtime sets the size of the terminal inside once the program has begun.
+    let sized =
+        |size| format!("until [ \"$(busybox stty size 2>&1)\" = '{size}' ]; do sleep 0.1; done; busybox stty size");
+    talk.types(&format!("busybox stty -echo; {}; cat /srv/index.html; echo; exit 6\n", sized("20 90"))).await;
     talk.sees("20 90\r\ntext\r\n").await;
     assert_eq!(talk.ends().await, Output::Exit(6));
 
@@ -266,7 +269,7 @@ async fn containers_are_talked_to_as_slugs_are() {
     let mut talk = Talk::new(exec(&["sh", "-c", "echo $WHO; exit 4"], silent).await.unwrap());
     assert_eq!((talk.ends().await, talk.out.as_str()), (Output::Exit(4), "inside\n"));
     let mut talk = Talk::new(exec(&["sh"], terminal(91, 21)).await.unwrap());
-    talk.types("busybox stty -echo; busybox stty size; sleep 1013; echo over\n").await;
+    talk.types(&format!("busybox stty -echo; {}; sleep 1013; echo over\n", sized("21 91"))).await;
     talk.sees("21 91\r\n").await;
     until("the program in front", || async { any_sleeps("1013") }).await;
     talk.types("\x03").await;
