@@ -120,28 +120,29 @@ pub async fn delivery_insert(db: &mut Db, new: &NewDelivery) -> Result<(), Store
     Ok(())
 }
 
-/// That one address is still to hear something earlier of the same app. Index: `deliveries_lane`.
-macro_rules! is_behind {
+/// What is to be told, of what one address is to hear of one app only the oldest, so that it hears of it in order. Index:
+/// `deliveries_lane`.
+macro_rules! heads {
     () => {{
+        let pending = DeliveryState::Pending.as_str();
         let earlier = diesel::alias!(deliveries as earlier);
-        diesel::dsl::exists(
+        let is_behind = diesel::dsl::exists(
             earlier
                 .filter(earlier.field(deliveries::kind).eq(deliveries::kind))
                 .filter(earlier.field(deliveries::target).eq(deliveries::target))
                 .filter(earlier.field(deliveries::app).eq(deliveries::app))
-                .filter(earlier.field(deliveries::state).eq(DeliveryState::Pending.as_str()))
+                .filter(earlier.field(deliveries::state).eq(pending))
                 .filter(earlier.field(deliveries::number).lt(deliveries::number)),
-        )
+        );
+        deliveries::table.filter(deliveries::state.eq(pending)).filter(diesel::dsl::not(is_behind))
     }};
 }
 
 /// What is due, longest due first, at most `limit`: of what one address is to hear of one app only the oldest, so that
 /// it hears of it in order. Indexes: `deliveries_due`, `deliveries_lane`.
 pub async fn deliveries_due(db: &mut Db, now: DateTime<Utc>, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-    let rows: Vec<DeliveryRow> = on!(db, |conn| deliveries::table
-        .filter(deliveries::state.eq(DeliveryState::Pending.as_str()))
+    let rows: Vec<DeliveryRow> = on!(db, |conn| heads!()
         .filter(deliveries::due.le(UtcMicros::from(now)))
-        .filter(diesel::dsl::not(is_behind!()))
         .order((deliveries::due, deliveries::number))
         .limit(i64::from(limit))
         .select(deliveries::all_columns)
@@ -153,14 +154,8 @@ pub async fn deliveries_due(db: &mut Db, now: DateTime<Utc>, limit: u32) -> Resu
 /// When the next of them is due: what waits for something earlier does not count, however long it was due. Indexes:
 /// `deliveries_due`, `deliveries_lane`.
 pub async fn deliveries_next(db: &mut Db) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let due: Option<UtcMicros> = on!(db, |conn| deliveries::table
-        .filter(deliveries::state.eq(DeliveryState::Pending.as_str()))
-        .filter(diesel::dsl::not(is_behind!()))
-        .order(deliveries::due)
-        .select(deliveries::due)
-        .first(conn)
-        .await
-        .optional())?;
+    let due: Option<UtcMicros> =
+        on!(db, |conn| heads!().order(deliveries::due).select(deliveries::due).first(conn).await.optional())?;
     Ok(due.map(UtcMicros::utc))
 }
 
