@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use slipway_core::authz::Actor;
 use slipway_core::release::Release;
+use slipway_core::webhook::Delivery;
 use slipway_core::{AppId, Result};
 use slipway_store::Store;
 use slipway_store::testing::{Backend, TestStore};
@@ -16,7 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::reconcile::Outcome;
 use crate::testing::{FakeClock, FakeEngine};
-use crate::{Clock, ConfigChange, Cx, Deployed, NewBuild, PageQuery, Reconciler, Service, ServiceConfig, UserRegister};
+use crate::{
+    Clock, ConfigChange, Cx, Deployed, NewBuild, PageQuery, Reconciler, Service, ServiceConfig, UserRegister,
+    WebhookCreate,
+};
 
 /// A service over a database of its own, with an engine that obeys scripts.
 pub(super) struct Bed {
@@ -93,6 +97,21 @@ impl Bed {
 
     pub(super) async fn releases(&self, cx: &Cx, app: &str) -> Vec<Release> {
         self.service.releases_list(cx, app, PageQuery::default()).await.unwrap().items
+    }
+
+    /// Makes a webhook that hears of these events; its identity.
+    pub(super) async fn webhook(&self, cx: &Cx, events: &[&str]) -> String {
+        let events = events.iter().map(|event| (*event).to_owned()).collect();
+        let new = WebhookCreate { url: "https://1.1.1.1/".to_owned(), events, secret: None };
+        self.service.webhook_create(cx, new).await.unwrap().webhook.id.to_string()
+    }
+
+    /// What a webhook was told or is to be told, oldest first.
+    pub(super) async fn deliveries(&self, cx: &Cx, hook: &str) -> Vec<Delivery> {
+        let page = PageQuery { limit: 100, offset: 0 };
+        let mut found = self.service.webhook_deliveries(cx, hook, page).await.unwrap().items;
+        found.reverse();
+        found
     }
 
     /// Runs passes over an app until one leaves nothing to be done.

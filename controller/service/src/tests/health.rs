@@ -4,24 +4,17 @@ use slipway_core::deployment::{DeploymentStatus, DeploymentWork};
 use slipway_store::testing::Backend;
 
 use super::bed::{Bed, until};
-use crate::{Cx, DeploymentInput, PageQuery, Patch, WebhookCreate};
+use crate::{Cx, DeploymentInput, Patch};
 
 /// The events that a webhook was to be told of, oldest first.
 async fn told(bed: &Bed, cx: &Cx, hook: &str) -> Vec<String> {
-    let page = PageQuery { limit: 100, offset: 0 };
-    let found = bed.service.webhook_deliveries(cx, hook, page).await.unwrap();
-    found.items.into_iter().rev().map(|delivery| delivery.event).collect()
-}
-
-async fn webhook(bed: &Bed, cx: &Cx) -> String {
-    let new = WebhookCreate { url: "https://1.1.1.1/".to_owned(), events: vec!["*".to_owned()], secret: None };
-    bed.service.webhook_create(cx, new).await.unwrap().webhook.id.to_string()
+    bed.deliveries(cx, hook).await.into_iter().map(|delivery| delivery.event).collect()
 }
 
 async fn processes_are_told_of(backend: Backend) {
     let bed = Bed::on(backend).await;
     let bob = bed.user_after_admin("bob").await;
-    let hook = webhook(&bed, &bob).await;
+    let hook = bed.webhook(&bob, &["*"]).await;
     let _running = bed.start();
     let app = bed.service.app_create(&bob, Some("blog")).await.unwrap().id;
     bed.push(&bob, "blog", "image").await.unwrap();

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::bed::Bed;
 use crate::reconcile::probe::Targets;
-use crate::{Cx, DeploymentInput, PageQuery, Patch, Reconciler, WebhookCreate};
+use crate::{Cx, DeploymentInput, PageQuery, Patch, Reconciler};
 
 const ALL: PageQuery = PageQuery { limit: 100, offset: 0 };
 
@@ -62,15 +62,10 @@ async fn health(bed: &Bed, cx: &Cx, name: &str) -> &'static str {
 async fn services_that_do_not_answer_are_degraded_until_they_do(backend: Backend) {
     let bed = Bed::on(backend).await;
     let bob = bed.user_after_admin("bob").await;
-    let hook = WebhookCreate {
-        url: "https://1.1.1.1/".to_owned(),
-        events: vec!["service.unhealthy".to_owned(), "service.recovered".to_owned()],
-        secret: None,
-    };
-    let hook = bed.service.webhook_create(&bob, hook).await.unwrap().webhook.id.to_string();
+    let hook = bed.webhook(&bob, &["service.unhealthy", "service.recovered"]).await;
     let told = async || {
-        let found = bed.service.webhook_deliveries(&bob, &hook, ALL).await.unwrap().items;
-        found.into_iter().rev().map(|delivery| delivery.event).collect::<Vec<_>>()
+        let found = bed.deliveries(&bob, &hook).await;
+        found.into_iter().map(|delivery| delivery.event).collect::<Vec<_>>()
     };
     deploy(&bed, &bob, "blog", "web", "/health").await;
     deploy(&bed, &bob, "shop", "web", "").await;
@@ -104,7 +99,7 @@ async fn services_that_do_not_answer_are_degraded_until_they_do(backend: Backend
     leader.turn(&bed).await;
     let unhealthy = WebhookEvent::ServiceUnhealthy.as_str();
     assert_eq!(told().await, [unhealthy], "it is told once");
-    let told_of = bed.service.webhook_deliveries(&bob, &hook, ALL).await.unwrap().items.remove(0);
+    let told_of = bed.deliveries(&bob, &hook).await.remove(0);
     assert!(told_of.content.contains("GET /health: no answer within 5 s (3 times in a row)"), "{}", told_of.content);
 
     // Another leads. Who answers once is well.

@@ -6,19 +6,17 @@ use slipway_core::webhook::{Delivery, DeliveryState};
 use slipway_store::testing::Backend;
 
 use super::bed::Bed;
+use crate::Reconciler;
 use crate::testing::FakeHooks;
-use crate::{PageQuery, Reconciler, WebhookCreate};
 
 async fn what_is_asked_for_is_told_at_once(backend: Backend) {
     let bed = Bed::on(backend).await;
     let bob = bed.user_after_admin("bob").await;
-    let new = WebhookCreate { url: "https://1.1.1.1/".to_owned(), events: vec!["*".to_owned()], secret: None };
-    let hook = bed.service.webhook_create(&bob, new).await.unwrap().webhook.id.to_string();
+    let hook = bed.webhook(&bob, &["*"]).await;
     let (hooks, reconciler) = (FakeHooks::default(), Reconciler::new(bed.service.clone()));
     let state = async |asked: &Delivery| {
-        let page = PageQuery { limit: 100, offset: 0 };
-        let all = bed.service.webhook_deliveries(&bob, &hook, page).await.unwrap();
-        all.items.iter().find(|delivery| delivery.id == asked.id).unwrap().state
+        let all = bed.deliveries(&bob, &hook).await;
+        all.iter().find(|delivery| delivery.id == asked.id).unwrap().state
     };
 
     hooks.script([Ok(500)]);
