@@ -27,26 +27,16 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// As a node tells it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Podman => "Podman ",
-            Self::Docker => "Docker ",
-        }
-    }
-
     /// The command line for an engine with its files in `dir`.
     fn cli(self, dir: &Path) -> Command {
-        let mut command = match self {
+        match self {
             Self::Podman => podman(dir),
             Self::Docker => {
-                let mut command = Command::new("docker");
+                let mut command = quiet("docker");
                 command.arg("--config").arg(dir.join("client")).arg("--host").arg(address(dir));
                 command
             }
-        };
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
+        }
     }
 
     /// What listens at the engine's socket.
@@ -62,6 +52,13 @@ impl Kind {
     }
 }
 
+/// A program that neither reads nor writes what the test does.
+fn quiet(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
 fn socket(dir: &Path) -> PathBuf {
     dir.join("engine.sock")
 }
@@ -73,7 +70,7 @@ fn address(dir: &Path) -> String {
 /// Podman with the files and locks of a test: what it shared with another, the one that ends first would take with it.
 /// Where cgroups are of both versions, only `runc` takes them.
 fn podman(dir: &Path) -> Command {
-    let mut command = Command::new("podman");
+    let mut command = quiet("podman");
     command
         .arg("--root")
         .arg(dir.join("root"))
@@ -92,7 +89,7 @@ fn podman(dir: &Path) -> Command {
 
 /// A Docker of its own beside one that may run: no file of the machine is read or written, and no packet filter touched.
 fn dockerd(dir: &Path) -> Command {
-    let mut command = Command::new("dockerd");
+    let mut command = quiet("dockerd");
     command
         .arg("--config-file")
         .arg(dir.join("daemon.json"))
@@ -105,10 +102,7 @@ fn dockerd(dir: &Path) -> Command {
         .arg("--host")
         .arg(address(dir))
         .args(["--storage-driver", "vfs", "--exec-opt", "native.cgroupdriver=cgroupfs"])
-        .args(["--bridge", "none", "--iptables=false", "--ip-masq=false"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .args(["--bridge", "none", "--iptables=false", "--ip-masq=false"]);
     command
 }
 
@@ -147,7 +141,7 @@ impl Bed {
             }
             Err(std::io::Error::other(status.to_string()))
         });
-        let mut service = match service {
+        let service = match service {
             Ok(service) => service,
             Err(error) => {
                 eprintln!("skipped: {kind:?} is not installed, or does not run here ({error})");
@@ -155,17 +149,19 @@ impl Bed {
             }
         };
         let node = DockerNode::connect(&DockerEndpoint::Unix(socket(dir.path())), DockerSettings::default()).unwrap();
+        let mut bed = Self { kind, node, registry, team: TeamId::generate(), dir, service };
         let mut ended = None;
         until("the engine to answer", async || {
-            ended = service.try_wait().unwrap();
-            ended.is_some() || node.facts().await.is_ok()
+            ended = bed.service.try_wait().unwrap();
+            ended.is_some() || bed.node.facts().await.is_ok()
         })
         .await;
         if let Some(status) = ended {
+            // Podman said above that it runs here; Docker shows it only by running.
+            assert_eq!(kind, Kind::Docker, "the engine ended: {status}");
             eprintln!("skipped: {kind:?} does not run here ({status})");
             return None;
         }
-        let bed = Self { kind, node, registry, team: TeamId::generate(), dir, service };
         let config = json!({"Cmd": ["/bin/sleep", "1000"], "Env": ["OWN=image"]});
         bed.registry.image("team/app", "1", &busybox_layers("text"), &config);
         Some(bed)
@@ -249,9 +245,11 @@ impl Drop for Bed {
             }
         }
         let _ = cli().args(["network", "prune", "--force"]).status();
-        // What it started itself ends only with one that ends in order.
-        let _ = Command::new("kill").arg(self.service.id().to_string()).status();
-        let _ = self.service.wait();
+        // What it started itself ends only with one that ends in order. Of one that ended, the number may be another's.
+        if matches!(self.service.try_wait(), Ok(None)) {
+            let _ = Command::new("kill").arg(self.service.id().to_string()).status();
+            let _ = self.service.wait();
+        }
         if self.kind == Kind::Podman {
             // Files of other users' in a namespace are podman's to remove.
             let _ = cli().args(["system", "reset", "--force"]).status();
