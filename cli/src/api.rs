@@ -1,12 +1,25 @@
 //! Calls of the controller on behalf of the user, with a look at each answer's version.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 use slipway_client::{API_VERSION, Answer, Client, Method, NO_BODY};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::print;
+
+/// How long a controller may take to say that it is one. Calls have no limit otherwise, since deploys are slow.
+const FIRST_ANSWER_MAX: Duration = Duration::from_secs(15);
+
+/// The first answer of what may be no controller: something that takes a connection and says nothing would be waited for
+/// without an end.
+pub async fn in_time<T>(url: &str, answer: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(FIRST_ANSWER_MAX, answer).await.map_err(|_| {
+        Error::new(format!("{url} has not answered within {} s", FIRST_ANSWER_MAX.as_secs()))
+            .hint("check the address and the port; if a controller runs there, its log says what it is doing")
+    })
+}
 
 /// A client that warns, once, when the controller's version does not fit.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::io;
 use slipway_cause::chain;
 use slipway_client::{ApiError, ClientError, Family, StatusCode};
 
-use crate::program;
+use crate::{connection, program, settings};
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -78,54 +78,22 @@ impl From<ClientError> for Error {
     fn from(error: ClientError) -> Self {
         match &error {
             ClientError::Api(api) => from_api(api),
-            ClientError::Connect { url, .. } => from_tls(url, &chain(&error)).unwrap_or_else(|| Self::new(chain(&error))).hint(
-                "check the address and that the controller runs; `slipway up` starts one on this machine, `slipway login URL` changes the address",
-            ),
+            ClientError::Connect { url, .. } => connection::failed(url, &error),
             ClientError::Transport { .. } => Self::new(chain(&error)).hint(
                 "the controller may have been restarted: what was asked for may still happen; look with `slipway releases`, or try again",
             ),
             ClientError::Url { .. } => {
                 Self::new(error.to_string()).hint("an address looks like http://127.0.0.1:8000 or https://slipway.example.com")
             }
-            ClientError::Header(_)
-            | ClientError::Setup { .. }
-            | ClientError::Closed(_)
-            | ClientError::TooLong { .. }
-            | ClientError::Decode { .. } => Self::new(chain(&error)),
+            ClientError::TooLong { .. } | ClientError::Decode { .. } => Self::new(chain(&error))
+                .hint("`slipway whoami` shows which address was asked, `slipway doctor` whether a controller is there"),
+            ClientError::Setup { .. } => Self::new(chain(&error)).hint(match settings::variable("SSL_CERT_FILE") {
+                Some(file) => format!("SSL_CERT_FILE names {file}, which must hold certificates in the form of PEM"),
+                None => String::new(),
+            }),
+            ClientError::Header(_) | ClientError::Closed(_) => Self::new(chain(&error)),
         }
     }
-}
-
-/// What a failure to connect means when it is about TLS. The libraries of the systems tell it in texts only.
-fn from_tls(url: &str, text: &str) -> Option<Error> {
-    let lower = text.to_ascii_lowercase();
-    let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
-    if !url.starts_with("https://") {
-        return None;
-    }
-    let (text, hint) = if says(&["has expired", "certificate expired", "cert_e_expired"]) {
-        (
-            format!("the certificate of {url} has expired"),
-            "who runs the controller must renew it; look at this machine's clock, too",
-        )
-    } else if says(&["not yet valid"]) {
-        (format!("the certificate of {url} is not valid yet"), "this machine's clock may be slow")
-    } else if says(&["hostname mismatch", "ip address mismatch", "name does not match", "cn_no_match"]) {
-        (
-            format!("the certificate of {url} is for another name"),
-            "use the name that the certificate is for; who runs the controller knows it",
-        )
-    } else if says(&["self-signed", "self signed", "local issuer", "untrusted", "not trusted", "unable to verify"]) {
-        (
-            format!("the certificate of {url} is of nobody that this machine trusts"),
-            "set SSL_CERT_FILE to the file of its authority's certificate (PEM), or log in with --ssl-verify=false",
-        )
-    } else if says(&["wrong version number", "packet length too long", "record layer", "unexpected message"]) {
-        (format!("{url} does not speak TLS"), "the address may begin with http:// instead")
-    } else {
-        return None;
-    };
-    Some(Error::new(text).hint(hint))
 }
 
 /// Says a refusal in the words of upstream's client where the server's own are no better. Source: drycc-v2.md §1.7.

@@ -7,6 +7,7 @@ mod api;
 mod args;
 mod commands;
 mod completions;
+mod connection;
 mod context;
 mod dotenv;
 mod error;

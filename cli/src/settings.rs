@@ -93,6 +93,7 @@ impl Settings {
                 return Err(Error::new(format!("you are not logged in at {controller}"))
                     .hint(format!("log in with `slipway login {controller}`, or set {SLIPWAY_TOKEN} too")));
             }
+            profile.ssl_verify = self.is_verified(controller);
             profile.controller.clone_from(controller);
         }
         if let Some(token) = &self.token {
@@ -105,6 +106,12 @@ impl Settings {
     /// The address that a command without one means: that of the environment, else the profile's.
     pub fn controller(&self) -> Option<&str> {
         self.controller.as_deref().or(self.profile.as_ref().map(|profile| profile.controller.as_str()))
+    }
+
+    /// Whether the certificate of the controller at an address is checked: a profile speaks for its own only.
+    pub fn is_verified(&self, controller: &str) -> bool {
+        let own = self.profile.as_ref().filter(|profile| is_same_address(controller, &profile.controller));
+        own.is_none_or(|profile| profile.ssl_verify)
     }
 
     /// The token of the environment.
@@ -134,7 +141,7 @@ fn is_same_address(one: &str, other: &str) -> bool {
 }
 
 /// Which file holds the profile: the flag, else the environment, else `client`. A bare name is a file `NAME.json` in the
-/// configuration folder; anything with a slash or a `.json` at its end is a path.
+/// configuration folder; anything with a separator of paths in it or a `.json` at its end is a path.
 fn profile_path(
     flag: Option<&Path>,
     env: Option<OsString>,
@@ -143,7 +150,7 @@ fn profile_path(
     let named = flag.map(Path::to_path_buf).or(env.filter(|value| !value.is_empty()).map(PathBuf::from));
     let named = named.unwrap_or_else(|| PathBuf::from("client"));
     let text = named.to_string_lossy();
-    if text.contains('/') || text.ends_with(".json") {
+    if text.contains(std::path::is_separator) || text.ends_with(".json") {
         return Ok(named);
     }
     Ok(config_dir()?.join(format!("{text}.json")))
@@ -189,9 +196,27 @@ pub fn authorities() -> Result<Option<Vec<u8>>> {
     let Some(path) = env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from) else {
         return Ok(None);
     };
-    fs::read(&path)
-        .map(Some)
-        .map_err(|error| Error::caused(format!("cannot read {}, which SSL_CERT_FILE names", path.display()), &error))
+    let named = format!("{}, which SSL_CERT_FILE names", path.display());
+    let pem = fs::read(&path).map_err(|error| Error::caused(format!("cannot read {named}"), &error))?;
+    // A file without any would be as if none had been named.
+    if !String::from_utf8_lossy(&pem).contains("-----BEGIN ") {
+        return Err(Error::new(format!("there is no certificate in {named}")).hint("it must be in the form of PEM"));
+    }
+    Ok(Some(pem))
+}
+
+/// The proxy that requests may go through, without the name and password that its address may hold, and the variable that
+/// names it.
+pub fn proxy(is_https: bool) -> Option<(&'static str, String)> {
+    let names: &[&str] = if is_https {
+        &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+    } else {
+        &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+    };
+    let (name, url) = names.iter().find_map(|name| Some((*name, variable(name)?)))?;
+    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    Some((name, host.split('/').next().unwrap_or_default().to_owned()))
 }
 
 /// What is drunk while processes are started. Source: drycc-v2.md §6.1.
@@ -237,10 +262,15 @@ pub fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The user's editor and its arguments: `$VISUAL`, else `$EDITOR`, else `vi`.
+/// The user's editor and its arguments: `$VISUAL`, else `$EDITOR`, else what every system of the kind has.
 pub fn editor() -> Vec<String> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let line = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".to_owned());
+    let usual = if cfg!(windows) { "notepad" } else { "vi" };
+    let line = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| usual.to_owned());
+    // A path may hold spaces: `C:\Program Files\...`.
+    if Path::new(&line).is_file() {
+        return vec![line];
+    }
     line.split_whitespace().map(str::to_owned).collect()
 }
 
@@ -337,6 +367,16 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_that_checks_no_certificate_says_so_of_its_controller_only() {
+        let mut settings = settings(Some("https://a"), Some("https://b"), Some("t"));
+        settings.profile.as_mut().unwrap().ssl_verify = false;
+        assert!(settings.session().unwrap().ssl_verify);
+        assert!(settings.is_verified("https://b") && !settings.is_verified("https://A/"));
+        settings.controller = Some("https://a/".to_owned());
+        assert!(!settings.session().unwrap().ssl_verify);
+    }
+
+    #[test]
     fn profiles_are_named_or_pointed_at() {
         let dir = || Ok(PathBuf::from("/conf/slipway"));
         for (flag, env, want) in [
@@ -347,6 +387,7 @@ mod tests {
             (Some("./x"), None, "./x"),
             (Some("x.json"), None, "x.json"),
             (None, Some("/a/b"), "/a/b"),
+            (Some(r"conf\work"), None, if cfg!(windows) { r"conf\work" } else { r"/conf/slipway/conf\work.json" }),
         ] {
             let path = profile_path(flag.map(Path::new), env.map(OsString::from), dir).unwrap();
             assert_eq!(path, PathBuf::from(want), "{flag:?} {env:?}");

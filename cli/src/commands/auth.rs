@@ -7,12 +7,12 @@ use serde_json::json;
 use slipway_client::{ClientError, StatusCode};
 use slipway_wire::drycc_v2::{Login, Register, Token, User};
 
-use crate::api::Api;
+use crate::api::{Api, in_time};
 use crate::args::auth::Password;
 use crate::context::{self, Context, api_anonymous, api_as};
 use crate::error::{Error, Result};
 use crate::settings::{Profile, SLIPWAY_TOKEN};
-use crate::{print, program};
+use crate::{connection, print, program};
 
 /// An account on a controller, as flags give it.
 #[derive(Debug)]
@@ -87,21 +87,16 @@ async fn controller(cx: &Context, address: Option<String>, ssl_verify: bool) -> 
             .hint("name its address, for example http://127.0.0.1:8000"));
     };
     let api = api_anonymous(&address, ssl_verify)?;
-    match api.client().send(slipway_client::Method::GET, "/v2/", slipway_client::NO_BODY).await {
+    let asked = api.client().send(slipway_client::Method::GET, "/v2/", slipway_client::NO_BODY);
+    match in_time(api.client().base(), asked).await? {
         Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => Ok(api),
-        Err(error) if error.status().is_none() && !matches!(error, ClientError::Transport { .. }) => Err(error.into()),
-        answer => {
-            Err(Error::new(format!(
-                "{} does not appear to be a valid {} controller.",
-                api.client().base(),
-                program::current().title()
-            ))
-            .hint(match answer {
-                // Whatever hangs up on plain HTTP wants TLS.
-                Err(error) if error.status().is_none() => "check the address; it may begin with https:// instead",
-                Ok(_) | Err(_) => "check the address; it is the one that `slipway up` prints after `api`",
-            }))
-        }
+        Err(
+            error @ (ClientError::Connect { .. }
+            | ClientError::Url { .. }
+            | ClientError::Header(_)
+            | ClientError::Setup { .. }),
+        ) => Err(error.into()),
+        answer => Err(connection::no_controller(api.client().base(), answer.err().as_ref())),
     }
 }
 

@@ -8,7 +8,7 @@ use slipway_client::API_VERSION;
 use slipway_wire::drycc_v2::{App, Key, Page, User};
 
 use super::remote;
-use crate::api::{Api, server_version};
+use crate::api::{Api, in_time, server_version};
 use crate::context::{Context, api_anonymous, app_path};
 use crate::error::{Error, Result};
 use crate::{git, print, settings};
@@ -101,11 +101,11 @@ async fn endpoint(cx: &Context, found: &mut Findings) -> bool {
         found.bad("endpoint", "it is not known which controller to ask", "log in with `slipway login URL`");
         return false;
     };
-    let is_verified = cx.settings.profile().is_none_or(|profile| profile.ssl_verify);
-    let answer = match api_anonymous(controller, is_verified) {
-        Ok(api) => api.get("/healthz").await,
-        Err(error) => Err(error),
+    let asked = async {
+        let api = api_anonymous(controller, cx.settings.is_verified(controller))?;
+        in_time(controller, api.get("/healthz")).await?
     };
+    let answer = asked.await;
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {

@@ -6,6 +6,7 @@ mod addition;
 mod called;
 mod color;
 mod commands;
+mod connection;
 mod files;
 mod live;
 mod person;

@@ -32,7 +32,7 @@ fn controller(certificate: &TestCertificate) -> String {
 }
 
 /// Reads a request and refuses it; gives its first line.
-fn answer(stream: &mut (impl Read + Write)) -> String {
+pub fn answer(stream: &mut (impl Read + Write)) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
@@ -48,7 +48,7 @@ fn answer(stream: &mut (impl Read + Write)) -> String {
     String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned()
 }
 
-fn login(person: &Person, url: &str, more: &[&str]) -> crate::person::Run {
+pub fn login(person: &Person, url: &str, more: &[&str]) -> crate::person::Run {
     let args: Vec<&str> =
         ["login", url, "--username", "bob", "--password", "x"].into_iter().chain(more.iter().copied()).collect();
     person.run_with(&args, "")
@@ -98,7 +98,14 @@ fn certificates_that_cannot_be_trusted_are_told_apart() {
     assert!(run.code == 1 && run.stderr.contains("authority.pem, which SSL_CERT_FILE names: "), "{run:?}");
     std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n").unwrap();
     let run = login(&trusting, &url, &[]);
-    assert!(run.code == 1 && run.stderr.starts_with("Error: cannot set up the HTTP client: "), "{run:?}");
+    let hint = "\n\nhint: SSL_CERT_FILE names [HOME]/authority.pem, which must hold certificates in the form of PEM\n";
+    let hint = hint.replace("[HOME]", person.home().to_str().unwrap());
+    assert!(run.stderr.starts_with("Error: cannot set up the HTTP client: ") && run.stderr.ends_with(&hint), "{run:?}");
+    std::fs::write(&file, [0x30, 0x82]).unwrap();
+    login(&trusting, &url, &[]).fails(&format!(
+        "Error: there is no certificate in {}, which SSL_CERT_FILE names\n\nhint: it must be in the form of PEM\n",
+        file.display()
+    ));
 }
 
 #[test]
@@ -128,8 +135,12 @@ fn proxies_of_the_environment_are_used_and_left_out() {
     login(&person, "http://controller.test", &[]).fails(REFUSED);
     assert_eq!(asked.recv().unwrap(), "GET http://controller.test/v2/ HTTP/1.1");
     assert_eq!(asked.recv().unwrap(), "POST http://controller.test/v2/auth/login/ HTTP/1.1");
-    let run = login(&person, "https://controller.test", &[]);
-    assert!(run.code == 1 && run.stderr.starts_with("Error: cannot connect to https://controller.test: "), "{run:?}");
+    login(&person, "https://controller.test", &[]).fails(&format!(
+        "Error: cannot connect to https://controller.test: tunnel error: unsuccessful\n\nhint: check the address and that the controller \
+         runs; `slipway up` starts one on this machine, `slipway login URL` changes the address; HTTPS_PROXY names the proxy \
+         {}: check that, or name controller.test in NO_PROXY\n",
+        proxy.strip_prefix("http://").unwrap()
+    ));
     assert_eq!(asked.recv().unwrap(), "CONNECT controller.test:443 HTTP/1.1");
     // What runs on this machine is never reached through one, and what NO_PROXY names neither.
     let url = person.server.url.clone();
