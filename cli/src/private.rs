@@ -1,6 +1,6 @@
 //! Files that only their owner may read.
 
-use std::fs::{DirBuilder, OpenOptions, remove_file, rename};
+use std::fs::DirBuilder;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -12,17 +12,10 @@ pub fn write(path: &Path, content: &[u8]) -> Result {
     let cannot = |error: std::io::Error| Error::caused(format!("cannot write {}", path.display()), &error);
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     folder().create(dir).map_err(cannot)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = dir.join(name);
-    let written = file()
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| rename(&temporary, path));
-    if let Err(error) = written {
-        let _ = remove_file(&temporary);
-        return Err(cannot(error));
-    }
+    // Under a name that nobody else has, so that what a process left that was killed here is in nobody's way.
+    let mut file = tempfile::Builder::new().prefix(".slipway-").suffix(".tmp").tempfile_in(dir).map_err(cannot)?;
+    file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(cannot)?;
+    file.persist(path).map_err(|error| cannot(error.error))?;
     Ok(())
 }
 
@@ -32,12 +25,4 @@ fn folder() -> DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
     folder
-}
-
-fn file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }

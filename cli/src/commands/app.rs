@@ -101,8 +101,16 @@ pub async fn open(cx: &Context) -> Result {
     if cx.is_json {
         return print::json(&json!({"url": url}));
     }
-    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let opened = Command::new(opener)
+    let opener: &[&str] = if cfg!(windows) {
+        // The shell's `start` would read the address as its own language.
+        &["rundll32", "url.dll,FileProtocolHandler"]
+    } else if cfg!(target_os = "macos") {
+        &["open"]
+    } else {
+        &["xdg-open"]
+    };
+    let opened = Command::new(opener[0])
+        .args(&opener[1..])
         .arg(&url)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
