@@ -11,7 +11,8 @@ use slipway_client::hooks::HookClient;
 use slipway_engine::Engine;
 use slipway_service::testing::{FakeEngine, FakeHooks, FakeMailer, FakeNodes, FakeWeb};
 use slipway_service::{
-    HookSender, Mailer, NodeConnector, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient,
+    HookSender, Mailer, NodeConnector, PasswordCost, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings,
+    WebClient,
 };
 use slipway_store::testing::{Backend, TestStore};
 use slipway_team::template::Templates;
@@ -106,6 +107,7 @@ impl Platform {
                 SecretString::from(BUILDER_KEY),
                 SecretString::from("0123456789abcdef".repeat(4)),
             );
+            config.password_cost = PasswordCost::least();
             config.teams = TeamSettings {
                 public_url: "https://slipway.example.com".to_owned(),
                 mailer: Some(Arc::new(FakeMailer::default()) as Arc<dyn Mailer>),

@@ -88,7 +88,7 @@ pub use leadership::Leadership;
 pub use log::log_text;
 pub use log_keep::StoredLog;
 pub use login::{ACCESS_SECS, TokenPair};
-pub use password::DjangoHash;
+pub use password::{DjangoHash, PasswordCost};
 pub use pod::PodTarget;
 pub use public_key::{PublicKey, public_key_parse};
 pub use rate::{Rate, RateLimits};
@@ -139,7 +139,8 @@ impl Service {
     /// The use cases over a store and an engine.
     #[must_use]
     pub fn new(config: ServiceConfig, store: Store, engine: Arc<dyn Engine>, clock: Arc<dyn Clock>) -> Self {
-        let passwords = Passwords::new(config.password_hashes_max, config.password_queue_max);
+        let passwords =
+            Passwords::new(config.password_cost.clone(), config.password_hashes_max, config.password_queue_max);
         let tokens = Tokens::new(config.server_key.clone());
         let jwts = Jwts::new(&config.server_key);
         let nodes = Nodes::new(Arc::clone(&config.teams.nodes));

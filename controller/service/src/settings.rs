@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::deploy_hook::DeployHooks;
+use crate::password::PasswordCost;
 use crate::rate::RateLimits;
 use crate::team::TeamSettings;
 
@@ -55,6 +56,8 @@ pub struct ServiceConfig {
     pub destroy_timeout: Duration,
     /// How many requests of the dployr API a caller has in an hour.
     pub rate_limits: RateLimits,
+    /// What the hash of a new password costs. Default [`PasswordCost::default`].
+    pub password_cost: PasswordCost,
     /// Most password hashes computed at once. Default 2.
     pub password_hashes_max: usize,
     /// Most log-ins that wait for a hash; more are turned away. Default 256.
@@ -101,6 +104,7 @@ impl ServiceConfig {
             run_timeout: Duration::from_mins(20),
             destroy_timeout: Duration::from_secs(30),
             rate_limits: RateLimits::default(),
+            password_cost: PasswordCost::default(),
             password_hashes_max: 2,
             password_queue_max: 256,
             reconcile_concurrency: 16,

@@ -17,7 +17,8 @@ use slipway_core::log::LogLine;
 use slipway_engine::Engine;
 use slipway_service::testing::{FakeEngine, FakeMailer, FakeNodes, FakeWeb, TestCertificate};
 use slipway_service::{
-    Clock, Mailer, NodeConnector, RateLimits, Reconciler, Service, ServiceConfig, SystemClock, TeamSettings, WebClient,
+    Clock, Mailer, NodeConnector, PasswordCost, RateLimits, Reconciler, Service, ServiceConfig, SystemClock,
+    TeamSettings, WebClient,
 };
 use slipway_store::testing::{Backend, TestStore};
 use tokio_util::sync::CancellationToken;
@@ -157,6 +158,7 @@ impl World {
             SecretString::from(Self::BUILDER_KEY),
             SecretString::from("0123456789abcdef".repeat(4)),
         );
+        config.password_cost = PasswordCost::least();
         let (mailer, web) = (Arc::new(FakeMailer::default()), Arc::new(FakeWeb::default()));
         let nodes = Arc::new(FakeNodes::default());
         config.teams = TeamSettings {

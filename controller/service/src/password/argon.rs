@@ -9,9 +9,35 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 /// pieces for the next time, one for each thread that ever computed a hash.
 const ROOM_BYTES: usize = 33 << 20;
 
+/// What a new hash costs whoever computes it. Hashes that are kept say what they cost, and are checked at that.
+#[derive(Debug, Clone)]
+pub struct PasswordCost(Params);
+
+/// 19 MiB of memory and two passes, which the OWASP asks for at least.
+impl Default for PasswordCost {
+    fn default() -> Self {
+        Self(Params::default())
+    }
+}
+
+impl PasswordCost {
+    /// Next to nothing, for tests that make hundreds of users.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn least() -> Self {
+        Self(Params::new(Params::MIN_M_COST, Params::MIN_T_COST, Params::MIN_P_COST, None).unwrap_or_default())
+    }
+}
+
 /// Computes as [`Argon2`] does, without leaving the process larger for good.
-#[derive(Debug, Default)]
-pub(super) struct Hasher;
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hasher(PasswordCost);
+
+impl Hasher {
+    pub(super) fn new(cost: PasswordCost) -> Self {
+        Self(cost)
+    }
+}
 
 fn compute(
     algorithm: Algorithm,
@@ -41,7 +67,7 @@ fn compute(
 
 impl PasswordHasher<PasswordHash> for Hasher {
     fn hash_password_with_salt(&self, password: &[u8], salt: &[u8]) -> password_hash::Result<PasswordHash> {
-        compute(Algorithm::default(), Version::default(), Params::default(), password, salt)
+        compute(Algorithm::default(), Version::default(), self.0.0.clone(), password, salt)
     }
 }
 
@@ -71,14 +97,14 @@ mod tests {
     #[test]
     fn hashes_are_those_of_argon2() {
         let salt = b"some salt of it";
-        let ours = Hasher.hash_password_with_salt(b"password", salt).unwrap();
+        let ours = Hasher::default().hash_password_with_salt(b"password", salt).unwrap();
         let theirs = Argon2::default().hash_password_with_salt(b"password", salt).unwrap();
         assert_eq!(ours.to_string(), theirs.to_string());
         // Other parameters than the usual, as an older release may have written them.
         let params = Params::new(64, 1, 2, Some(16)).unwrap();
         let other = Argon2::new(Algorithm::Argon2i, Version::V0x10, params);
         let other = other.hash_password_with_salt(b"password", salt).unwrap();
-        assert!(Hasher.verify_password(b"password", &other).is_ok());
-        assert!(Hasher.verify_password(b"Password", &other).is_err());
+        assert!(Hasher::default().verify_password(b"password", &other).is_ok());
+        assert!(Hasher::default().verify_password(b"Password", &other).is_err());
     }
 }

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::reconcile::Outcome;
 use crate::testing::{FakeClock, FakeEngine};
 use crate::{
-    Clock, ConfigChange, Cx, Deployed, NewBuild, PageQuery, Reconciler, Service, ServiceConfig, UserRegister,
-    WebhookCreate,
+    Clock, ConfigChange, Cx, Deployed, NewBuild, PageQuery, PasswordCost, Reconciler, Service, ServiceConfig,
+    UserRegister, WebhookCreate,
 };
 
 /// A service over a database of its own, with an engine that obeys scripts.
@@ -129,6 +129,7 @@ impl Bed {
 fn config() -> ServiceConfig {
     let mut config =
         ServiceConfig::new("example.com", SecretString::from("builder key"), SecretString::from("server key"));
+    config.password_cost = PasswordCost::least();
     config.reconcile_interval = Duration::from_hours(1);
     config.deploy_timeout = Duration::from_mins(1);
     config
