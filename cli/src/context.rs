@@ -13,7 +13,7 @@ use crate::args::secret::SecretSource;
 use crate::error::{Error, Result};
 use crate::print::progress::Progress;
 use crate::settings::{Profile, Settings};
-use crate::spelling::distance;
+use crate::spelling::nearest;
 use crate::{git, print, settings};
 
 /// The user agent of every call. Source: drycc-v2.md §6.1.
@@ -128,8 +128,7 @@ impl Context {
     async fn app_near(&self, name: &str) -> Option<String> {
         let answer = self.api().ok()?.get("/v2/apps/?limit=1000").await.ok()?;
         let apps: Page<App> = answer.json().ok()?;
-        let near = apps.results.into_iter().map(|app| (distance(name, &app.id), app.id)).min()?;
-        (near.0 <= 1 + name.chars().count() / 4).then_some(near.1)
+        nearest(name, apps.results.into_iter().map(|app| app.id))
     }
 }
 

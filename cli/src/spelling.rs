@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 
 use clap::Command;
+use strsim::osa_distance;
 
 /// Shortcuts and what they stand for. Source: drycc-v2.md §6.2.
 pub const SHORTCUTS: [(&str, &[&str]); 26] = [
@@ -131,27 +132,13 @@ pub fn suggest(word: &str, commands: &Command) -> Option<String> {
         known.push(group.get_name().to_owned());
         known.extend(group.get_subcommands().map(|verb| format!("{}:{}", group.get_name(), verb.get_name())));
     }
-    let near = known.into_iter().map(|name| (distance(word, &name), name)).min()?;
-    (near.0 <= 1 + word.chars().count() / 4).then_some(near.1)
+    nearest(word, known)
 }
 
-/// How many insertions, removals, replacements and swaps of neighbours make one word of the other.
-pub fn distance(one: &str, other: &str) -> usize {
-    let one: Vec<char> = one.chars().take(64).collect();
-    let other: Vec<char> = other.chars().collect();
-    let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
-    for (i, a) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            let mut least = (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
-                least = least.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[one.len()][other.len()]
+/// The name that may have been meant by a word: the nearest, when one is near.
+pub fn nearest<Name: AsRef<str> + Ord>(word: &str, known: impl IntoIterator<Item = Name>) -> Option<Name> {
+    let (far, name) = known.into_iter().map(|name| (osa_distance(word, name.as_ref()), name)).min()?;
+    (far <= 1 + word.chars().count() / 4).then_some(name)
 }
 
 /// Whether what follows a group's name says which command of the group is meant, or asks for help.

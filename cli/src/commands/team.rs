@@ -27,7 +27,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::print;
 use crate::settings::SLIPWAY_TEAM;
-use crate::spelling::distance;
+use crate::spelling::nearest;
 
 /// The team that a command is about.
 #[derive(Debug)]
@@ -111,9 +111,7 @@ fn pick(me: &Me, named: &str) -> Result<usize> {
 
 /// What is said of a name that nothing has, with the one that may have been meant.
 fn missing<'a>(kind: &str, named: &str, known: impl Iterator<Item = &'a str>, command: &str) -> Error {
-    let near = known.map(|name| (distance(named, name), name)).min();
-    let near = near.filter(|(far, _)| *far <= 1 + named.chars().count() / 4);
-    let meant = near.map(|(_, name)| format!("did you mean `{name}`? ")).unwrap_or_default();
+    let meant = nearest(named, known).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
     Error::new(format!("there is no {kind} {named}")).hint(format!("{meant}`slipway {command}` lists them"))
 }
 
