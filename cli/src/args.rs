@@ -78,7 +78,14 @@ pub fn grammar() -> clap::Command {
             let name = program.name();
             arg.help(format!("The app; without it, that of the git remote `{name}`, else one named like this folder"))
         });
-    examples::add(command)
+    // Upstream's client takes options by any beginning that only one has.
+    let command = command.infer_long_args(program.is_upstream());
+    examples::add(if program.is_upstream() { command.override_usage(usage(program)) } else { command })
+}
+
+/// How commands of upstream's client look. Source: what its acceptance suite asserts of `help`.
+pub fn usage(program: program::Program) -> String {
+    format!("{} <command> [<args>...]", program.name())
 }
 
 /// Deploys and runs apps: push with git, scale, configure, roll back.
@@ -117,6 +124,13 @@ pub struct Limit {
     /// Show at most this many
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
+}
+
+/// Commands about short names.
+#[derive(Debug, Subcommand)]
+pub enum ShortcutCommand {
+    /// List the shortcuts
+    List,
 }
 
 /// All groups of commands.
@@ -170,8 +184,11 @@ pub enum Command {
     #[command(subcommand)]
     Routing(route::RoutingCommand),
     /// Addresses that may call an app
-    #[command(subcommand, alias = "allowlist")]
+    #[command(subcommand)]
     Whitelist(route::AllowlistCommand),
+    /// Addresses that may call an app
+    #[command(subcommand, hide = true)]
+    Allowlist(route::AllowlistCommand),
     /// Labels of an app
     #[command(subcommand)]
     Labels(route::LabelCommand),
@@ -252,8 +269,9 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
-    /// List the shortcuts
-    Shortcuts,
+    /// Short names of commands
+    #[command(subcommand)]
+    Shortcuts(ShortcutCommand),
     /// Print versions
     Version {
         /// Ask the controller for its version too; `-a` here means this

@@ -47,18 +47,18 @@ use crate::args::perm::PermCommand;
 use crate::args::ps::PsCommand;
 use crate::args::release::ReleaseCommand;
 use crate::args::route::{
-    AllowlistCommand, AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, SwitchCommand,
-    TlsCommand,
+    AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, SwitchCommand, TlsCommand,
 };
 use crate::args::runtime::{HealthcheckCommand, LimitCommand, PairCommand};
 use crate::args::service::ServiceCommand;
 use crate::args::team::OfTeam;
 use crate::args::user::UserCommand;
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, ShortcutCommand};
 use crate::completions;
 use crate::context::Context;
 use crate::error::Result;
 use runtime::Part;
+use setting::ListName;
 
 /// Runs the command that was asked for.
 pub async fn run(cli: Cli) -> Result {
@@ -186,11 +186,8 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             RoutingCommand::Enable => setting::routing_set(cx, true).await,
             RoutingCommand::Disable => setting::routing_set(cx, false).await,
         },
-        Command::Whitelist(command) => match command {
-            AllowlistCommand::List => setting::allowlist_list(cx).await,
-            AllowlistCommand::Add { addresses } => setting::allowlist_add(cx, &addresses).await,
-            AllowlistCommand::Remove { addresses } => setting::allowlist_remove(cx, &addresses).await,
-        },
+        Command::Whitelist(command) => setting::allowlist(cx, ListName::Whitelist, command).await,
+        Command::Allowlist(command) => setting::allowlist(cx, ListName::Allowlist, command).await,
         Command::Labels(command) => match command {
             LabelCommand::List => setting::label_list(cx).await,
             LabelCommand::Set { labels } => setting::label_set(cx, &labels).await,
@@ -245,7 +242,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         Command::Man { folder } => man::write(&folder),
         Command::Reference { folder } => reference::write(&folder),
         Command::Completions { shell } => completions::print(shell),
-        Command::Shortcuts => version::shortcuts(cx),
+        Command::Shortcuts(ShortcutCommand::List) => version::shortcuts(cx),
         Command::Version { all } => version::version(cx, all).await,
     }
 }

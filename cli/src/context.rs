@@ -89,6 +89,11 @@ impl Context {
         Progress::start(!self.is_json, text)
     }
 
+    /// The same, with what comes of it on a line of its own, as upstream's client has it in some commands.
+    pub fn progress_below(&self, text: &str) -> Result<Progress> {
+        Progress::start_below(!self.is_json, text)
+    }
+
     /// Prints an answer's JSON when that was asked for; else what `show` makes of it.
     pub fn show(&self, answer: &Answer, show: impl FnOnce() -> Result) -> Result {
         if self.is_json { print::json(&answer.json::<Value>()?) } else { show() }

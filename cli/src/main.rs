@@ -24,9 +24,11 @@ mod spelling;
 mod spoken;
 mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::{Cli, grammar};
 use crate::error::Error;
@@ -66,9 +68,14 @@ fn parse() -> Result<Cli, ExitCode> {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
         let failure = if program::current().is_upstream() { ExitCode::FAILURE } else { ExitCode::from(2) };
-        if let Some(word) = unknown_command(&error) {
-            if let Some(code) = plugin::run(&word, std::env::args_os().skip(2)) {
+        if let Some((word, rest)) = unknown_command(&error) {
+            if let Some(code) = plugin::run(&word, rest) {
                 return code;
+            }
+            if program::current().is_upstream() {
+                print::note(format_args!("Found no matching command, try '{} help'", program::current().name()));
+                print::note(format_args!("Usage: {}", args::usage(program::current())));
+                return failure;
             }
             let hint = match spelling::suggest(&word, &grammar()) {
                 Some(near) => format!("did you mean `slipway {near}`?"),
@@ -77,19 +84,27 @@ fn parse() -> Result<Cli, ExitCode> {
             print::error(&format!("there is no command `{word}`"), &hint);
             return failure;
         }
+        if error.kind() == ErrorKind::DisplayVersion {
+            let _ = print::line(program::current().version());
+            return ExitCode::SUCCESS;
+        }
         // Nobody to read a help text is no reason to fail.
         let _ = error.print();
         if error.use_stderr() { failure } else { ExitCode::SUCCESS }
     })
 }
 
-/// The word that is no command, when that is what is wrong and the word stands first.
-fn unknown_command(error: &clap::Error) -> Option<String> {
-    use clap::error::{ContextKind, ContextValue, ErrorKind};
+/// The word that is no command with what is said to it, when that is what is wrong: `WORD ARGS`, or `help WORD`.
+fn unknown_command(error: &clap::Error) -> Option<(String, Vec<OsString>)> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;
     }
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let is_first = std::env::args_os().nth(1).is_some_and(|arg| arg.to_str() == Some(word));
-    is_first.then(|| word.clone())
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let mut args = std::env::args_os().skip(1);
+    let first = args.next()?;
+    let is_help = spelling::HELP.iter().any(|help| first == *help);
+    let word = if is_help { args.next()? } else { first }.into_string().ok()?;
+    // Behind `help` the word was taken apart at its colons.
+    let is_it = word == *unknown || is_help && word.split(':').next() == Some(unknown);
+    is_it.then(|| (word, if is_help { vec!["--help".into()] } else { args.collect() }))
 }

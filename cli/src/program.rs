@@ -78,6 +78,14 @@ impl Program {
         matches!(self, Self::Drycc | Self::Deis)
     }
 
+    /// This program's version, as it says it: scripts of upstream's take the whole line for the number.
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Slipway => concat!("slipway ", env!("CARGO_PKG_VERSION")),
+            Self::Drycc | Self::Deis => env!("CARGO_PKG_VERSION"),
+        }
+    }
+
     /// A text that names commands as `` `slipway login URL` ``, with the name of this program. `slipway up` stays: it is
     /// no command of the others.
     pub fn spoken(self, text: &str) -> Cow<'_, str> {

@@ -38,7 +38,7 @@ pub const SHORTCUTS: [(&str, &[&str]); 26] = [
 ];
 
 /// What a group by itself means.
-pub const DEFAULTS: [(&str, &str); 36] = [
+pub const DEFAULTS: [(&str, &str); 37] = [
     ("allowlist", "list"),
     ("apps", "list"),
     ("auth", "whoami"),
@@ -64,6 +64,7 @@ pub const DEFAULTS: [(&str, &str); 36] = [
     ("resources", "list"),
     ("routing", "info"),
     ("services", "list"),
+    ("shortcuts", "list"),
     ("storages", "list"),
     ("tags", "list"),
     ("teams", "list"),
@@ -80,8 +81,14 @@ pub const DEFAULTS: [(&str, &str); 36] = [
 /// Options of all commands, or of all about a team, that take a value in the next argument.
 const WITH_VALUE: [&str; 5] = ["-a", "--app", "-c", "--config", "--team"];
 
+/// What asks for help, where it stands before a command's name.
+pub const HELP: [&str; 3] = ["help", "--help", "-h"];
+
 /// Rewrites the arguments after the program's name.
-pub fn rewrite(args: Vec<OsString>, commands: &Command) -> Vec<OsString> {
+pub fn rewrite(mut args: Vec<OsString>, commands: &Command) -> Vec<OsString> {
+    if args.len() > 1 && HELP.iter().any(|help| args[0] == *help) {
+        args[0] = "help".into();
+    }
     let Some(at) = first_word(&args, 0) else { return args };
     let Some(word) = args[at].to_str() else { return args };
     let mut parts: Vec<String> = match SHORTCUTS.iter().find(|(name, _)| *name == word) {
@@ -212,6 +219,9 @@ mod tests {
         check("ps:scale web=1", "ps scale web=1");
         check("help config:set", "help config set");
         check("help run", "help apps run");
+        check("--help ps:scale", "help ps scale");
+        check("-h run", "help apps run");
+        check("shortcuts", "shortcuts list");
         check("http://x", "http://x");
         check("version -a", "version --all");
         check("--version", "--version");

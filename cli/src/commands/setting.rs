@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use slipway_client::Answer;
 use slipway_wire::drycc_v2::{Addresses, Settings, Tls};
 
-use crate::args::route::AutoscaleRule;
+use crate::args::route::{AllowlistCommand, AutoscaleRule};
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
 use crate::print;
@@ -76,30 +76,69 @@ pub async fn routing_set(cx: &Context, is_routable: bool) -> Result {
     change(cx, &app, "settings/", &text, &json!({"routable": is_routable})).await
 }
 
-/// Lists the addresses that may call.
-pub async fn allowlist_list(cx: &Context) -> Result {
+/// What the list of addresses that may call is called: in the command that was typed, the controller's path and what is
+/// printed alike. Controllers from before November 2020 know the one only, Drycc's later ones the other.
+#[derive(Debug, Clone, Copy)]
+pub enum ListName {
+    /// `whitelist`.
+    Whitelist,
+    /// `allowlist`.
+    Allowlist,
+}
+
+impl ListName {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Whitelist => "whitelist",
+            Self::Allowlist => "allowlist",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Whitelist => "Whitelisted",
+            Self::Allowlist => "Allowlisted",
+        }
+    }
+
+    fn path(self, app: &str) -> String {
+        app_path(app, &format!("{}/", self.word()))
+    }
+}
+
+/// Runs a command about the addresses that may call.
+pub async fn allowlist(cx: &Context, name: ListName, command: AllowlistCommand) -> Result {
+    match command {
+        AllowlistCommand::List => allowlist_list(cx, name).await,
+        AllowlistCommand::Add { addresses } => allowlist_add(cx, name, &addresses).await,
+        AllowlistCommand::Remove { addresses } => allowlist_remove(cx, name, &addresses).await,
+    }
+}
+
+async fn allowlist_list(cx: &Context, name: ListName) -> Result {
     let app = cx.app()?;
-    let answer = cx.api()?.get(&app_path(&app, "whitelist/")).await?;
+    let answer = cx.api()?.get(&name.path(&app)).await?;
     cx.show(&answer, || {
         let list: Addresses = answer.json()?;
-        print::line(format_args!("=== {app} Whitelisted Addresses"))?;
+        print::line(format_args!("=== {app} {} Addresses", name.title()))?;
         list.addresses.iter().try_for_each(print::line)
     })
 }
 
-/// Adds addresses that may call.
-pub async fn allowlist_add(cx: &Context, addresses: &str) -> Result {
-    let app = cx.app()?;
-    let text = format!("Adding {addresses} to {app} whitelist...");
-    change(cx, &app, "whitelist/", &text, &json!({"addresses": addresses_of(addresses)?})).await
-}
-
-/// Removes addresses that may call.
-pub async fn allowlist_remove(cx: &Context, addresses: &str) -> Result {
+async fn allowlist_add(cx: &Context, name: ListName, addresses: &str) -> Result {
     let (api, app) = (cx.api()?, cx.app()?);
     let body = json!({"addresses": addresses_of(addresses)?});
-    let progress = cx.progress(&format!("Removing {addresses} from {app} whitelist..."))?;
-    api.delete_with(&app_path(&app, "whitelist/"), &body).await?;
+    let progress = cx.progress_below(&format!("Adding {addresses} to {app} {}...", name.word()))?;
+    let answer = api.post(&name.path(&app), &body).await?;
+    progress.done("done")?;
+    cx.show(&answer, || Ok(()))
+}
+
+async fn allowlist_remove(cx: &Context, name: ListName, addresses: &str) -> Result {
+    let (api, app) = (cx.api()?, cx.app()?);
+    let body = json!({"addresses": addresses_of(addresses)?});
+    let progress = cx.progress_below(&format!("Removing {addresses} from {app} {}...", name.word()))?;
+    api.delete_with(&name.path(&app), &body).await?;
     progress.done("done")
 }
 
@@ -117,14 +156,16 @@ pub async fn label_list(cx: &Context) -> Result {
         if settings.label.is_empty() {
             return print::line("No labels found.");
         }
-        print::table::pairs(settings.label.iter().map(|(key, value)| (key.as_str(), value.clone())))
+        let named: Vec<(String, &String)> =
+            settings.label.iter().map(|(key, value)| (format!("{key}:"), value)).collect();
+        print::table::pairs(named.iter().map(|(name, value)| (name.as_str(), (*value).clone())))
     })
 }
 
 /// Sets labels.
 pub async fn label_set(cx: &Context, words: &[String]) -> Result {
     let app = cx.app()?;
-    let body = json!({"label": pairs(words)?});
+    let body = json!({"label": pairs_of(words, is_one_pair, LABEL_FORM)?});
     change(cx, &app, "settings/", &format!("Applying labels on {app}..."), &body).await
 }
 
@@ -140,12 +181,12 @@ pub async fn autoscale_list(cx: &Context) -> Result {
     let app = cx.app()?;
     let (answer, settings) = settings(cx, &app).await?;
     cx.show(&answer, || {
-        print::line(format_args!("=== {app} Autoscale"))?;
+        print::line(format_args!("=== {app} Autoscale\n"))?;
         if settings.autoscale.is_empty() {
             return print::line("No autoscale rules found.");
         }
         for (process_type, rule) in &settings.autoscale {
-            print::line(format_args!("\n--- {process_type}:"))?;
+            print::line(format_args!("--- {process_type}:"))?;
             print::line(format_args!("Min Replicas: {}", rule.min))?;
             print::line(format_args!("Max Replicas: {}", rule.max))?;
             print::line(format_args!("CPU: {}%", rule.cpu_percent))?;
@@ -165,7 +206,7 @@ pub async fn autoscale_set(cx: &Context, process_type: &str, rule: &AutoscaleRul
 /// Removes a rule of automatic scaling.
 pub async fn autoscale_unset(cx: &Context, process_type: &str) -> Result {
     let app = cx.app()?;
-    let text = format!("Removing autoscale settings for process type {process_type} on {app}...");
+    let text = format!("Removing autoscale for process type {process_type} on {app}...");
     change(cx, &app, "settings/", &text, &json!({"autoscale": {(process_type): null}})).await
 }
 
@@ -190,6 +231,29 @@ pub fn pairs(words: &[String]) -> Result<Map<String, Value>> {
         _ => Err(Error::new(format!("'{word}' does not match the pattern 'key=value', ex: team=web"))),
     };
     words.iter().map(pair).collect()
+}
+
+/// `KEY=VALUE` words for which `is_pair` holds as a map. `form` says how words look, behind the first that does not:
+/// texts of upstream's client, which its acceptance suite looks for (drycc-v2.md §6.5).
+pub fn pairs_of(words: &[String], is_pair: impl Fn(&str, &str) -> bool, form: &str) -> Result<Map<String, Value>> {
+    let pair = |word: &String| match word.split_once('=') {
+        Some((key, value)) if is_pair(key, value) => Ok((key.to_owned(), value.into())),
+        _ => Err(Error::new(format!("{word} {form}"))),
+    };
+    words.iter().map(pair).collect()
+}
+
+const LABEL_FORM: &str = "is invalid, Must be in format key=value\nExamples: team=web tier=front";
+
+/// Whether something is set to something, and no other `=` leaves open to what.
+pub fn is_one_pair(key: &str, value: &str) -> bool {
+    !key.is_empty() && !value.is_empty() && !value.contains('=')
+}
+
+/// Whether a process type can have that name. Source: drycc-v2.md §2.4.
+pub fn is_process_type(name: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    name.split('-').all(is_part)
 }
 
 /// Keys to be removed as a map.

@@ -1,6 +1,8 @@
 //! `version` and `shortcuts`.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::json;
 use slipway_client::API_VERSION;
 
 use crate::api::server_version;
@@ -16,7 +18,7 @@ pub async fn version(cx: &Context, all: bool) -> Result {
         return if cx.is_json {
             print::json(&json!({"slipway": ours, "api": API_VERSION}))
         } else {
-            print::line(format_args!("{} {ours}", program::current().name()))
+            print::line(program::current().version())
         };
     }
     let controller = cx
@@ -29,20 +31,23 @@ pub async fn version(cx: &Context, all: bool) -> Result {
     if cx.is_json {
         return print::json(&json!({"slipway": ours, "api": API_VERSION, "controller_api": theirs}));
     }
-    let title = program::current().title();
-    print::table::pairs([
-        (format!("{title} CLI Version:").as_str(), ours.to_owned()),
-        (format!("{title} CLI API Version:").as_str(), API_VERSION.to_owned()),
-        ("Controller API Version:", theirs.to_owned()),
-    ])
+    // Both of upstream's clients say so.
+    let title = if program::current().is_upstream() { "Workflow" } else { "Slipway" };
+    print::table::pairs_apart(
+        1,
+        [
+            (format!("{title} CLI Version:").as_str(), ours.to_owned()),
+            (format!("{title} CLI API Version:").as_str(), API_VERSION.to_owned()),
+            (format!("{title} Controller API Version:").as_str(), theirs.to_owned()),
+        ],
+    )
 }
 
 /// Lists shortcuts and what they stand for.
 pub fn shortcuts(cx: &Context) -> Result {
-    let all = SHORTCUTS.iter().map(|(name, long)| (*name, long.join(":")));
+    let all: BTreeMap<&str, String> = SHORTCUTS.iter().map(|(name, long)| (*name, long.join(":"))).collect();
     if cx.is_json {
-        let map: Map<String, Value> = all.map(|(name, long)| (name.to_owned(), long.into())).collect();
-        return print::json(&Value::Object(map));
+        return print::json(&json!(all));
     }
-    print::table::pairs(all)
+    all.iter().try_for_each(|(name, long)| print::line(format_args!("{name} -> {long}")))
 }

@@ -13,6 +13,7 @@ use crate::error::Result;
 pub struct Progress {
     started: Instant,
     is_shown: bool,
+    is_line_open: bool,
     ticker: Option<JoinHandle<()>>,
 }
 
@@ -23,10 +24,22 @@ impl Progress {
         if is_shown {
             part(format_args!("{text} "))?;
         }
+        Ok(Self::watch(is_shown, true, text))
+    }
+
+    /// The same, with the line ended at once.
+    pub fn start_below(is_shown: bool, text: &str) -> Result<Self> {
+        if is_shown {
+            line(text)?;
+        }
+        Ok(Self::watch(is_shown, false, text))
+    }
+
+    fn watch(is_shown: bool, is_line_open: bool, text: &str) -> Self {
         let is_watched = std::io::stderr().is_terminal();
         let on_same_line = is_shown && std::io::stdout().is_terminal();
         let ticker = is_watched.then(|| tokio::spawn(tick(if on_same_line { None } else { Some(text.to_owned()) })));
-        Ok(Self { started: Instant::now(), is_shown, ticker })
+        Self { started: Instant::now(), is_shown, is_line_open, ticker }
     }
 
     /// Ends the line with `text`.
@@ -54,7 +67,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.stop();
-        if self.is_shown {
+        if self.is_shown && self.is_line_open {
             let _ = line("");
         }
     }

@@ -26,14 +26,19 @@ fn flat(cell: &str) -> String {
 
 /// Writes names with their values, the values below each other. Lines of a value after its first are indented alike.
 pub fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Result {
+    pairs_apart(6, pairs)
+}
+
+/// The same with `gap` blanks behind the longest name, in place of six.
+pub fn pairs_apart<'a>(gap: usize, pairs: impl IntoIterator<Item = (&'a str, String)>) -> Result {
     let pairs: Vec<(&str, String)> = pairs.into_iter().collect();
-    let widest = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let widest = gap + pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, value) in &pairs {
         let pad = " ".repeat(widest - name.chars().count());
         let mut lines = value.split('\n');
-        line(format_args!("{name}{pad}      {}", lines.next().unwrap_or_default()).to_string().trim_end())?;
+        line(format_args!("{name}{pad}{}", lines.next().unwrap_or_default()).to_string().trim_end())?;
         for more in lines {
-            line(format_args!("{}      {more}", " ".repeat(widest)).to_string().trim_end())?;
+            line(format_args!("{}{more}", " ".repeat(widest)).to_string().trim_end())?;
         }
     }
     Ok(())

@@ -46,7 +46,17 @@ fn each_name_has_its_own_profile_remote_and_texts() {
         let help = person.run_as(name, &["--help"]);
         assert!(!help.stdout.contains("slipway"), "{help:?}");
         assert!(help.stdout.contains(&format!("{}_PROFILE", name.to_uppercase())), "{help:?}");
-        person.run_as(name, &["--version"]).ok(&format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+        for version in ["version", "--version", "-v"] {
+            person.run_as(name, &[version]).ok(concat!(env!("CARGO_PKG_VERSION"), "\n"));
+        }
+        person.server.on("GET /healthz", 200, "OK");
+        for all in ["-a", "--all"] {
+            person.run_as(name, &["version", all]).ok(concat!(
+                "Workflow CLI Version:            ",
+                env!("CARGO_PKG_VERSION"),
+                "\nWorkflow CLI API Version:        2.3\nWorkflow Controller API Version: 2.3\n"
+            ));
+        }
         let run = person.run_as(name, &["login", &person.server.url.replace("http://", "http://x@")]);
         assert_eq!(run.code, 1);
         person.server.on("GET /v2/", 200, "{}");
@@ -126,7 +136,7 @@ fn answers_of_upstreams_controller_are_enough() {
         let shown = "=== foo Processes\n--- web:\nfoo-web-9-x up (v2)\n";
         person
             .run_as("deis", &["ps:restart", target, "-a", "foo"])
-            .ok(&format!("Restarting processes... but first, tea! done in [n]s\n{shown}"));
+            .ok(&format!("Restarting processes... but first, tea!\ndone in [n]s\n{shown}"));
     }
 
     let user = json!({
@@ -144,6 +154,66 @@ fn answers_of_upstreams_controller_are_enough() {
     person
         .run_as("deis", &["releases", "-a", "foo"])
         .ok(&format!("=== foo Releases\nv1\t{TIME}\tbob created initial release\n"));
+}
+
+/// What upstream's acceptance suite asserts of `help`, and of what is no command.
+#[test]
+fn help_and_what_is_no_command() {
+    for name in ["deis", "drycc"] {
+        let person = upstream(&format!(".{name}"));
+        let usage = format!("Usage: {name} <command> [<args>...]");
+        for help in ["--help", "-h", "help"] {
+            let run = person.run_as(name, &[help]);
+            assert!(run.code == 0 && run.stdout.contains(&usage) && run.stderr.is_empty(), "{help}: {run:?}");
+            for command in ["labels:set", "labels", "scale"] {
+                let below = person.run_as(name, &[help, command]);
+                assert_eq!(below, person.run_as(name, &[command, "--help"]), "{help} {command}");
+                assert_eq!((below.code, below.stderr.as_str()), (0, ""), "{help} {command}");
+            }
+        }
+        let run = person.run_as(name, &[]);
+        assert!(run.code == 1 && run.stdout.is_empty() && run.stderr.contains(&usage), "{run:?}");
+        for args in [&["bogus-command"][..], &["bogus:command", "-a", "foo"], &["help", "bogus"], &["-h", "bogus:x"]] {
+            let run = person.run_as(name, args);
+            assert_eq!(run.stdout, "", "{args:?}");
+            run.fails(&format!("Found no matching command, try '{name} help'\n{usage}\n"));
+        }
+    }
+}
+
+#[test]
+fn options_stand_anywhere_and_may_be_cut_short() {
+    let person = upstream(".deis");
+    Person::write_profile(&person.home().join(".deis/other.json"), "http://127.0.0.1:1");
+    let release = json!({
+        "uuid": "r", "app": "foo", "owner": "bob", "version": 1, "summary": "bob created initial release",
+        "config": "c", "build": null, "created": TIME, "updated": TIME,
+    });
+    person.server.on("GET /v2/apps/foo/releases/?limit=1", 200, &page(&[release]));
+    let want = format!("=== foo Releases\nv1\t{TIME}\tbob created initial release\n");
+    for args in [
+        &["releases:list", "-a", "foo", "-l", "1"][..],
+        &["releases:list", "--app=foo", "--limit=1"],
+        &["releases:list", "--limit", "1", "--app", "foo"],
+        &["releases", "-l1", "-afoo"],
+        &["releases", "-l=1", "--ap=foo"],
+        &["releases:list", "--lim", "1", "--app=foo"],
+        &["-a", "foo", "releases", "-l", "1"],
+        &["--app=foo", "releases:list", "-l", "1"],
+        &["-c", "client", "releases", "-l", "1", "-a", "foo"],
+        &["releases", "-l", "1", "-a", "foo", "--config=client"],
+        &["releases", "-l", "1", "-a", "foo", "-c", "client"],
+    ] {
+        person.run_as("deis", args).ok(&want);
+    }
+    let run = person.run_as("deis", &["releases", "-c", "other"]);
+    assert!(run.stderr.starts_with("Error: cannot connect to http://127.0.0.1:1"), "{run:?}");
+    for args in
+        [&["releases:list", "foo"][..], &["releases:list", "--none"], &["releases:info"], &["releases", "-l", "x"]]
+    {
+        let run = person.run_as("deis", args);
+        assert!(run.code == 1 && run.stdout.is_empty() && run.stderr.contains("--help"), "{args:?}: {run:?}");
+    }
 }
 
 #[test]
@@ -164,6 +234,15 @@ fn an_unknown_command_is_another_program() {
     let run = person.run_as("deis", &["greet", "a b", "--json"]);
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (7, "deis-greet a b --json\n", ""));
     assert_eq!(person.run("greet").stdout, "slipway-greet\n");
+    for (args, said) in [
+        (&["greet:all", "b"][..], "deis-greet all b\n"),
+        (&["help", "greet"], "deis-greet --help\n"),
+        (&["--help", "greet"], "deis-greet --help\n"),
+        (&["-h", "greet:all"], "deis-greet all --help\n"),
+    ] {
+        let run = person.run_as("deis", args);
+        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (7, said, ""), "{args:?}");
+    }
     // A name with a slash would be a path.
     let run = person.run_as("deis", &["../bin/deis-greet"]);
     assert_eq!((run.code, run.stdout.as_str()), (1, ""));

@@ -54,7 +54,9 @@ fn what_is_no_command_is_a_usage_error_with_a_suggestion() {
         let run = person.run(args);
         assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (2, "", want));
     }
-    for args in ["config:frobnicate", "apps -l 0", "config:set", "logs -n x", "keys:add a b c", ""] {
+    for args in
+        ["config:frobnicate", "shortcuts:frobnicate", "apps -l 0", "config:set", "logs -n x", "keys:add a b c", ""]
+    {
         assert_eq!(person.run(args).code, 2, "{args}");
     }
 }

@@ -184,7 +184,7 @@ fn nobody_is_logged_in() {
     $ shortcuts -x
     ! error: unexpected argument '-x' found
     !
-    ! Usage: slipway shortcuts [OPTIONS]
+    ! Usage: slipway shortcuts list [OPTIONS]
     !
     ! For more information, try '--help'.
     = 2

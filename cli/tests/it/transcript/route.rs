@@ -63,7 +63,8 @@ fn settings_of_apps() {
         "routing:enable -a foo",
         "routing:enable -a foo",
         "labels -a foo",
-        "labels:set team=a empty= -a foo",
+        "labels:set team=a -a foo",
+        "labels:set empty= -a foo",
         "labels:set x -a foo",
         "labels -a foo",
         "labels:unset team -a foo",
@@ -129,15 +130,19 @@ fn settings_of_apps() {
     $ labels -a foo
     === foo Label
     No labels found.
-    $ labels:set team=a empty= -a foo
+    $ labels:set team=a -a foo
     Applying labels on foo... done
+    $ labels:set empty= -a foo
+    ! Error: empty= is invalid, Must be in format key=value
+    ! Examples: team=web tier=front
+    = 1
     $ labels:set x -a foo
-    ! Error: 'x' does not match the pattern 'key=value', ex: team=web
+    ! Error: x is invalid, Must be in format key=value
+    ! Examples: team=web tier=front
     = 1
     $ labels -a foo
     === foo Label
-    empty
-    team       a
+    team:      a
     $ labels:unset team -a foo
     Removing labels on foo... done
     $ labels:unset not_exist -a foo
@@ -146,6 +151,7 @@ fn settings_of_apps() {
     = 1
     $ autoscale -a foo
     === foo Autoscale
+
     No autoscale rules found.
     $ autoscale:set web --min=1 --max=3 --cpu-percent=50 -a foo
     Applying autoscale settings for process type web on foo... done
@@ -161,17 +167,18 @@ fn settings_of_apps() {
     Max Replicas: 3
     CPU: 50%
     $ autoscale:unset web -a foo
-    Removing autoscale settings for process type web on foo... done
+    Removing autoscale for process type web on foo... done
     $ autoscale:unset web -a foo
-    Removing autoscale settings for process type web on foo...
+    Removing autoscale for process type web on foo...
     ! Error: Unable to process your request: web does not exist under autoscale
     = 1
     $ whitelist -a foo
     === foo Whitelisted Addresses
     $ whitelist:add 192.0.2.1,10.0.0.0/8 -a foo
-    Adding 192.0.2.1,10.0.0.0/8 to foo whitelist... done
+    Adding 192.0.2.1,10.0.0.0/8 to foo whitelist...
+    done
     $ allowlist:add 192.0.2.1 -a foo
-    Adding 192.0.2.1 to foo whitelist...
+    Adding 192.0.2.1 to foo allowlist...
     ! Error: bob changed nothing
     = 1
     $ whitelist:add here -a foo
@@ -179,11 +186,12 @@ fn settings_of_apps() {
     ! Error: addresses: The address here is not valid
     = 1
     $ allowlist -a foo
-    === foo Whitelisted Addresses
+    === foo Allowlisted Addresses
     10.0.0.0/8
     192.0.2.1
     $ whitelist:remove 192.0.2.1 -a foo
-    Removing 192.0.2.1 from foo whitelist... done
+    Removing 192.0.2.1 from foo whitelist...
+    done
     $ whitelist:remove 192.0.2.1 -a foo
     Removing 192.0.2.1 from foo whitelist...
     ! Error: Unable to process your request: addresses {'192.0.2.1'} does not exist in whitelist
@@ -232,7 +240,7 @@ fn settings_of_apps() {
     Adding web (/api) to foo... done
     $ services -a foo
     === foo Services
-    web: /api
+    web     /api
     $ services:remove web -a foo
     Removing web from foo... done
     $ services:remove web -a foo
@@ -240,7 +248,7 @@ fn settings_of_apps() {
     ! Error: No Service matches the given query.
     = 1
     $ resources -a foo
-    === foo Resources
+    Could not find any resources
     $ resources:create mysql:small db -a foo
     Creating db to foo...
     ! Error: There is no catalogue of resources on this platform: create the database or queue yourself, and give the app its address with `config:set`.

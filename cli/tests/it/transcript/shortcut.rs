@@ -52,14 +52,16 @@ fn shortcuts() {
     $ transfer ann -a foo
     Transferring foo to ann... done
     $ allowlist:list -a foo
-    === foo Whitelisted Addresses
+    === foo Allowlisted Addresses
     $ allowlist:add 192.0.2.1 -a foo
-    Adding 192.0.2.1 to foo whitelist... done
+    Adding 192.0.2.1 to foo allowlist...
+    done
     $ allowlist:list -a foo
-    === foo Whitelisted Addresses
+    === foo Allowlisted Addresses
     192.0.2.1
     $ allowlist:remove 192.0.2.1 -a foo
-    Removing 192.0.2.1 from foo whitelist... done
+    Removing 192.0.2.1 from foo allowlist...
+    done
     $ passwd --password pw --new-password new
     Password change succeeded.
     $ regenerate -u ann
