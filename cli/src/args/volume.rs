@@ -2,11 +2,13 @@
 
 use clap::Subcommand;
 
+use super::Limit;
+
 /// Commands about volumes.
 #[derive(Debug, Subcommand)]
 pub enum VolumeCommand {
     /// List the volumes of an app and where they are mounted
-    List,
+    List(#[command(flatten)] Limit),
     /// Create a volume
     Create {
         /// Its name

@@ -7,6 +7,7 @@ use slipway_client::{Answer, segment};
 use slipway_wire::drycc_v2::{Pod, Pods};
 
 use super::session::{self, Talk};
+use super::setting::is_process_type;
 use crate::api::Api;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
@@ -51,7 +52,7 @@ pub async fn scale(cx: &Context, types: &[String]) -> Result {
     for word in types {
         let parsed = word.split_once('=').and_then(|(name, count)| {
             let count: u32 = count.parse().ok()?;
-            (!name.is_empty()).then(|| (name.to_owned(), Value::from(count)))
+            is_process_type(name).then(|| (name.to_owned(), Value::from(count)))
         });
         let Some((name, count)) = parsed else {
             return Err(Error::new(format!("'{word}' does not match the pattern 'type=num', ex: web=2")));
@@ -60,7 +61,7 @@ pub async fn scale(cx: &Context, types: &[String]) -> Result {
     }
     let api = cx.api()?;
     let app = cx.app()?;
-    let progress = cx.progress(&format!("Scaling processes... but first, {}!", settings::drink()))?;
+    let progress = cx.progress_below(&format!("Scaling processes... but first, {}!", settings::drink()))?;
     api.post(&app_path(&app, "scale/"), &wanted).await?;
     progress.done_in()?;
     let answer = fetch(&api, &app).await?;
@@ -72,7 +73,7 @@ pub async fn switch(cx: &Context, types: &[String], action: &str) -> Result {
     let api = cx.api()?;
     let app = cx.app()?;
     let doing = if action == "stop" { "Stopping" } else { "Starting" };
-    let progress = cx.progress(&format!("{doing} processes... but first, {}!", settings::drink()))?;
+    let progress = cx.progress_below(&format!("{doing} processes... but first, {}!", settings::drink()))?;
     api.post(&app_path(&app, &format!("{action}/")), &json!({"types": types})).await?;
     progress.done_in()?;
     let answer = fetch(&api, &app).await?;
@@ -87,18 +88,21 @@ pub async fn restart(cx: &Context, target: Option<&str>) -> Result {
         Some(target) => app_path(&app, &format!("pods/{}/restart/", place(&api, &app, target).await?)),
         None => app_path(&app, "pods/restart/"),
     };
-    let progress = cx.progress(&format!("Restarting processes... but first, {}!", settings::drink()))?;
-    let answer = api.post_empty(&path).await?;
+    let progress = cx.progress_below(&format!("Restarting processes... but first, {}!", settings::drink()))?;
+    let answer = api.post_empty(&path).await.map_err(|error| match (&error, target) {
+        (Error::Failed { text, .. }, Some(target)) if text.contains("does not exist in application") => {
+            Error::new(format!("Could not find process type {target} in app {app}")).hint("`slipway ps` lists them")
+        }
+        _ => error,
+    })?;
     let pods: Vec<Pod> = answer.json()?;
-    if pods.is_empty() && target.is_some() {
-        drop(progress);
-        return Err(Error::new("Could not find any processes to restart").hint("`slipway ps` lists them"));
+    if pods.is_empty() {
+        // Scripts restart what may run no process, and look for this on stdout (drycc-v2.md §6.5).
+        progress.done("Could not find any processes to restart")?;
+        return cx.show(&answer, || Ok(()));
     }
     progress.done_in()?;
     cx.show(&answer, || {
-        if pods.is_empty() {
-            return print::line("Could not find any processes to restart");
-        }
         let count = pods.len() as u64;
         show(&app, &Pods { results: pods, count })
     })

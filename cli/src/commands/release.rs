@@ -41,22 +41,25 @@ pub async fn info(cx: &Context, version: &str) -> Result {
     cx.show(&answer, || {
         let release: Release = answer.json()?;
         print::line(format_args!("=== {app} Release v{}", release.version))?;
-        let mut fields = vec![
-            ("build:", release.build.unwrap_or_default()),
+        let mut fields: Vec<(&str, String)> = release.build.into_iter().map(|build| ("build:", build)).collect();
+        fields.extend([
             ("config:", release.config),
             ("owner:", release.owner),
             ("created:", release.created),
             ("summary:", release.summary),
-            ("state:", release.state),
             ("updated:", release.updated),
             ("uuid:", release.uuid),
-        ];
+        ]);
+        // Upstream's controller knows no states.
+        if !release.state.is_empty() {
+            fields.push(("state:", release.state));
+        }
         if let Some(reason) = release.exception {
             fields.push(("exception:", reason));
         }
         for (name, value) in fields {
-            let value = value.replace('\n', &format!("\n{}", " ".repeat(11)));
-            print::line(format!("{name:10} {value}").trim_end())?;
+            let value = value.replace('\n', &format!("\n{}", " ".repeat(name.len().max(9) + 1)));
+            print::line(format!("{name:9} {value}").trim_end())?;
         }
         Ok(())
     })

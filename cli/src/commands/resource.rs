@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use slipway_client::segment;
 
-use super::heading;
 use super::setting::pairs;
 use crate::args::resource::ResourceCommand;
 use crate::context::{Context, app_path};
@@ -33,9 +32,14 @@ async fn list(cx: &Context, limit: Option<u32>) -> Result {
     cx.show(&answer, || {
         let page: Value = answer.json()?;
         let items = page["results"].as_array().map_or(&[][..], Vec::as_slice);
-        print::line(heading(&format!("{app} Resources"), items.len(), page["count"].as_u64().unwrap_or_default()))?;
-        let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
-        print::table::rows(&items.iter().map(|item| vec![text(item, "name"), text(item, "plan")]).collect::<Vec<_>>())
+        if items.is_empty() {
+            return print::line("Could not find any resources");
+        }
+        print::line(format_args!("=== {app} resources"))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let named: Vec<(String, String)> =
+            items.iter().map(|item| (text(&item["name"]), text(&item["plan"]))).collect();
+        print::table::pairs_apart(5, named.iter().map(|(name, plan)| (name.as_str(), plan.clone())))
     })
 }
 
@@ -55,20 +59,34 @@ async fn describe(cx: &Context, name: &str) -> Result {
         let resource: Value = answer.json()?;
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         print::line(format_args!("=== {app} resource {name}"))?;
-        for field in ["plan", "status", "binding"] {
-            if !resource[field].is_null() {
-                print::line(format_args!("{:9} {}", format!("{field}:"), text(&resource[field])))?;
+        let map = |field: &str| -> Vec<(String, String)> {
+            let pairs = resource[field].as_object().into_iter().flatten();
+            pairs.map(|(key, value)| (format!("{key}:"), text(value))).collect()
+        };
+        let head: Vec<(String, String)> = ["plan", "status", "binding"]
+            .iter()
+            .filter(|field| !resource[**field].is_null())
+            .map(|field| (format!("{field}:"), text(&resource[*field])))
+            .collect();
+        // What is below the other stands in the same column.
+        let parts = [head, map("data"), map("options")];
+        let width = |part: &[(String, String)]| part.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+        let widest = parts.iter().map(|part| width(part)).max().unwrap_or(0).max("binding:".len());
+        for (at, part) in parts.iter().enumerate().filter(|(_, part)| !part.is_empty()) {
+            if at > 0 {
+                print::line("")?;
             }
+            let gap = widest + 5 - width(part);
+            print::table::pairs_apart(gap, part.iter().map(|(key, value)| (key.as_str(), value.clone())))?;
         }
-        let data = resource["data"].as_object().into_iter().flatten();
-        print::table::pairs(data.map(|(key, value)| (key.as_str(), text(value))))
+        Ok(())
     })
 }
 
 async fn update(cx: &Context, plan: &str, name: &str, options: &[String]) -> Result {
     let (api, app) = (cx.api()?, cx.app()?);
     let body = json!({"plan": plan, "options": pairs(options)?});
-    let progress = cx.progress(&format!("Updating {name} of {app}..."))?;
+    let progress = cx.progress(&format!("Updating {name} to {app}..."))?;
     let answer = api.put(&path(&app, name, ""), &body).await?;
     progress.done("done")?;
     cx.show(&answer, || Ok(()))

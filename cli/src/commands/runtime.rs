@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use slipway_wire::drycc_v2::Config;
 
-use super::setting::{nulls, pairs};
+use super::setting::{is_one_pair, is_process_type, nulls, pairs_of};
 use crate::args::runtime::{ProbeArgs, ProbeKind, ProbeName};
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
@@ -23,8 +23,6 @@ pub enum Part {
     Tags,
     /// Credentials of a registry.
     Registry,
-    /// Health checks.
-    Healthcheck,
 }
 
 impl Part {
@@ -34,7 +32,6 @@ impl Part {
             Self::Cpu => "cpu",
             Self::Tags => "tags",
             Self::Registry => "registry",
-            Self::Healthcheck => "healthcheck",
         }
     }
 
@@ -43,7 +40,6 @@ impl Part {
             Self::Memory | Self::Cpu => "limits",
             Self::Tags => "tags",
             Self::Registry => "registry information",
-            Self::Healthcheck => "healthchecks",
         }
     }
 
@@ -62,13 +58,32 @@ impl Part {
             }
             Self::Tags => print::line(format_args!("=== {app} Tags")).and_then(|()| table(&config.tags)),
             Self::Registry => print::line(format_args!("=== {app} Registry")).and_then(|()| table(&config.registry)),
-            Self::Healthcheck => healthchecks_show(app, config, None),
+        }
+    }
+
+    /// `KEY=VALUE` words of this part as a map, checked as far as upstream's client does.
+    fn pairs(self, words: &[String]) -> Result<Map<String, Value>> {
+        match self {
+            Self::Memory | Self::Cpu => {
+                let form = "doesn't fit format type=#unit or type=# or type=#/#\n\
+                            Examples: web=2G worker=500M db=1G/2G";
+                pairs_of(words, |name, limit| is_process_type(name) && !limit.is_empty(), form)
+            }
+            Self::Tags => {
+                let form = "is invalid, Must be in format key=value\nExamples: disk=ssd zone=eu-1";
+                pairs_of(words, is_one_pair, form)
+            }
+            Self::Registry => {
+                let form = "is invalid. Must be in format key=value\nExamples: username=bob password=s3cret";
+                // Passwords may hold `=`.
+                pairs_of(words, |key, value| !key.is_empty() && !value.is_empty(), form)
+            }
         }
     }
 }
 
 fn table(map: &BTreeMap<String, String>) -> Result {
-    print::table::pairs(map.iter().map(|(key, value)| (key.as_str(), value.clone())))
+    print::table::pairs_apart(5, map.iter().map(|(key, value)| (key.as_str(), value.clone())))
 }
 
 /// Shows a part of the configuration.
@@ -80,12 +95,19 @@ pub async fn list(cx: &Context, part: Part) -> Result {
 
 /// Sets keys of a part.
 pub async fn set(cx: &Context, part: Part, words: &[String]) -> Result {
-    change(cx, part, &format!("Applying {}...", part.what()), pairs(words)?).await
+    change(cx, part, part.pairs(words)?).await
 }
 
 /// Removes keys of a part.
 pub async fn unset(cx: &Context, part: Part, keys: &[String]) -> Result {
-    change(cx, part, &format!("Removing {}...", part.what()), nulls(keys)).await
+    change(cx, part, nulls(keys)).await
+}
+
+/// Upstream's client applies what it removes, too.
+async fn change(cx: &Context, part: Part, map: Map<String, Value>) -> Result {
+    let app = cx.app()?;
+    let body = Map::from_iter([(part.field().to_owned(), Value::Object(map))]);
+    config_post(cx, &app, &format!("Applying {}...", part.what()), &body, |config| part.show(&app, config)).await
 }
 
 /// Shows health checks, of one process type if said.
@@ -99,26 +121,37 @@ pub async fn healthchecks_list(cx: &Context, process_type: Option<&str>) -> Resu
 pub async fn healthcheck_set(cx: &Context, args: &ProbeArgs) -> Result {
     let name = probe_field(args.probe);
     let probes = Map::from_iter([(name.to_owned(), probe(args)?)]);
-    let body = Map::from_iter([(args.process_type.clone(), Value::Object(probes))]);
-    change(cx, Part::Healthcheck, &format!("Applying {name} healthcheck..."), body).await
+    healthcheck_change(cx, &format!("Applying {name} healthcheck..."), &args.process_type, probes).await
 }
 
 /// Removes health checks.
 pub async fn healthcheck_unset(cx: &Context, probes: &[ProbeName], process_type: &str) -> Result {
     let probes = probes.iter().map(|probe| (probe_field(*probe).to_owned(), Value::Null)).collect();
-    let body = Map::from_iter([(process_type.to_owned(), Value::Object(probes))]);
-    change(cx, Part::Healthcheck, "Removing healthchecks...", body).await
+    healthcheck_change(cx, "Removing healthchecks...", process_type, probes).await
 }
 
-async fn change(cx: &Context, part: Part, text: &str, map: Map<String, Value>) -> Result {
-    let (api, app) = (cx.api()?, cx.app()?);
+async fn healthcheck_change(cx: &Context, text: &str, process_type: &str, probes: Map<String, Value>) -> Result {
+    let app = cx.app()?;
+    let types = Map::from_iter([(process_type.to_owned(), Value::Object(probes))]);
+    let body = Map::from_iter([("healthcheck".to_owned(), Value::Object(types))]);
+    config_post(cx, &app, text, &body, |config| healthchecks_show(&app, config, Some(process_type))).await
+}
+
+/// Posts a part of a configuration, and shows what became of it.
+async fn config_post(
+    cx: &Context,
+    app: &str,
+    text: &str,
+    body: &Map<String, Value>,
+    show: impl FnOnce(&Config) -> Result,
+) -> Result {
+    let api = cx.api()?;
     let progress = cx.progress(text)?;
-    let body = Map::from_iter([(part.field().to_owned(), Value::Object(map))]);
-    let answer = api.post(&app_path(&app, "config/"), &body).await?;
+    let answer = api.post(&app_path(app, "config/"), body).await?;
     progress.done("done")?;
     cx.show(&answer, || {
         print::line("")?;
-        part.show(&app, &answer.json()?)
+        show(&answer.json()?)
     })
 }
 
@@ -165,27 +198,68 @@ fn header(text: &str) -> Result<Value> {
 
 fn healthchecks_show(app: &str, config: &Config, process_type: Option<&str>) -> Result {
     print::line(format_args!("=== {app} Healthchecks"))?;
-    let none = Value::Null;
-    let mut shown: Vec<(&str, &Value)> = config
-        .healthcheck
-        .iter()
-        .map(|(name, probes)| (name.as_str(), probes))
-        .filter(|(name, _)| process_type.is_none_or(|wanted| *name == wanted))
-        .collect();
-    if shown.is_empty() {
-        shown.push((process_type.unwrap_or("web/cmd"), &none));
+    if let Some(process_type) = process_type {
+        return probes_show(process_type, config.healthcheck.get(process_type).unwrap_or(&Value::Null));
     }
-    for (name, probes) in shown {
-        print::line(format_args!("\n{name}:"))?;
-        for (title, field) in [("Liveness", "livenessProbe"), ("Readiness", "readinessProbe")] {
-            print::line(format_args!("--- {title}"))?;
-            match probes.get(field).and_then(Value::as_object) {
-                Some(probe) => {
-                    print::table::pairs(probe.iter().map(|(key, value)| (key.as_str(), value.to_string())))?;
-                }
-                None => print::line(format_args!("No {} probe configured.", title.to_lowercase()))?,
-            }
-        }
+    if config.healthcheck.is_empty() {
+        return print::line("No health checks configured.");
+    }
+    config.healthcheck.iter().try_for_each(|(process_type, probes)| probes_show(process_type, probes))
+}
+
+fn probes_show(process_type: &str, probes: &Value) -> Result {
+    print::line(format_args!("\n{process_type}:"))?;
+    probe_show("Liveness", probes["livenessProbe"].as_object())?;
+    print::line("")?;
+    probe_show("Readiness", probes["readinessProbe"].as_object())
+}
+
+/// Shows a probe line by line as upstream's client does, where a number that is not there is 0.
+fn probe_show(title: &str, probe: Option<&Map<String, Value>>) -> Result {
+    print::line(format_args!("--- {title}"))?;
+    let Some(probe) = probe else {
+        return print::line(format_args!("No {} probe configured.", title.to_lowercase()));
+    };
+    for (name, field) in [
+        ("Initial Delay (seconds)", "initialDelaySeconds"),
+        ("Timeout (seconds)", "timeoutSeconds"),
+        ("Period (seconds)", "periodSeconds"),
+        ("Success Threshold", "successThreshold"),
+        ("Failure Threshold", "failureThreshold"),
+    ] {
+        print::line(format_args!("{name}: {}", probe.get(field).unwrap_or(&json!(0))))?;
+    }
+    for (name, field, said) in [
+        ("Exec", "exec", exec_text as fn(&Value) -> String),
+        ("HTTP GET", "httpGet", http_get_text),
+        ("TCP Socket", "tcpSocket", tcp_socket_text),
+    ] {
+        print::line(format_args!("{name} Probe: {}", probe.get(field).map_or_else(|| "N/A".to_owned(), said)))?;
     }
     Ok(())
+}
+
+fn exec_text(exec: &Value) -> String {
+    format!("Command=[{}]", joined(&exec["command"], text))
+}
+
+fn http_get_text(get: &Value) -> String {
+    let headers = joined(&get["httpHeaders"], |header| format!("{}={}", text(&header["name"]), text(&header["value"])));
+    format!("Path=\"{}\" Port={} HTTPHeaders=[{headers}]", text(&get["path"]), text(&get["port"]))
+}
+
+fn tcp_socket_text(socket: &Value) -> String {
+    format!("Port={}", text(&socket["port"]))
+}
+
+fn joined(list: &Value, say: impl Fn(&Value) -> String) -> String {
+    list.as_array().into_iter().flatten().map(say).collect::<Vec<_>>().join(" ")
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }

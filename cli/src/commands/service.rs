@@ -1,5 +1,7 @@
 //! `services`. Source of calls and texts: drycc-v2.md §2.13 and §6.3.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use slipway_wire::drycc_v2::Services;
 
@@ -14,10 +16,12 @@ pub async fn list(cx: &Context) -> Result {
     cx.show(&answer, || {
         let services: Services = answer.json()?;
         print::line(format_args!("=== {app} Services"))?;
-        services
+        let routes: BTreeMap<&str, &str> = services
             .services
             .iter()
-            .try_for_each(|service| print::line(format_args!("{}: {}", service.procfile_type, service.path_pattern)))
+            .map(|service| (service.procfile_type.as_str(), service.path_pattern.as_str()))
+            .collect();
+        print::table::pairs_apart(5, routes.into_iter().map(|(name, routes)| (name, routes.to_owned())))
     })
 }
 

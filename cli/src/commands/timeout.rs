@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::setting::{nulls, pairs};
+use super::setting::{is_process_type, nulls, pairs_of};
 use crate::api::Api;
 use crate::args::runtime::PairCommand;
 use crate::context::{Context, app_path};
@@ -16,9 +16,15 @@ const FIELD: &str = "termination_grace_period";
 pub async fn timeout(cx: &Context, command: PairCommand) -> Result {
     match command {
         PairCommand::List => list(cx).await,
-        PairCommand::Set { pairs: words } => change(cx, "Applying timeouts...", pairs(&words)?).await,
-        PairCommand::Unset { keys } => change(cx, "Removing timeouts...", nulls(&keys)).await,
+        PairCommand::Set { pairs } => change(cx, pairs_of(&pairs, is_timeout, FORM)?).await,
+        PairCommand::Unset { keys } => change(cx, nulls(&keys)).await,
     }
+}
+
+const FORM: &str = "doesn't fit format type=#\nExamples: web=30 worker=300";
+
+fn is_timeout(process_type: &str, seconds: &str) -> bool {
+    is_process_type(process_type) && !seconds.is_empty() && seconds.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The configuration, of a controller that has timeouts in it: others would take what they do not know for nothing.
@@ -38,10 +44,10 @@ async fn list(cx: &Context) -> Result {
     cx.show(&answer, || show(&app, &answer.json()?))
 }
 
-async fn change(cx: &Context, text: &str, map: Map<String, Value>) -> Result {
+async fn change(cx: &Context, map: Map<String, Value>) -> Result {
     let (api, app) = (cx.api()?, cx.app()?);
     fetch(&api, &app).await?;
-    let progress = cx.progress(text)?;
+    let progress = cx.progress("Applying timeouts...")?;
     let answer = api.post(&app_path(&app, "config/"), &json!({FIELD: map})).await?;
     progress.done("done")?;
     cx.show(&answer, || {
@@ -51,8 +57,11 @@ async fn change(cx: &Context, text: &str, map: Map<String, Value>) -> Result {
 }
 
 fn show(app: &str, config: &Value) -> Result {
-    print::line(format_args!("=== {app} Timeouts"))?;
+    print::line(format_args!("=== {app} Timeouts (sec)"))?;
+    if config[FIELD].as_object().is_none_or(Map::is_empty) {
+        return print::line("default (30 sec) or controlled by env KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS");
+    }
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let timeouts = config[FIELD].as_object().into_iter().flatten();
-    print::table::pairs(timeouts.map(|(process_type, seconds)| (process_type.as_str(), text(seconds))))
+    print::table::pairs_apart(5, timeouts.map(|(process_type, seconds)| (process_type.as_str(), text(seconds))))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use slipway_client::segment;
 
-use super::setting::{nulls, pairs};
+use super::setting::{is_process_type, nulls};
 use crate::api::Api;
 use crate::args::volume::VolumeCommand;
 use crate::context::{Context, app_path};
@@ -13,31 +13,43 @@ use crate::print;
 /// Runs a command about volumes.
 pub async fn volume(cx: &Context, command: VolumeCommand) -> Result {
     match command {
-        VolumeCommand::List => list(cx).await,
+        VolumeCommand::List(limit) => list(cx, limit.limit).await,
         VolumeCommand::Create { name, size } => create(cx, &name, &size).await,
         VolumeCommand::Expand { name, size } => expand(cx, &name, &size).await,
         VolumeCommand::Delete { name } => delete(cx, &name).await,
-        VolumeCommand::Mount { name, mounts } => mount(cx, &name, "Mounting", pairs(&mounts)?).await,
+        VolumeCommand::Mount { name, mounts } => mount(cx, &name, "Mounting", directories(&mounts)?).await,
         VolumeCommand::Unmount { name, types } => mount(cx, &name, "Unmounting", nulls(&types)).await,
     }
 }
 
-async fn list(cx: &Context) -> Result {
+async fn list(cx: &Context, limit: Option<u32>) -> Result {
     let (api, app) = (cx.api()?, cx.app()?);
-    let answer = api.get(&app_path(&app, "volumes/")).await?;
+    let answer = api.get(&app_path(&app, &format!("volumes/?limit={}", cx.limit(limit)))).await?;
     cx.show(&answer, || {
         let page: Value = answer.json()?;
-        print::line(format_args!("=== {app} Volumes"))?;
-        for volume in page["results"].as_array().into_iter().flatten() {
-            let text = |name: &str| volume[name].as_str().unwrap_or_default().to_owned();
-            print::line(format_args!("--- {} {}", text("name"), text("size")))?;
-            let mounts = volume["path"].as_object().into_iter().flatten();
-            let mounts = mounts
-                .map(|(process_type, path)| (process_type.as_str(), path.as_str().unwrap_or_default().to_owned()));
-            print::table::pairs(mounts)?;
+        let volumes = page["results"].as_array().map_or(&[][..], Vec::as_slice);
+        if volumes.is_empty() {
+            return print::line("Could not find any volume");
+        }
+        print::line(format_args!("=== {app} volumes"))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        for volume in volumes {
+            print::line(format_args!("--- {}\t{}", text(&volume["name"]), text(&volume["size"])))?;
+            for (process_type, path) in volume["path"].as_object().into_iter().flatten() {
+                print::line(format_args!("{process_type}\t\t{}", text(path)))?;
+            }
         }
         Ok(())
     })
+}
+
+/// `TYPE=PATH` words as a map.
+fn directories(words: &[String]) -> Result<Map<String, Value>> {
+    let pair = |word: &String| match word.split_once('=') {
+        Some((process_type, path)) if is_process_type(process_type) => Ok((process_type.to_owned(), path.into())),
+        _ => Err(Error::new(format!("'{word}' does not match the pattern 'type=path', ex: web=/data"))),
+    };
+    words.iter().map(pair).collect()
 }
 
 async fn create(cx: &Context, name: &str, size: &str) -> Result {

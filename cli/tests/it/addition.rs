@@ -20,10 +20,10 @@ fn timeouts() {
     });
     person.server.on("GET /v2/apps/foo/config/", 200, &config.to_string());
     person.server.on("POST /v2/apps/foo/config/", 201, &config.to_string());
-    person.run("timeouts -a foo").ok("=== foo Timeouts\nweb      60\n");
+    person.run("timeouts -a foo").ok("=== foo Timeouts (sec)\nweb     60\n");
     person.asked();
-    person.run("timeouts:set web=60 -a foo").ok("Applying timeouts... done\n\n=== foo Timeouts\nweb      60\n");
-    person.run("timeouts:unset web -a foo").ok("Removing timeouts... done\n\n=== foo Timeouts\nweb      60\n");
+    person.run("timeouts:set web=60 -a foo").ok("Applying timeouts... done\n\n=== foo Timeouts (sec)\nweb     60\n");
+    person.run("timeouts:unset web -a foo").ok("Applying timeouts... done\n\n=== foo Timeouts (sec)\nweb     60\n");
     assert_eq!(
         person.asked(),
         [
@@ -42,11 +42,11 @@ fn volumes() {
         "uuid": "v-1", "name": "data", "owner": "bob", "app": "foo", "size": "500M", "path": {"web": "/data"},
         "created": TIME, "updated": TIME,
     });
-    person.server.on("GET /v2/apps/foo/volumes/", 200, &page(std::slice::from_ref(&volume)));
+    person.server.on("GET /v2/apps/foo/volumes/?limit=100", 200, &page(std::slice::from_ref(&volume)));
     person.server.on("POST /v2/apps/foo/volumes/", 201, &volume.to_string());
     person.server.on("PATCH /v2/apps/foo/volumes/data/path/", 200, &volume.to_string());
     person.server.on("DELETE /v2/apps/foo/volumes/data/", 204, "");
-    person.run("volumes -a foo").ok("=== foo Volumes\n--- data 500M\nweb      /data\n");
+    person.run("volumes -a foo").ok("=== foo volumes\n--- data\t500M\nweb\t\t/data\n");
     person.asked();
     person.run("volumes:create data 500M -a foo").ok("Creating data to foo... done\n");
     person.run("volumes:mount data web=/data -a foo").ok("Mounting volume... done\n");
@@ -76,13 +76,13 @@ fn resources() {
     person.server.on("PUT /v2/apps/foo/resources/db/", 200, &resource.to_string());
     person.server.on("PATCH /v2/apps/foo/resources/db/binding/", 200, &resource.to_string());
     person.server.on("DELETE /v2/apps/foo/resources/db/", 204, "");
-    person.run("resources -a foo").ok("=== foo Resources\ndb\tmysql:small\n");
+    person.run("resources -a foo").ok("=== foo resources\ndb     mysql:small\n");
     person
         .run("resources:describe db -a foo")
-        .ok("=== foo resource db\nplan:     mysql:small\nstatus:   Ready\nbinding:  Ready\nhost      db.local\n");
+        .ok("=== foo resource db\nplan:        mysql:small\nstatus:      Ready\nbinding:     Ready\n\nhost:        db.local\n");
     person.asked();
     person.run("resources:create mysql:small db charset=utf8mb4 -a foo").ok("Creating db to foo... done\n");
-    person.run("resources:update mysql:small db -a foo").ok("Updating db of foo... done\n");
+    person.run("resources:update mysql:small db -a foo").ok("Updating db to foo... done\n");
     person.run("resources:bind db -a foo").ok("Binding resource... done\n");
     person.run("resources:unbind db -a foo").ok("Unbinding resource... done\n");
     person.run("resources:destroy db -a foo").ok("Deleting db from foo... done\n");

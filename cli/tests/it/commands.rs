@@ -210,7 +210,7 @@ fn apps() {
     person.run("info -a foo").ok(&format!(
         "=== foo Application\nupdated:  {TIME}\nuuid:     u-1\ncreated:  {TIME}\nurl:      http://foo.localhost:8080\n\
          owner:    bob\nid:       foo\n\n=== foo Processes\n--- web:\nfoo-web-1 up (v2)\n\n=== foo Domains\nfoo\n\n\
-         === foo Label\nteam      a\n"
+         === foo Label\nteam:      a\n"
     ));
     person.run("--json open -a foo").ok("{\n  \"url\": \"http://foo.localhost:8080\"\n}\n");
     person.server.on("POST /v2/apps/foo/", 200, "");
@@ -276,9 +276,9 @@ fn processes() {
     person.asked();
     person
         .run("ps:scale web=2 worker=1 -a foo")
-        .ok(&format!("Scaling processes... but first, coffee! done in [n]s\n{shown}"));
+        .ok(&format!("Scaling processes... but first, coffee!\ndone in [n]s\n{shown}"));
     assert_eq!(person.asked()[0], r#"POST /v2/apps/foo/scale/ {"web":2,"worker":1}"#);
-    for bad in ["web", "web=-1", "web=x", "=1"] {
+    for bad in ["web", "web=-1", "web=x", "web=", "=1", "Web=1", "web-=1"] {
         let run = person.run(&format!("scale {bad} -a foo"));
         run.fails(&format!("Error: '{bad}' does not match the pattern 'type=num', ex: web=2\n"));
     }
@@ -287,17 +287,21 @@ fn processes() {
         person.asked();
         person
             .run(&format!("ps:{command} web worker -a foo"))
-            .ok(&format!("{doing} processes... but first, coffee! done in [n]s\n{shown}"));
+            .ok(&format!("{doing} processes... but first, coffee!\ndone in [n]s\n{shown}"));
         assert_eq!(person.asked()[0], format!(r#"POST /v2/apps/foo/{command}/ {{"types":["web","worker"]}}"#));
     }
     person.server.on("POST /v2/apps/foo/pods/web/restart/", 200, &json!([both[0]]).to_string());
     person.run("ps:restart web -a foo").ok(
-        "Restarting processes... but first, coffee! done in [n]s\n=== foo Processes\n--- web:\nfoo-web-2 up (v2)\n",
+        "Restarting processes... but first, coffee!\ndone in [n]s\n=== foo Processes\n--- web:\nfoo-web-2 up (v2)\n",
     );
     person.server.on("POST /v2/apps/foo/pods/x/restart/", 200, "[]");
     person
         .run("restart x -a foo")
-        .fails("Error: Could not find any processes to restart\n\nhint: `slipway ps` lists them\n");
+        .ok("Restarting processes... but first, coffee!\nCould not find any processes to restart\n");
+    let unknown = r#"{"detail":"Container type x does not exist in application"}"#;
+    person.server.on("POST /v2/apps/foo/pods/x/restart/", 400, unknown);
+    let run = person.run("restart x -a foo");
+    run.fails("Error: Could not find process type x in app foo\n\nhint: `slipway ps` lists them\n");
 }
 
 #[test]
@@ -311,7 +315,7 @@ fn releases() {
     ));
     person.server.on("GET /v2/apps/foo/releases/v2/", 200, &list[2].to_string());
     let run = person.run("releases:info v2 -a foo");
-    assert!(run.stdout.starts_with("=== foo Release v2\nbuild:     b-1\nconfig:    c-1\nowner:     bob\n"), "{run:?}");
+    assert!(run.stdout.starts_with("=== foo Release v2\nbuild:    b-1\nconfig:   c-1\nowner:    bob\n"), "{run:?}");
     person.asked();
     person.server.on("POST /v2/apps/foo/releases/rollback/", 201, r#"{"version":5}"#);
     person.run("rollback -a foo").ok("Rolling back one release... done, v5\n");
@@ -443,6 +447,10 @@ fn versions() {
     person.server.on("GET /healthz", 200, "OK");
     person.run("version").ok(concat!("slipway ", env!("CARGO_PKG_VERSION"), "\n"));
     person.run("--version").ok(concat!("slipway ", env!("CARGO_PKG_VERSION"), "\n"));
-    assert!(person.run("version --all").stdout.contains("Controller API Version:       2.3\n"));
-    assert!(person.run("shortcuts").stdout.contains("create "));
+    assert!(person.run("version --all").stdout.ends_with("\nSlipway Controller API Version: 2.3\n"));
+    for shortcuts in ["shortcuts", "shortcuts:list", "shortcuts list"] {
+        let run = person.run(shortcuts);
+        assert!(run.stdout.contains("\ncreate -> apps:create\ndestroy -> apps:destroy\n"), "{run:?}");
+        assert!(run.stdout.lines().is_sorted(), "{run:?}");
+    }
 }

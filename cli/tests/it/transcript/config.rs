@@ -99,16 +99,16 @@ fn configuration() {
     Applying tags... done
 
     === foo Tags
-    disk      ssd
+    disk     ssd
     $ tags -a foo
     === foo Tags
-    disk      ssd
+    disk     ssd
     $ tags:unset disk -a foo
-    Removing tags... done
+    Applying tags... done
 
     === foo Tags
     $ tags:unset disk -a foo
-    Removing tags...
+    Applying tags...
     ! Error: Unable to process your request: disk does not exist under tags
     = 1
     $ registry:set username=bob password=secret -a foo
@@ -126,43 +126,44 @@ fn configuration() {
     Applying registry information... done
 
     === foo Registry
-    password      secret
-    username      bob
+    password     secret
+    username     bob
     $ registry -a foo
     === foo Registry
-    password      secret
-    username      bob
+    password     secret
+    username     bob
     $ registry:unset username password -a foo
-    Removing registry information... done
+    Applying registry information... done
 
     === foo Registry
     $ registry:unset username -a foo
-    Removing registry information...
+    Applying registry information...
     ! Error: Unable to process your request: username does not exist under registry
     = 1
     $ timeouts -a foo
-    === foo Timeouts
+    === foo Timeouts (sec)
+    default (30 sec) or controlled by env KUBERNETES_POD_TERMINATION_GRACE_PERIOD_SECONDS
     $ timeouts:set web=5 worker=60 -a foo
     Applying timeouts... done
 
-    === foo Timeouts
-    web         5
-    worker      60
+    === foo Timeouts (sec)
+    web        5
+    worker     60
     $ timeouts:set web=5 -a foo
     Applying timeouts...
     ! Error: bob changed nothing - release stopped
     = 1
     $ timeouts:set web=soon -a foo
-    Applying timeouts...
-    ! Error: termination_grace_period: Termination Grace Period format: <value>, where value must be a numeric
+    ! Error: web=soon doesn't fit format type=#
+    ! Examples: web=30 worker=300
     = 1
     $ timeouts:unset web -a foo
-    Removing timeouts... done
+    Applying timeouts... done
 
-    === foo Timeouts
-    worker      60
+    === foo Timeouts (sec)
+    worker     60
     $ timeouts:unset web -a foo
-    Removing timeouts...
+    Applying timeouts...
     ! Error: Unable to process your request: web does not exist under termination_grace_period
     = 1
     "##);
@@ -197,7 +198,7 @@ fn limits_of_upstream() {
     === foo Limits
 
     --- Memory
-    web      64M
+    web     64M
 
     --- CPU
     Unlimited
@@ -207,7 +208,7 @@ fn limits_of_upstream() {
     === foo Limits
 
     --- Memory
-    web      0/100M
+    web     0/100M
 
     --- CPU
     Unlimited
@@ -217,7 +218,7 @@ fn limits_of_upstream() {
     === foo Limits
 
     --- Memory
-    web      50M/100M
+    web     50M/100M
 
     --- CPU
     Unlimited
@@ -227,10 +228,10 @@ fn limits_of_upstream() {
     === foo Limits
 
     --- Memory
-    web      50M/100M
+    web     50M/100M
 
     --- CPU
-    web      500m
+    web     500m
     $ limits:set --cpu web=x -a foo
     Applying limits...
     ! Error: cpu: CPU limit format: <value> or <value>/<value>, where value must be a numeric
@@ -240,7 +241,7 @@ fn limits_of_upstream() {
     ! Error: memory: Memory limit format: <number><unit> or <number><unit>/<number><unit>, where unit = B, K, M or G
     = 1
     $ limits:unset web -a foo
-    Removing limits... done
+    Applying limits... done
 
     === foo Limits
 
@@ -248,9 +249,9 @@ fn limits_of_upstream() {
     Unlimited
 
     --- CPU
-    web      500m
+    web     500m
     $ limits:unset --cpu web -a foo
-    Removing limits... done
+    Applying limits... done
 
     === foo Limits
 
@@ -260,7 +261,7 @@ fn limits_of_upstream() {
     --- CPU
     Unlimited
     $ limits:unset --cpu web -a foo
-    Removing limits...
+    Applying limits...
     ! Error: Unable to process your request: web does not exist under cpu
     = 1
     "##);

@@ -21,12 +21,7 @@ fn healthchecks_of_upstream() {
     ]), @r##"
     $ healthchecks -a foo
     === foo Healthchecks
-
-    web/cmd:
-    --- Liveness
-    No liveness probe configured.
-    --- Readiness
-    No readiness probe configured.
+    No health checks configured.
     $ -a foo healthchecks:set liveness httpGet 80 --path /healthz --headers X-A:b
     Applying livenessProbe healthcheck... done
 
@@ -34,12 +29,15 @@ fn healthchecks_of_upstream() {
 
     web/cmd:
     --- Liveness
-    failureThreshold         3
-    httpGet                  {"httpHeaders":[{"name":"X-A","value":"b"}],"path":"/healthz","port":80}
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: N/A
+    HTTP GET Probe: Path="/healthz" Port=80 HTTPHeaders=[X-A=b]
+    TCP Socket Probe: N/A
+
     --- Readiness
     No readiness probe configured.
     $ -a foo healthchecks:set readiness httpGet 80
@@ -49,19 +47,24 @@ fn healthchecks_of_upstream() {
 
     web/cmd:
     --- Liveness
-    failureThreshold         3
-    httpGet                  {"httpHeaders":[{"name":"X-A","value":"b"}],"path":"/healthz","port":80}
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: N/A
+    HTTP GET Probe: Path="/healthz" Port=80 HTTPHeaders=[X-A=b]
+    TCP Socket Probe: N/A
+
     --- Readiness
-    failureThreshold         3
-    httpGet                  {"path":"/","port":80}
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: N/A
+    HTTP GET Probe: Path="/" Port=80 HTTPHeaders=[]
+    TCP Socket Probe: N/A
     $ -a foo healthchecks:set liveness exec --type web -- test -f /x
     Applying livenessProbe healthcheck... done
 
@@ -69,30 +72,17 @@ fn healthchecks_of_upstream() {
 
     web:
     --- Liveness
-    exec                     {"command":["test","-f","/x"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: Command=[test -f /x]
+    HTTP GET Probe: N/A
+    TCP Socket Probe: N/A
+
     --- Readiness
     No readiness probe configured.
-
-    web/cmd:
-    --- Liveness
-    failureThreshold         3
-    httpGet                  {"httpHeaders":[{"name":"X-A","value":"b"}],"path":"/healthz","port":80}
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
-    --- Readiness
-    failureThreshold         3
-    httpGet                  {"path":"/","port":80}
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
     $ -a foo healthchecks:set readiness exec --type web -- true
     Applying readinessProbe healthcheck... done
 
@@ -100,107 +90,74 @@ fn healthchecks_of_upstream() {
 
     web:
     --- Liveness
-    exec                     {"command":["test","-f","/x"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
-    --- Readiness
-    exec                     {"command":["true"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: Command=[test -f /x]
+    HTTP GET Probe: N/A
+    TCP Socket Probe: N/A
 
-    web/cmd:
-    --- Liveness
-    failureThreshold         3
-    httpGet                  {"httpHeaders":[{"name":"X-A","value":"b"}],"path":"/healthz","port":80}
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
     --- Readiness
-    failureThreshold         3
-    httpGet                  {"path":"/","port":80}
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: Command=[true]
+    HTTP GET Probe: N/A
+    TCP Socket Probe: N/A
     $ -a foo healthchecks:set liveness tcpSocket 80
     Applying livenessProbe healthcheck... done
 
     === foo Healthchecks
 
-    web:
-    --- Liveness
-    exec                     {"command":["test","-f","/x"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
-    --- Readiness
-    exec                     {"command":["true"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
-
     web/cmd:
     --- Liveness
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    tcpSocket                {"port":80}
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: N/A
+    HTTP GET Probe: N/A
+    TCP Socket Probe: Port=80
+
     --- Readiness
-    failureThreshold         3
-    httpGet                  {"path":"/","port":80}
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: N/A
+    HTTP GET Probe: Path="/" Port=80 HTTPHeaders=[]
+    TCP Socket Probe: N/A
     $ -a foo healthchecks:set readiness tcpSocket 80 --failure-threshold=9
     Applying readinessProbe healthcheck... done
 
     === foo Healthchecks
 
-    web:
-    --- Liveness
-    exec                     {"command":["test","-f","/x"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
-    --- Readiness
-    exec                     {"command":["true"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
-
     web/cmd:
     --- Liveness
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    tcpSocket                {"port":80}
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: N/A
+    HTTP GET Probe: N/A
+    TCP Socket Probe: Port=80
+
     --- Readiness
-    failureThreshold         9
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    tcpSocket                {"port":80}
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 9
+    Exec Probe: N/A
+    HTTP GET Probe: N/A
+    TCP Socket Probe: Port=80
     $ -a foo healthchecks:set liveness tcpSocket 80 --success-threshold=2
     Applying livenessProbe healthcheck...
     ! Error: healthcheck: livenessProbe successThreshold can only be 1
@@ -210,39 +167,35 @@ fn healthchecks_of_upstream() {
 
     web:
     --- Liveness
-    exec                     {"command":["test","-f","/x"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: Command=[test -f /x]
+    HTTP GET Probe: N/A
+    TCP Socket Probe: N/A
+
     --- Readiness
-    exec                     {"command":["true"]}
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 3
+    Exec Probe: Command=[true]
+    HTTP GET Probe: N/A
+    TCP Socket Probe: N/A
     $ -a foo healthchecks:unset liveness readiness --type web
     Removing healthchecks... done
 
     === foo Healthchecks
 
-    web/cmd:
+    web:
     --- Liveness
-    failureThreshold         3
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    tcpSocket                {"port":80}
-    timeoutSeconds           50
+    No liveness probe configured.
+
     --- Readiness
-    failureThreshold         9
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    tcpSocket                {"port":80}
-    timeoutSeconds           50
+    No readiness probe configured.
     $ -a foo healthchecks:unset liveness
     Removing healthchecks... done
 
@@ -251,13 +204,16 @@ fn healthchecks_of_upstream() {
     web/cmd:
     --- Liveness
     No liveness probe configured.
+
     --- Readiness
-    failureThreshold         9
-    initialDelaySeconds      50
-    periodSeconds            10
-    successThreshold         1
-    tcpSocket                {"port":80}
-    timeoutSeconds           50
+    Initial Delay (seconds): 50
+    Timeout (seconds): 50
+    Period (seconds): 10
+    Success Threshold: 1
+    Failure Threshold: 9
+    Exec Probe: N/A
+    HTTP GET Probe: N/A
+    TCP Socket Probe: Port=80
     $ -a foo healthchecks:unset liveness
     Removing healthchecks...
     ! Error: Unable to process your request: livenessProbe does not exist under healthcheck

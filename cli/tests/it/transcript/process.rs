@@ -84,14 +84,13 @@ fn builds_releases_and_processes() {
     v1	[time]	bob created initial release
     $ releases:info v1 -a foo
     === foo Release v1
-    build:
-    config:    [uuid]
-    owner:     bob
-    created:   [time]
-    summary:   bob created initial release
-    state:     succeeded
-    updated:   [time]
-    uuid:      [uuid]
+    config:   [uuid]
+    owner:    bob
+    created:  [time]
+    summary:  bob created initial release
+    updated:  [time]
+    uuid:     [uuid]
+    state:    succeeded
     $ releases:info v9 -a foo
     ! Error: No Release matches the given query.
     = 1
@@ -100,17 +99,20 @@ fn builds_releases_and_processes() {
     --- web:
     foo-web-v2-00001 up (v2)
     $ scale web=3 -a foo
-    Scaling processes... but first, coffee! done in [n]s
+    Scaling processes... but first, coffee!
+    done in [n]s
     === foo Processes
     --- web:
     foo-web-v2-00001 up (v2)
     foo-web-v2-00002 up (v2)
     foo-web-v2-00003 up (v2)
     $ scale web=0 -a foo
-    Scaling processes... but first, coffee! done in [n]s
+    Scaling processes... but first, coffee!
+    done in [n]s
     === foo Processes
     $ scale web=1 -a foo
-    Scaling processes... but first, coffee! done in [n]s
+    Scaling processes... but first, coffee!
+    done in [n]s
     === foo Processes
     --- web:
     foo-web-v2-00004 up (v2)
@@ -124,32 +126,30 @@ fn builds_releases_and_processes() {
     ! Error: 'web=-1' does not match the pattern 'type=num', ex: web=2
     = 1
     $ restart -a foo
-    Restarting processes... but first, coffee! done in [n]s
+    Restarting processes... but first, coffee!
+    done in [n]s
     === foo Processes
     --- web:
     foo-web-v2-00005 up (v2)
     $ restart web -a foo
-    Restarting processes... but first, coffee! done in [n]s
+    Restarting processes... but first, coffee!
+    done in [n]s
     === foo Processes
     --- web:
     foo-web-v2-00006 up (v2)
     $ restart foo-web-1 -a foo
     Restarting processes... but first, coffee!
-    ! Error: Could not find any processes to restart
-    !
-    ! hint: `slipway ps` lists them
-    = 1
+    Could not find any processes to restart
     $ restart none -a foo
     Restarting processes... but first, coffee!
-    ! Error: Could not find any processes to restart
-    !
-    ! hint: `slipway ps` lists them
-    = 1
+    Could not find any processes to restart
     $ ps:stop web -a foo
-    Stopping processes... but first, coffee! done in [n]s
+    Stopping processes... but first, coffee!
+    done in [n]s
     === foo Processes
     $ ps:start web -a foo
-    Starting processes... but first, coffee! done in [n]s
+    Starting processes... but first, coffee!
+    done in [n]s
     === foo Processes
     --- web:
     foo-web-v2-00007 up (v2)
@@ -227,14 +227,14 @@ fn failed_deploys_and_logs() {
     v1	[time]	bob created initial release
     $ releases:info v3 -a foo
     === foo Release v3
-    build:     [uuid]
-    config:    [uuid]
-    owner:     bob
-    created:   [time]
-    summary:   bob deployed [short uuid] which failed
-    state:     failed
-    updated:   [time]
-    uuid:      [uuid]
+    build:    [uuid]
+    config:   [uuid]
+    owner:    bob
+    created:  [time]
+    summary:  bob deployed [short uuid] which failed
+    updated:  [time]
+    uuid:     [uuid]
+    state:    failed
     exception: (app::deploy): There was a problem deploying v3. Rolling back process types to release v2.
                the image cannot be pulled
     $ ps -a foo
@@ -264,35 +264,35 @@ fn failed_deploys_and_logs() {
     ! Error: process none does not exist
     = 1
     $ version --all
-    Slipway CLI Version:          0.1.0
-    Slipway CLI API Version:      2.3
-    Controller API Version:       2.3
+    Slipway CLI Version:            0.1.0
+    Slipway CLI API Version:        2.3
+    Slipway Controller API Version: 2.3
     $ shortcuts
-    create              apps:create
-    destroy             apps:destroy
-    info                apps:info
-    open                apps:open
-    logs                apps:logs
-    run                 apps:run
-    watch               apps:watch
-    transfer            apps:transfer
-    register            auth:register
-    login               auth:login
-    logout              auth:logout
-    passwd              auth:passwd
-    whoami              auth:whoami
-    cancel              auth:cancel
-    regenerate          auth:regenerate
-    pull                builds:create
-    rollback            releases:rollback
-    scale               ps:scale
-    restart             ps:restart
-    sharing             perms:list
-    sharing:list        perms:list
-    sharing:add         perms:create
-    sharing:remove      perms:delete
-    perms:add           perms:create
-    perms:remove        perms:delete
-    auth:token          auth:regenerate
+    auth:token -> auth:regenerate
+    cancel -> auth:cancel
+    create -> apps:create
+    destroy -> apps:destroy
+    info -> apps:info
+    login -> auth:login
+    logout -> auth:logout
+    logs -> apps:logs
+    open -> apps:open
+    passwd -> auth:passwd
+    perms:add -> perms:create
+    perms:remove -> perms:delete
+    pull -> builds:create
+    regenerate -> auth:regenerate
+    register -> auth:register
+    restart -> ps:restart
+    rollback -> releases:rollback
+    run -> apps:run
+    scale -> ps:scale
+    sharing -> perms:list
+    sharing:add -> perms:create
+    sharing:list -> perms:list
+    sharing:remove -> perms:delete
+    transfer -> apps:transfer
+    watch -> apps:watch
+    whoami -> auth:whoami
     "##);
 }

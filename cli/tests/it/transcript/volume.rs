@@ -32,7 +32,7 @@ fn volumes() {
         "volumes -a foo",
     ]), @r##"
     $ volumes -a foo
-    === foo Volumes
+    Could not find any volume
     $ volumes:create data 500M -a foo
     Creating data to foo... done
     $ volumes:create data 1G -a foo
@@ -56,7 +56,7 @@ fn volumes() {
     ! Error: mount path not changed
     = 1
     $ volumes:mount data web -a foo
-    ! Error: 'web' does not match the pattern 'key=value', ex: team=web
+    ! Error: 'web' does not match the pattern 'type=path', ex: web=/data
     = 1
     $ volumes:mount data web=/etc -a foo
     Mounting volume...
@@ -75,10 +75,10 @@ fn volumes() {
     ! Error: No Volume matches the given query.
     = 1
     $ volumes -a foo
-    === foo Volumes
-    --- data 500M
-    web      /data
-    --- logs 1G
+    === foo volumes
+    --- data	500M
+    web		/data
+    --- logs	1G
     $ volumes --json -a foo
     {
       "count": 2,
@@ -144,7 +144,7 @@ fn volumes() {
     ! Error: No Volume matches the given query.
     = 1
     $ volumes -a foo
-    === foo Volumes
-    --- logs 1G
+    === foo volumes
+    --- logs	1G
     "##);
 }
