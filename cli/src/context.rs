@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 use crate::print::progress::Progress;
 use crate::settings::{Profile, Settings};
 use crate::spelling::nearest;
-use crate::{git, print, settings};
+use crate::{git, print, program, settings};
 
 /// The user agent of every call. Source: drycc-v2.md §6.1.
 fn user_agent() -> String {
-    format!("{} Client {}", crate::program::current().title(), env!("CARGO_PKG_VERSION"))
+    format!("{} Client {}", program::current().title(), env!("CARGO_PKG_VERSION"))
 }
 
 /// Settings and global flags, as commands see them.
@@ -44,7 +44,13 @@ impl Context {
     /// Combines global flags with the settings.
     pub fn new(global: &Global) -> Result<Self> {
         let settings = Settings::load(global.config.as_deref())?;
-        Ok(Self { settings, is_json: global.json, app: global.app.clone() })
+        let app = match global.app.as_deref() {
+            // Scripts of upstream's name no app so; else it may be the wrong one that is meant.
+            Some("") if program::current().is_upstream() => None,
+            Some("") => return Err(Error::new("--app is empty").hint("leave it out, or name an app")),
+            app => app.map(str::to_owned),
+        };
+        Ok(Self { settings, is_json: global.json, app })
     }
 
     /// The controller, as the user who is logged in.

@@ -206,6 +206,12 @@ fn options_stand_anywhere_and_may_be_cut_short() {
     ] {
         person.run_as("deis", args).ok(&want);
     }
+    // A variable that is not set: no app is named.
+    person.git_init();
+    person.git(&["remote", "add", "deis", "ssh://git@127.0.0.1:2222/foo.git"]);
+    for none in [&["-a", ""][..], &["--app="], &["--app", ""], &[]] {
+        person.run_as("deis", &[&["releases", "-l", "1"], none].concat()).ok(&want);
+    }
     let run = person.run_as("deis", &["releases", "-c", "other"]);
     assert!(run.stderr.starts_with("Error: cannot connect to http://127.0.0.1:1"), "{run:?}");
     for args in

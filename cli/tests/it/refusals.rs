@@ -86,6 +86,9 @@ fn a_missing_app_is_explained_by_where_its_name_came_from() {
 #[test]
 fn app_names_cannot_reach_other_paths() {
     let person = Person::new();
+    let run = person.run_with(&["config", "-a", ""], "");
+    run.fails("Error: --app is empty\n\nhint: leave it out, or name an app\n");
+    assert!(person.asked().is_empty());
     for name in ["../users", "..", "a/b", "a?b", "a%2fb"] {
         assert_eq!(person.run_with(&["config", "-a", name], "").code, 1);
         let asked = person.asked().remove(0);
