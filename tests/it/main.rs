@@ -6,6 +6,7 @@ mod build_cancel;
 mod cert;
 mod crash;
 mod deploy_hook;
+mod elsewhere;
 mod family;
 mod guide;
 mod hostile;

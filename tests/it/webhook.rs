@@ -17,7 +17,7 @@ const SECRET: &str = "hunter2hunter2";
 
 /// A call that came in.
 #[derive(Debug, Clone)]
-struct Heard {
+pub struct Heard {
     headers: BTreeMap<String, String>,
     body: String,
 }
@@ -30,14 +30,14 @@ impl Heard {
 
 /// What a receiver does with its calls, one after the other; the last goes on for ever.
 #[derive(Debug, Clone)]
-enum Manner {
+pub enum Manner {
     Answer(&'static str),
     /// It takes the call and says nothing.
     Hang,
     Redirect(SocketAddr),
 }
 
-fn receive(listener: TcpListener, manners: Vec<Manner>) -> Arc<Mutex<Vec<Heard>>> {
+pub fn receive(listener: TcpListener, manners: Vec<Manner>) -> Arc<Mutex<Vec<Heard>>> {
     let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
     let kept = Arc::clone(&heard);
     std::thread::spawn(move || {
@@ -81,7 +81,7 @@ fn read(stream: &TcpStream) -> Option<Heard> {
     Some(Heard { headers, body: String::from_utf8(body).ok()? })
 }
 
-fn listener() -> (TcpListener, SocketAddr) {
+pub fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
