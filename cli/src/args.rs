@@ -203,16 +203,16 @@ pub enum Command {
     Limits(runtime::LimitCommand),
     /// Tags of the machines that an app may run on
     #[command(subcommand)]
-    Tags(runtime::PairCommand),
+    Tags(runtime::TagCommand),
     /// Credentials of a private registry
     #[command(subcommand)]
-    Registry(runtime::PairCommand),
+    Registry(runtime::RegistryCommand),
     /// Health checks of processes
     #[command(subcommand)]
     Healthchecks(runtime::HealthcheckCommand),
     /// How long processes may take to stop, in seconds by process type
     #[command(subcommand)]
-    Timeouts(runtime::PairCommand),
+    Timeouts(runtime::TimeoutCommand),
     /// Volumes: disks that outlive the processes that write them
     #[command(subcommand)]
     Volumes(volume::VolumeCommand),

@@ -47,9 +47,10 @@ use crate::args::perm::PermCommand;
 use crate::args::ps::PsCommand;
 use crate::args::release::ReleaseCommand;
 use crate::args::route::{
-    AutoscaleCommand, DomainCommand, LabelCommand, MaintenanceCommand, RoutingCommand, SwitchCommand, TlsCommand,
+    AutoCommand, AutoscaleCommand, DomainCommand, ForceCommand, LabelCommand, MaintenanceCommand, RoutingCommand,
+    TlsCommand,
 };
-use crate::args::runtime::{HealthcheckCommand, LimitCommand, PairCommand};
+use crate::args::runtime::{HealthcheckCommand, LimitCommand, RegistryCommand, TagCommand};
 use crate::args::service::ServiceCommand;
 use crate::args::team::OfTeam;
 use crate::args::user::UserCommand;
@@ -171,10 +172,10 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         },
         Command::Tls(command) => match command {
             TlsCommand::Info => setting::tls_info(cx).await,
-            TlsCommand::Enable => setting::tls_set(cx, true).await,
-            TlsCommand::Disable => setting::tls_set(cx, false).await,
-            TlsCommand::Force(to) => setting::tls_set(cx, to == SwitchCommand::Enable).await,
-            TlsCommand::Auto(to) => setting::tls_auto(cx, to == SwitchCommand::Enable).await,
+            TlsCommand::Enable | TlsCommand::Force(ForceCommand::Enable) => setting::tls_set(cx, true).await,
+            TlsCommand::Disable | TlsCommand::Force(ForceCommand::Disable) => setting::tls_set(cx, false).await,
+            TlsCommand::Auto(AutoCommand::Enable) => setting::tls_auto(cx, true).await,
+            TlsCommand::Auto(AutoCommand::Disable) => setting::tls_auto(cx, false).await,
         },
         Command::Maintenance(command) => match command {
             MaintenanceCommand::Info => setting::maintenance_info(cx).await,
@@ -204,8 +205,16 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             AutoscaleCommand::Unset { process_type } => setting::autoscale_unset(cx, &process_type).await,
         },
         Command::Limits(command) => limits(cx, command).await,
-        Command::Tags(command) => part(cx, Part::Tags, command).await,
-        Command::Registry(command) => part(cx, Part::Registry, command).await,
+        Command::Tags(command) => match command {
+            TagCommand::List => runtime::list(cx, Part::Tags).await,
+            TagCommand::Set { tags } => runtime::set(cx, Part::Tags, &tags).await,
+            TagCommand::Unset { keys } => runtime::unset(cx, Part::Tags, &keys).await,
+        },
+        Command::Registry(command) => match command {
+            RegistryCommand::List => runtime::list(cx, Part::Registry).await,
+            RegistryCommand::Set { credentials } => runtime::set(cx, Part::Registry, &credentials).await,
+            RegistryCommand::Unset { keys } => runtime::unset(cx, Part::Registry, &keys).await,
+        },
         Command::Healthchecks(command) => match command {
             HealthcheckCommand::List { process_type } => runtime::healthchecks_list(cx, process_type.as_deref()).await,
             HealthcheckCommand::Set(args) => runtime::healthcheck_set(cx, &args).await,
@@ -253,14 +262,6 @@ async fn limits(cx: &Context, command: LimitCommand) -> Result {
         LimitCommand::List => runtime::list(cx, Part::Memory).await,
         LimitCommand::Set { limits, cpu, memory: _ } => runtime::set(cx, kind(cpu), &limits).await,
         LimitCommand::Unset { types, cpu, memory: _ } => runtime::unset(cx, kind(cpu), &types).await,
-    }
-}
-
-async fn part(cx: &Context, part: Part, command: PairCommand) -> Result {
-    match command {
-        PairCommand::List => runtime::list(cx, part).await,
-        PairCommand::Set { pairs } => runtime::set(cx, part, &pairs).await,
-        PairCommand::Unset { keys } => runtime::unset(cx, part, &keys).await,
     }
 }
 

@@ -30,20 +30,29 @@ pub enum TlsCommand {
     Enable,
     /// Answer plain requests
     Disable,
-    /// The same under the names of Drycc 2021
+    /// Whether plain requests are sent to HTTPS, under the names of Drycc 2021
     #[command(subcommand)]
-    Force(SwitchCommand),
+    Force(ForceCommand),
     /// Certificates that the platform gets by itself
     #[command(subcommand)]
-    Auto(SwitchCommand),
+    Auto(AutoCommand),
 }
 
-/// On or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-pub enum SwitchCommand {
-    /// Switch it on
+/// Commands about HTTPS under other names.
+#[derive(Debug, Subcommand)]
+pub enum ForceCommand {
+    /// Send plain requests to HTTPS, as `tls:enable` does
     Enable,
-    /// Switch it off
+    /// Answer plain requests, as `tls:disable` does
+    Disable,
+}
+
+/// Commands about certificates that the platform gets.
+#[derive(Debug, Subcommand)]
+pub enum AutoCommand {
+    /// Let the platform get certificates for an app's domains, and renew them
+    Enable,
+    /// Use only certificates that were attached to an app's domains
     Disable,
 }
 
@@ -127,6 +136,7 @@ pub enum AutoscaleCommand {
     /// Scale a process type by its use of the processor
     Set {
         /// The process type
+        #[arg(add = crate::completions::types())]
         process_type: String,
         /// The rule
         #[command(flatten)]
@@ -135,6 +145,7 @@ pub enum AutoscaleCommand {
     /// Scale a process type by hand again
     Unset {
         /// The process type
+        #[arg(add = crate::completions::types())]
         process_type: String,
     },
 }

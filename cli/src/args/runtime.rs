@@ -10,7 +10,7 @@ pub enum LimitCommand {
     /// Set limits, which makes a release
     Set {
         /// TYPE=LIMIT, several at once: web=512M, or with --cpu web=500m
-        #[arg(required = true, value_name = "TYPE=LIMIT")]
+        #[arg(required = true, value_name = "TYPE=LIMIT", add = crate::completions::types_to_set())]
         limits: Vec<String>,
         /// Limits of the processor
         #[arg(long, conflicts_with = "memory")]
@@ -22,7 +22,7 @@ pub enum LimitCommand {
     /// Remove limits, which makes a release
     Unset {
         /// The process types
-        #[arg(required = true, value_name = "TYPE")]
+        #[arg(required = true, value_name = "TYPE", add = crate::completions::types())]
         types: Vec<String>,
         /// Limits of the processor
         #[arg(long, conflicts_with = "memory")]
@@ -33,22 +33,60 @@ pub enum LimitCommand {
     },
 }
 
-/// Commands about a map of keys and values.
+/// Commands about tags.
 #[derive(Debug, Subcommand)]
-pub enum PairCommand {
-    /// List them
+pub enum TagCommand {
+    /// List the tags that machines must have to run an app's processes
     List,
-    /// Set some, which makes a release
+    /// Let only machines with some tags run an app's processes, which makes a release
     Set {
         /// KEY=VALUE, several at once
         #[arg(required = true, value_name = "KEY=VALUE")]
-        pairs: Vec<String>,
+        tags: Vec<String>,
     },
-    /// Remove some, which makes a release
+    /// Let machines without some tags run an app's processes again, which makes a release
     Unset {
         /// The keys
         #[arg(required = true, value_name = "KEY")]
         keys: Vec<String>,
+    },
+}
+
+/// Commands about credentials of a registry.
+#[derive(Debug, Subcommand)]
+pub enum RegistryCommand {
+    /// List the credentials that an app's images are fetched with
+    List,
+    /// Set the credentials that an app's images are fetched with, which makes a release
+    Set {
+        /// username=NAME, password=PASSWORD
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        credentials: Vec<String>,
+    },
+    /// Remove credentials, which makes a release
+    Unset {
+        /// The keys: username, password
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+}
+
+/// Commands about how long processes may take to stop.
+#[derive(Debug, Subcommand)]
+pub enum TimeoutCommand {
+    /// List how long processes may take to stop
+    List,
+    /// Set how long processes may take to stop, which makes a release
+    Set {
+        /// TYPE=SECONDS, several at once
+        #[arg(required = true, value_name = "TYPE=SECONDS", add = crate::completions::types_to_set())]
+        timeouts: Vec<String>,
+    },
+    /// Let processes take the usual time to stop again, which makes a release
+    Unset {
+        /// The process types
+        #[arg(required = true, value_name = "TYPE", add = crate::completions::types())]
+        types: Vec<String>,
     },
 }
 
@@ -84,7 +122,7 @@ pub struct ProbeArgs {
     #[arg(required = true)]
     pub args: Vec<String>,
     /// The process type
-    #[arg(long = "type", default_value = "web/cmd", value_name = "TYPE")]
+    #[arg(long = "type", default_value = "web/cmd", value_name = "TYPE", add = crate::completions::types())]
     pub process_type: String,
     /// The path of httpGet
     #[arg(short, long, default_value = "/")]
@@ -115,7 +153,7 @@ pub enum HealthcheckCommand {
     /// List health checks
     List {
         /// Only those of one process type
-        #[arg(long = "type", value_name = "TYPE")]
+        #[arg(long = "type", value_name = "TYPE", add = crate::completions::types())]
         process_type: Option<String>,
     },
     /// Set a health check, which makes a release; `--` comes before a command with options of its own
@@ -126,7 +164,7 @@ pub enum HealthcheckCommand {
         #[arg(required = true)]
         probes: Vec<ProbeName>,
         /// The process type
-        #[arg(long = "type", default_value = "web/cmd", value_name = "TYPE")]
+        #[arg(long = "type", default_value = "web/cmd", value_name = "TYPE", add = crate::completions::types())]
         process_type: String,
     },
 }

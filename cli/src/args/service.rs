@@ -10,7 +10,7 @@ pub enum ServiceCommand {
     /// Send requests for some paths to processes of a type
     Add {
         /// The process type
-        #[arg(short, long = "type", value_name = "TYPE")]
+        #[arg(short, long = "type", value_name = "TYPE", add = crate::completions::types())]
         process_type: String,
         /// Regular expressions that paths begin with, with commas between
         #[arg(short, long, value_name = "PATTERNS")]
@@ -19,6 +19,7 @@ pub enum ServiceCommand {
     /// Send them to the usual processes again
     Remove {
         /// The process type
+        #[arg(add = crate::completions::types())]
         process_type: String,
     },
 }

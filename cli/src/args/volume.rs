@@ -33,7 +33,7 @@ pub enum VolumeCommand {
         /// Its name
         name: String,
         /// TYPE=PATH, several at once
-        #[arg(required = true, value_name = "TYPE=PATH")]
+        #[arg(required = true, value_name = "TYPE=PATH", add = crate::completions::types_to_set())]
         mounts: Vec<String>,
     },
     /// Take a volume from processes, which makes a release
@@ -41,7 +41,7 @@ pub enum VolumeCommand {
         /// Its name
         name: String,
         /// The process types
-        #[arg(required = true, value_name = "TYPE")]
+        #[arg(required = true, value_name = "TYPE", add = crate::completions::types())]
         types: Vec<String>,
     },
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::setting::{is_process_type, nulls, pairs_of};
 use crate::api::Api;
-use crate::args::runtime::PairCommand;
+use crate::args::runtime::TimeoutCommand;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
 use crate::print;
@@ -13,11 +13,11 @@ use crate::print;
 const FIELD: &str = "termination_grace_period";
 
 /// Runs a command about timeouts.
-pub async fn timeout(cx: &Context, command: PairCommand) -> Result {
+pub async fn timeout(cx: &Context, command: TimeoutCommand) -> Result {
     match command {
-        PairCommand::List => list(cx).await,
-        PairCommand::Set { pairs } => change(cx, pairs_of(&pairs, is_timeout, FORM)?).await,
-        PairCommand::Unset { keys } => change(cx, nulls(&keys)).await,
+        TimeoutCommand::List => list(cx).await,
+        TimeoutCommand::Set { timeouts } => change(cx, pairs_of(&timeouts, is_timeout, FORM)?).await,
+        TimeoutCommand::Unset { types } => change(cx, nulls(&types)).await,
     }
 }
 
