@@ -122,7 +122,7 @@ pub struct Global {
 #[derive(Debug, Args)]
 pub struct Limit {
     /// Show at most this many
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(limit_least()..))]
     pub limit: Option<u32>,
 }
 
@@ -131,6 +131,11 @@ pub struct Limit {
 pub enum ShortcutCommand {
     /// List the shortcuts
     List,
+}
+
+/// The least that may be shown. Scripts of upstream's write 0 for as many as the controller gives by itself.
+fn limit_least() -> i64 {
+    i64::from(!program::current().is_upstream())
 }
 
 /// All groups of commands.

@@ -54,7 +54,14 @@ pub fn no_controller(url: &str, answer: Option<&ClientError>) -> Error {
         }
         Some(_) | None => "check the address; it is the one that `slipway up` prints after `api`".to_owned(),
     };
-    Error::new(format!("{url} does not appear to be a valid {} controller.", program::current().title())).hint(advice)
+    let program = program::current();
+    let mut text = format!("{url} does not appear to be a valid {} controller.", program.title());
+    if program.is_upstream() {
+        text += "\nMake sure that the Controller URI is correct, the server is running and\nyour ";
+        text += program.name();
+        text += " version is correct.";
+    }
+    Error::new(text).hint(advice)
 }
 
 /// The innermost cause: what the layers around it say is that there is no connection.

@@ -68,9 +68,7 @@ impl Context {
         if let Some(app) = &self.app {
             return Ok(Chosen { name: app.clone(), is_guess: false });
         }
-        let remotes = git::remotes();
-        let ours = remotes.iter().find(|remote| remote.name == git::remote_name()).and_then(git::Remote::app);
-        if let Some(name) = ours.or_else(|| remotes.iter().find_map(git::Remote::app)) {
+        if let Some(name) = self.app_of_remotes(git::remotes()) {
             return Ok(Chosen { name, is_guess: false });
         }
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
@@ -78,6 +76,22 @@ impl Context {
             Some(name) => Ok(Chosen { name, is_guess: true }),
             None => Err(Error::new("it is not clear which app is meant").hint(APP_HINT)),
         }
+    }
+
+    /// The app that a repository's remotes lead to. For upstream's client that is the first by name at the builder that
+    /// stands beside the controller, and no remote elsewhere; ours need not stand there.
+    fn app_of_remotes(&self, mut remotes: Vec<git::Remote>) -> Option<String> {
+        let named = |remotes: &[git::Remote]| {
+            remotes.iter().find(|remote| remote.name == git::remote_name()).and_then(git::Remote::app)
+        };
+        if !program::current().is_upstream() {
+            return named(&remotes).or_else(|| remotes.iter().find_map(git::Remote::app));
+        }
+        remotes.sort_by(|one, other| one.name.cmp(&other.name));
+        let builder = self.settings.controller().and_then(git::builder_guess);
+        let host = builder.as_deref().and_then(|builder| builder.rsplit_once(':')).map(|(host, _)| host);
+        host.and_then(|host| remotes.iter().filter(|remote| remote.url.contains(host)).find_map(git::Remote::app))
+            .or_else(|| named(&remotes))
     }
 
     /// The name of the app that a command is about.
@@ -161,6 +175,9 @@ fn builder_as(profile: &Profile) -> Result<ClientBuilder> {
 }
 
 fn builder(controller: &str, ssl_verify: bool) -> Result<ClientBuilder> {
+    // What upstream's client means by an address without a scheme, whatever host it is.
+    let is_bare = program::current().is_upstream() && !controller.contains("://");
+    let controller = &if is_bare { format!("http://{controller}") } else { controller.to_owned() };
     let builder = Client::builder(controller).user_agent(user_agent()).ssl_verify(ssl_verify);
     // The many certificates of a system's bundle take time to read, and plain HTTP has no use for them.
     if controller.starts_with("http://") {
@@ -185,7 +202,7 @@ pub fn password(flag: Option<SecretString>, from_stdin: bool, prompt: &str, conf
     if from_stdin {
         return line_of_stdin("password");
     }
-    if !print::can_ask() {
+    if !print::has_person() {
         return Err(Error::new("a password is needed, and there is no terminal to ask for it")
             .hint("pass it on stdin with --password-stdin"));
     }
@@ -193,7 +210,7 @@ pub fn password(flag: Option<SecretString>, from_stdin: bool, prompt: &str, conf
         rpassword::prompt_password(prompt).map_err(|error| Error::caused("cannot read the password", &error))
     };
     let password = read(prompt)?;
-    if confirm && read("password (again): ")? != password {
+    if confirm && read(&prompt.replace(':', " (confirm):"))? != password {
         return Err(Error::new("the passwords are not the same"));
     }
     Ok(password.into())
@@ -229,7 +246,7 @@ pub fn secret(source: &SecretSource, what: &str) -> Result<SecretString> {
             }
             Ok(text.into())
         }
-        SecretSource::Ask if print::can_ask() => {
+        SecretSource::Ask if print::has_person() => {
             let asked = rpassword::prompt_password(format!("{what}: "));
             Ok(asked.map_err(|error| Error::caused(format!("cannot read the {what}"), &error))?.into())
         }

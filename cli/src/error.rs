@@ -1,6 +1,9 @@
 //! What a command that fails says, and the exit code it leaves.
 
+mod upstream;
+
 use std::io;
+use std::path::Path;
 
 use slipway_cause::chain;
 use slipway_client::{ApiError, ClientError, Family, StatusCode};
@@ -37,6 +40,16 @@ impl Error {
     /// An error with an underlying cause.
     pub fn caused(text: impl Into<String>, source: &dyn std::error::Error) -> Self {
         Self::new(format!("{}: {}", text.into(), chain(source)))
+    }
+
+    /// A file that cannot be read. Scripts of upstream's look for the words of its client.
+    pub fn unreadable(file: &Path, source: &io::Error) -> Self {
+        if !program::current().is_upstream() {
+            return Self::caused(format!("cannot read {}", file.display()), source);
+        }
+        let reason = source.to_string().to_ascii_lowercase();
+        let reason = reason.split_once(" (os error").map_or(reason.as_str(), |(reason, _)| reason);
+        Self::new(format!("open {}: {reason}", file.display()))
     }
 
     /// Says what to do next, unless something was said already.
@@ -142,11 +155,12 @@ fn from_api(api: &ApiError) -> Error {
             let to = api.headers.get("location").and_then(|to| to.to_str().ok()).unwrap_or("another address");
             (format!("the controller redirects to {to}"), "log in with that address: `slipway login URL`".to_owned())
         }
-        // Scripts of upstream's look for the body as it is, quotes included (drycc-v2.md §6.5).
-        StatusCode::NOT_FOUND if program::current().is_upstream() && !api.body.trim().is_empty() => {
-            (api.body.trim().to_owned(), String::new())
-        }
         _ => bad_request(api),
+    };
+    let text = if program::current().is_upstream() && api.family == Family::Drycc && !api.status.is_redirection() {
+        upstream::text(api)
+    } else {
+        text
     };
     Error::Failed { text, hint, status: Some(api.status) }
 }

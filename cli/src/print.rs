@@ -68,6 +68,13 @@ pub fn warning(text: impl Display) {
     note(format_args!("{} {text}", "!   ".yellow()));
 }
 
+/// Writes what failed to stderr, in front of the error that follows, as scripts of upstream's look for it.
+pub fn before_error(text: &str) {
+    if program::current().is_upstream() {
+        let _ = write!(anstream::stderr(), "{text}: ");
+    }
+}
+
 /// Writes an error and its advice to stderr. Advice names commands as `` `slipway …` ``, whatever this program was called.
 pub fn error(text: &str, hint: &str) {
     let program = program::current();
@@ -90,19 +97,29 @@ pub fn url_without_password(url: &str) -> String {
     }
 }
 
-/// Whether a person can be asked.
-pub fn can_ask() -> bool {
+/// Whether a person is at the terminal.
+pub fn has_person() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks for a line on the terminal.
+/// Whether somebody can be asked: a person, or a script of upstream's, which writes the answers to stdin.
+pub fn can_ask() -> bool {
+    has_person() || program::current().is_upstream()
+}
+
+/// Asks for a line. Upstream's client asks on stdout, and takes the end of stdin for an empty line.
 pub fn ask(question: &str) -> Result<String> {
-    let mut err = anstream::stderr();
-    let _ = write!(err, "{question}");
-    let _ = err.flush();
+    let is_upstream = program::current().is_upstream();
+    if is_upstream {
+        part(question)?;
+    } else {
+        let mut err = anstream::stderr();
+        let _ = write!(err, "{question}");
+        let _ = err.flush();
+    }
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer).map_err(|error| Error::caused("cannot read the answer", &error))?;
-    if read == 0 {
+    if read == 0 && !is_upstream {
         return Err(Error::new("there was no answer"));
     }
     Ok(answer.trim().to_owned())

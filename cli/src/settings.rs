@@ -53,7 +53,8 @@ impl Settings {
     pub fn load(config: Option<&Path>) -> Result<Self> {
         let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let program = program::current();
-        let path = profile_path(config, env::var_os(program.profile_variable()), config_dir)?;
+        let variable = env::var_os(program.profile_variable());
+        let path = profile_path(config, variable, program.is_upstream(), config_dir)?;
         // Scripts of upstream's have variables of such names for themselves; they mean nothing to its client.
         let own = |name: &str| text(name).filter(|_| !program.is_upstream());
         Ok(Self {
@@ -68,6 +69,14 @@ impl Settings {
     /// The profile to use for calls that need a user.
     pub fn session(&self) -> Result<Profile> {
         let nobody = || {
+            let program = program::current();
+            if program.is_upstream() {
+                let (path, name) = (self.path.display(), program.name());
+                return Error::new(format!(
+                    "Client configuration file not found at: {path}\n\
+                     Are you logged in? Use '{name} login' or '{name} register' to get started."
+                ));
+            }
             Error::new("you are not logged in")
                 .hint("log in with `slipway login URL`, or make an account with `slipway register URL`")
         };
@@ -141,16 +150,19 @@ fn is_same_address(one: &str, other: &str) -> bool {
 }
 
 /// Which file holds the profile: the flag, else the environment, else `client`. A bare name is a file `NAME.json` in the
-/// configuration folder; anything with a separator of paths in it or a `.json` at its end is a path.
+/// configuration folder; anything with a separator of paths in it or a `.json` at its end is a path. For upstream's
+/// client it takes both.
 fn profile_path(
     flag: Option<&Path>,
     env: Option<OsString>,
+    is_upstream: bool,
     config_dir: impl FnOnce() -> Result<PathBuf>,
 ) -> Result<PathBuf> {
     let named = flag.map(Path::to_path_buf).or(env.filter(|value| !value.is_empty()).map(PathBuf::from));
     let named = named.unwrap_or_else(|| PathBuf::from("client"));
     let text = named.to_string_lossy();
-    if text.contains(std::path::is_separator) || text.ends_with(".json") {
+    let (has_folder, has_suffix) = (text.contains(std::path::is_separator), text.ends_with(".json"));
+    if if is_upstream { has_folder && has_suffix } else { has_folder || has_suffix } {
         return Ok(named);
     }
     Ok(config_dir()?.join(format!("{text}.json")))
@@ -389,8 +401,17 @@ mod tests {
             (None, Some("/a/b"), "/a/b"),
             (Some(r"conf\work"), None, if cfg!(windows) { r"conf\work" } else { r"/conf/slipway/conf\work.json" }),
         ] {
-            let path = profile_path(flag.map(Path::new), env.map(OsString::from), dir).unwrap();
+            let path = profile_path(flag.map(Path::new), env.map(OsString::from), false, dir).unwrap();
             assert_eq!(path, PathBuf::from(want), "{flag:?} {env:?}");
+        }
+        for (flag, want) in [
+            ("work", "/conf/slipway/work.json"),
+            ("work.json", "/conf/slipway/work.json.json"),
+            ("teams/work", "/conf/slipway/teams/work.json"),
+            ("./work.json", "./work.json"),
+        ] {
+            let path = profile_path(Some(Path::new(flag)), None, true, dir).unwrap();
+            assert_eq!(path, PathBuf::from(want), "{flag}");
         }
     }
 }

@@ -31,10 +31,10 @@ pub enum AuthCommand {
         #[arg(short, long)]
         email: Option<String>,
         /// Whether to log in as the new user
-        #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+        #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = !crate::program::current().is_upstream(), value_name = "BOOL")]
         login: bool,
         /// Whether to check the controller's certificate
-        #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+        #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = !crate::program::current().is_upstream(), value_name = "BOOL")]
         ssl_verify: bool,
     },
     /// Log in, with name and password or with a token
@@ -54,7 +54,7 @@ pub enum AuthCommand {
         #[arg(long, conflicts_with_all = ["username", "password", "password_stdin", "token"])]
         token_stdin: bool,
         /// Whether to check the controller's certificate
-        #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+        #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = !crate::program::current().is_upstream(), value_name = "BOOL")]
         ssl_verify: bool,
     },
     /// Log out
@@ -79,7 +79,7 @@ pub enum AuthCommand {
     },
     /// Cancel an account
     Cancel {
-        /// The account's name; without it, yours
+        /// The account's name, for administrators or with its password; without it, yours
         #[arg(short, long)]
         username: Option<String>,
         /// Its password

@@ -38,11 +38,15 @@ pub async fn register(cx: &Context, account: Account, email: Option<String>, log
         email => email.unwrap_or_default(),
     };
     let body = Register { username: username.clone(), password: password.expose_secret().to_owned(), email };
-    let answer = api.post("/v2/auth/register/", &body).await.map_err(|error| match error.status() {
-        Some(StatusCode::FORBIDDEN) => {
-            error.hint("this platform lets only its administrators register users; ask one of them")
+    let caller = caller(cx, &api, account.ssl_verify)?;
+    let answer = caller.as_ref().unwrap_or(&api).post("/v2/auth/register/", &body).await.map_err(|error| {
+        print::before_error("Registration failed");
+        match error.status() {
+            Some(StatusCode::FORBIDDEN) => {
+                error.hint("this platform lets only its administrators register users; ask one of them")
+            }
+            _ => error,
         }
-        _ => error,
     })?;
     if cx.is_json {
         cx.show(&answer, || Ok(()))?;
@@ -50,6 +54,13 @@ pub async fn register(cx: &Context, account: Account, email: Option<String>, log
         print::line(format_args!("Registered {username}"))?;
     }
     if login { enter(cx, &api, &username, &password, account.ssl_verify).await } else { Ok(()) }
+}
+
+/// The same controller as who is logged in there, since an administrator may register others where nobody else may.
+fn caller(cx: &Context, api: &Api, ssl_verify: bool) -> Result<Option<Api>> {
+    let Ok(session) = cx.settings.session() else { return Ok(None) };
+    let caller = api_as(&Profile { ssl_verify, ..session })?;
+    Ok((caller.client().base() == api.client().base()).then_some(caller))
 }
 
 /// Logs in: with a token from a flag, from stdin or from the environment, else with name and password.
@@ -157,10 +168,8 @@ pub async fn whoami(cx: &Context, all: bool) -> Result {
         if !all {
             return print::line(format_args!("You are {} at {}", user.username, session.controller));
         }
-        print::line("=== User")?;
-        // Controllers of upstream's have none.
-        let id = (user.id != 0).then(|| ("ID:", user.id.to_string()));
-        print::table::pairs(id.into_iter().chain([
+        let rows = [
+            ("ID:", user.id.to_string()),
             ("Username:", user.username),
             ("Email:", user.email),
             ("First Name:", user.first_name),
@@ -170,7 +179,13 @@ pub async fn whoami(cx: &Context, all: bool) -> Result {
             ("Is Staff:", user.is_staff.to_string()),
             ("Is Active:", user.is_active.to_string()),
             ("Date Joined:", user.date_joined),
-        ]))
+        ];
+        if program::current().is_upstream() {
+            return rows.iter().try_for_each(|(name, value)| print::line(format_args!("{name} {value}")));
+        }
+        print::line("=== User")?;
+        // Controllers of upstream's tell no number.
+        print::table::pairs(rows.into_iter().skip(usize::from(user.id == 0)))
     })
 }
 
@@ -193,19 +208,21 @@ pub async fn passwd(cx: &Context, old: Password, new: Option<SecretString>, user
     if let Some(username) = username {
         body["username"] = username.into();
     }
-    api.post("/v2/auth/passwd/", &body).await?;
+    api.post("/v2/auth/passwd/", &body).await.inspect_err(|_| print::before_error("Password change failed"))?;
     if cx.is_json { Ok(()) } else { print::line("Password change succeeded.") }
 }
 
-/// Cancels an account: the one that is logged in, or one whose password is known.
+/// Cancels an account: the one that is logged in, one whose password is known, or, for administrators, any.
 pub async fn cancel(cx: &Context, username: Option<String>, password: Password, yes: bool) -> Result {
     let session = cx.settings.session()?;
     let api = api_as(&session)?;
+    let is_of_another = username.is_some() && password.password.is_none() && !password.password_stdin;
     let (api, name) = match username {
         None => {
             let user: User = api.get("/v2/auth/whoami/").await?.json()?;
             (api, user.username)
         }
+        Some(name) if is_of_another => (api, name),
         Some(name) => {
             let secret = context::password(password.password, password.password_stdin, "password: ", false)?;
             let token = token(&api_anonymous(&session.controller, session.ssl_verify)?, &name, &secret).await?;
@@ -216,12 +233,21 @@ pub async fn cancel(cx: &Context, username: Option<String>, password: Password, 
         if !print::can_ask() {
             return Err(Error::new(format!("cancelling the account {name} must be confirmed")).hint("pass --yes"));
         }
-        let answer = print::ask(&format!("Cancel account {name} at {}? (y/N) ", session.controller))?;
+        let answer = print::ask(&format!("cancel account {name} at {}? (y/N): ", session.controller))?;
         if !answer.eq_ignore_ascii_case("y") && !answer.eq_ignore_ascii_case("yes") {
+            if program::current().is_upstream() {
+                print::note("Account not changed");
+                return Ok(());
+            }
             return Err(Error::new("Account not changed"));
         }
     }
-    api.delete("/v2/auth/cancel/").await?;
+    let path = "/v2/auth/cancel/";
+    if is_of_another {
+        api.delete_with(path, &json!({"username": name})).await?;
+    } else {
+        api.delete(path).await?;
+    }
     if cx.settings.profile().is_some_and(|profile| profile.username == name) {
         fs::remove_file(&cx.settings.path)
             .map_err(|error| Error::caused(format!("cannot remove {}", cx.settings.path.display()), &error))?;

@@ -1,7 +1,7 @@
 //! What is asked before something is destroyed.
 
 use crate::error::{Error, Result};
-use crate::print;
+use crate::{print, program};
 
 /// What is to be destroyed, in the words of the question.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,11 @@ impl Doomed<'_> {
         let Self { what, title, name } = self;
         let typed = match given {
             Some(typed) => typed.to_owned(),
+            None if program::current().is_upstream() => print::ask(&format!(
+                " !    WARNING: Potentially Destructive Action\n \
+                 !    This command will destroy the {what}: {name}\n \
+                 !    To proceed, type \"{name}\" or re-run this command with --confirm={name}\n\n> "
+            ))?,
             None if print::can_ask() => {
                 print::warning("WARNING: Potentially Destructive Action");
                 print::warning(format_args!("This command will destroy the {what}: {name}"));
