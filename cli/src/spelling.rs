@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use clap::Command;
 use strsim::osa_distance;
 
+use crate::program;
+
 /// Shortcuts and what they stand for. Source: drycc-v2.md §6.2.
 pub const SHORTCUTS: [(&str, &[&str]); 26] = [
     ("create", &["apps", "create"]),
@@ -118,18 +120,43 @@ pub fn rewrite(mut args: Vec<OsString>, commands: &Command) -> Vec<OsString> {
         // Every other command has the app there. Source: drycc-v2.md §6.2.
         rest = rest.into_iter().map(|arg| if arg == "-a" { "--all".into() } else { arg }).collect();
     }
+    let is_upstream = program::current().is_upstream();
+    if is_upstream && parts == ["apps", "run"] {
+        rest = options_first(rest);
+    }
     if let [group] = parts.as_slice() {
         let default = DEFAULTS.iter().find(|(name, _)| name == group).map(|(_, verb)| *verb);
         if let (Some(verb), Some(command)) = (default, commands.find_subcommand(group))
             && !names_a_verb(&rest, command)
         {
-            parts.push(verb.to_owned());
+            // These two of upstream's groups list nothing by themselves.
+            parts.push(if is_upstream && group == "auth" { "--help" } else { verb }.to_owned());
+        } else if is_upstream && group == "git" && rest.is_empty() {
+            parts.push("--help".to_owned());
         }
     }
     let mut out = args[..at].to_vec();
     out.extend(parts.into_iter().map(OsString::from));
     out.extend(rest);
     out
+}
+
+/// Upstream's client takes its own options among the words of a one-off command too, up to a `--`.
+fn options_first(rest: Vec<OsString>) -> Vec<OsString> {
+    let (mut options, mut words) = (Vec::new(), Vec::new());
+    let mut rest = rest.into_iter().peekable();
+    while let Some(arg) = rest.next_if(|arg| arg != "--") {
+        let text = arg.to_string_lossy();
+        if WITH_VALUE.contains(&text.as_ref()) && rest.peek().is_some() {
+            options.push(arg);
+            options.extend(rest.next());
+        } else if text.starts_with("--app=") || text.starts_with("--config=") {
+            options.push(arg);
+        } else {
+            words.push(arg);
+        }
+    }
+    options.into_iter().chain(words).chain(rest).collect()
 }
 
 /// The spelling nearest to an unknown command, when one is near.
@@ -182,6 +209,8 @@ fn first_word(args: &[OsString], from: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -226,6 +255,19 @@ mod tests {
         check("version -a", "version --all");
         check("--version", "--version");
         check("", "");
+    }
+
+    #[test]
+    fn options_among_the_words_of_a_command() {
+        for (args, want) in [
+            ("env -a foo", "-a foo env"),
+            ("echo --app=foo x", "--app=foo echo x"),
+            ("-a foo -- ls -a x", "-a foo -- ls -a x"),
+            ("ls -l -a", "ls -l -a"),
+        ] {
+            let args = options_first(args.split(' ').map(OsString::from).collect());
+            assert_eq!(args.join(OsStr::new(" ")), want);
+        }
     }
 
     #[test]

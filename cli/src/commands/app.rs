@@ -28,6 +28,13 @@ pub async fn create(cx: &Context, name: Option<&str>, remote: Option<&str>, buil
         api.post(&app_path(&app.id, "config/"), &json!({"values": {"BUILDPACK_URL": url}})).await?;
     }
     let Some(remote) = remote else {
+        if program::current().is_upstream() && !cx.is_json {
+            let program = program::current().name();
+            print::line(format_args!(
+                "If you want to add a git remote for this app later, use `{program} git:remote -a {}`",
+                app.id
+            ))?;
+        }
         return Ok(());
     };
     if !git::is_repository() {
@@ -42,6 +49,14 @@ pub async fn create(cx: &Context, name: Option<&str>, remote: Option<&str>, buil
             }
         }
         Some(known) if known.url == url => {}
+        Some(_) if program::current().is_upstream() => {
+            let program = program::current().name();
+            return Err(Error::new(format!(
+                "A git remote with the name {remote} already exists. To overwrite this remote run:\n\
+                 {program} git:remote --force --remote {remote} --app {}",
+                app.id
+            )));
+        }
         Some(known) => {
             print::warning(format_args!("The git remote {remote} stays as it is: {}", known.url));
             print::warning(format_args!(
@@ -73,7 +88,11 @@ pub async fn info(cx: &Context) -> Result {
         return cx.show(&answer, || Ok(()));
     }
     let app: App = answer.json()?;
-    let url = remote::app_url(&api, &app).await?;
+    let mut url = remote::app_url(&api, &app).await?;
+    if program::current().is_upstream() {
+        // Scripts put the scheme in front of it.
+        url = url.trim_start_matches("http://").to_owned();
+    }
     print::line(format_args!("=== {} Application", app.id))?;
     for (name, value) in [
         ("updated:", &app.updated),
@@ -90,7 +109,8 @@ pub async fn info(cx: &Context) -> Result {
     print::line("")?;
     domain::list(cx, None).await?;
     print::line("")?;
-    setting::label_list(cx).await
+    setting::label_list(cx).await?;
+    print::line("")
 }
 
 /// Opens an app in a browser, or says where it is.
@@ -130,8 +150,12 @@ pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal
         let talk = Talk { has_input: has_input || has_terminal, has_terminal };
         return session::talk(cx, &path, Value::String(command), talk).await;
     }
-    if !cx.is_json {
-        print::note(format_args!("Running '{command}'..."));
+    let running = format!("Running '{command}'...");
+    match program::current().is_upstream() {
+        _ if cx.is_json => {}
+        // What scripts of upstream's take from stdout begins with it.
+        true => print::line(running)?,
+        false => print::note(running),
     }
     let mut body = json!({"command": command});
     if !mounts.is_empty() {
@@ -167,9 +191,11 @@ pub async fn run_detached(cx: &Context, command: &[String], mounts: &[String]) -
 }
 
 /// One word is a line for the app's shell; several are made into a line of which the shell makes the same words again.
+/// For upstream's client they are the line as they are: `deis run ls '&&' pwd` is two commands.
 fn command_line(words: &[String]) -> String {
     let words = if words.first().is_some_and(|word| word == "--") { &words[1..] } else { words };
     match words {
+        _ if program::current().is_upstream() => words.join(" "),
         [line] => line.clone(),
         _ => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
     }
@@ -188,7 +214,7 @@ fn quoted(word: &str) -> String {
 pub async fn destroy(cx: &Context, confirm: Option<&str>) -> Result {
     let api = cx.api()?;
     let name = cx.app()?;
-    if confirm.is_none() && print::can_ask() {
+    if confirm.is_none() && print::has_person() {
         // Asked before anything else, so that nobody types the name of an app that is not there.
         api.get(&app_path(&name, "")).await?;
     }
@@ -197,11 +223,19 @@ pub async fn destroy(cx: &Context, confirm: Option<&str>) -> Result {
     let progress = cx.progress(&format!("Destroying {name}..."))?;
     api.delete(&app_path(&name, "")).await?;
     progress.done_in()?;
+    let is_upstream = program::current().is_upstream();
+    if is_upstream && cx.app_flag().is_some() {
+        // With the app's name given, upstream's client leaves the repository alone.
+        return Ok(());
+    }
+    let mut is_told = false;
     for known in git::remotes() {
         let is_its = url.as_deref() == Some(known.url.as_str());
         if is_its || (known.name == git::remote_name() && known.app().as_deref() == Some(name.as_str())) {
             git::remote_remove(&known.name)?;
-            if !cx.is_json {
+            if is_upstream && !std::mem::replace(&mut is_told, true) && !cx.is_json {
+                print::line(format_args!("Git remotes for app {name} removed."))?;
+            } else if !is_upstream && !cx.is_json {
                 print::line(format_args!("Git remote {} for app {name} removed.", known.name))?;
             }
         }

@@ -1,5 +1,7 @@
 //! `builds`. Source of calls and texts: drycc-v2.md §2.5 and §6.2; logs of pushes are Slipway's own.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use slipway_client::segment;
 use slipway_wire::drycc_v2::{Build, BuildLog, Page};
@@ -64,21 +66,41 @@ pub async fn cancel(cx: &Context, sha: Option<&str>) -> Result {
     cx.show(&answer, || Ok(()))
 }
 
-/// Lines `type: command`, as in a Procfile and as in the YAML that upstream's client takes.
+/// Lines `type: command`, as in a Procfile and as in the YAML that upstream's client takes; JSON is YAML too.
 fn procfile_parse(text: &str) -> Result<Map<String, Value>> {
     let mut types = Map::new();
+    if let Ok(all) = serde_json::from_str::<BTreeMap<String, String>>(text)
+        && !all.is_empty()
+    {
+        types.extend(all.into_iter().map(|(name, command)| (name, command.into())));
+        return Ok(types);
+    }
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let Some((name, command)) =
             line.split_once(':').filter(|(name, command)| !name.trim().is_empty() && !command.trim().is_empty())
         else {
             return Err(Error::new(format!("'{line}' is not in the form 'type: command', ex: 'web: ./serve'")));
         };
-        types.insert(name.trim().to_owned(), command.trim().into());
+        types.insert(unquoted(name.trim()), unquoted(command.trim()).into());
     }
     if types.is_empty() {
         return Err(Error::new("the procfile has no process type").hint("pass lines of the form 'type: command'"));
     }
     Ok(types)
+}
+
+/// A word or line of YAML that may stand in quotes.
+fn unquoted(text: &str) -> String {
+    if let Some(inner) = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''))
+        && !inner.replace("''", "").contains('\'')
+    {
+        return inner.replace("''", "'");
+    }
+    // Of what YAML has in double quotes, JSON has what is in use.
+    match serde_json::from_str(text) {
+        Ok(Value::String(inner)) => inner,
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +112,13 @@ mod tests {
         let types = procfile_parse("web: ./serve --port 1:2\r\n# c\n\nworker: x").unwrap();
         assert_eq!(types["web"], "./serve --port 1:2");
         assert_eq!(types.len(), 2);
+        let quoted = "\"web\": \"a \\\"b\\\" c\"\nworker: 'it''s'\nother: 'a' 'b'\nlast: \"a\" \"b\"";
+        let types = procfile_parse(quoted).unwrap();
+        for (name, command) in [("web", "a \"b\" c"), ("worker", "it's"), ("other", "'a' 'b'"), ("last", "\"a\" \"b\"")]
+        {
+            assert_eq!(types[name], command);
+        }
+        assert_eq!(procfile_parse(r#"{"web": "./serve"}"#).unwrap()["web"], "./serve");
         for text in ["", "web", "web:", ": x"] {
             assert!(procfile_parse(text).is_err(), "{text:?}");
         }

@@ -3,7 +3,7 @@
 use super::remote;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::{git, print};
+use crate::{git, print, program};
 
 /// Adds a remote for the app.
 pub async fn remote(cx: &Context, name: &str, force: bool) -> Result {
@@ -12,8 +12,11 @@ pub async fn remote(cx: &Context, name: &str, force: bool) -> Result {
     }
     let app = cx.app()?;
     let api = cx.api()?;
-    // A remote for an app that is not there would only fail at the push; and the name may just be this folder's.
-    api.get(&app_path(&app, "")).await?;
+    // A remote for an app that is not there would only fail at the push; and the name may just be this folder's. Scripts of
+    // upstream's may create the app later.
+    if !program::current().is_upstream() {
+        api.get(&app_path(&app, "")).await?;
+    }
     let url = remote::repository(&api, &app).await?;
     match git::remotes().into_iter().find(|known| known.name == name) {
         None => git::remote_add(name, &url)?,
@@ -22,7 +25,20 @@ pub async fn remote(cx: &Context, name: &str, force: bool) -> Result {
                 "Remote {name} already exists and is correctly configured for app {app}."
             ));
         }
-        Some(_) if force => git::remote_set(name, &url)?,
+        Some(_) if force => {
+            if program::current().is_upstream() {
+                print::line(format_args!("Deleting git remote {name}."))?;
+            }
+            git::remote_set(name, &url)?;
+        }
+        Some(known) if program::current().is_upstream() => {
+            return Err(Error::new(format!(
+                "Remote {name} already exists, please run '{} git:remote -f' to overwrite\n\
+                 Existing remote URL: {}\nWhen forced, will overwrite with: {url}",
+                program::current().name(),
+                known.url
+            )));
+        }
         Some(known) => {
             return Err(Error::new(format!("Remote {name} already exists: {}", known.url)).hint(format!(
                 "replace it with `slipway git:remote -f -r {name} -a {app}`, or give another name with -r"
@@ -42,6 +58,12 @@ pub async fn remove(cx: &Context, name: Option<&str>) -> Result {
             git::remote_remove(&known.name)?;
             removed.push(known.name);
         }
+    }
+    if program::current().is_upstream() {
+        return match removed.as_slice() {
+            [] => Err(Error::new("Could not find remote matching app in 'git remote -v'")),
+            _ => print::line(format_args!("Git remotes for app {app} removed.")),
+        };
     }
     if removed.is_empty() {
         let which = name.map(|name| format!(" {name}")).unwrap_or_default();

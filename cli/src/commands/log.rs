@@ -10,7 +10,7 @@ use slipway_client::{Method, NO_BODY, StatusCode, segment};
 use crate::api::Api;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::print;
+use crate::{print, program};
 
 /// First pause before a lost connection is made anew.
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
@@ -46,13 +46,26 @@ pub async fn show(cx: &Context, wanted: Wanted, is_following: bool) -> Result {
     if is_following {
         return follow(cx, &api, &app, wanted).await;
     }
-    let answer = api.get(&app_path(&app, &format!("logs{}", wanted.query(false)))).await?;
+    let answer = api.get(&app_path(&app, &format!("logs{}", wanted.query(false)))).await;
+    let is_upstream = program::current().is_upstream();
+    let answer = answer.map_err(|error| match &error {
+        Error::Failed { text, status: Some(_), .. } if is_upstream => nothing(text),
+        _ => error,
+    })?;
     let text = String::from_utf8_lossy(&answer.body);
     if answer.status == StatusCode::NO_CONTENT || text.trim().is_empty() {
+        if is_upstream {
+            return Err(nothing(&format!("processes of {app} run: {} ps:list -a {app}", program::current().name())));
+        }
         print::note("There are currently no log messages.");
         return Ok(());
     }
     text.lines().try_for_each(|line| print(cx, line))
+}
+
+/// What upstream's client says whatever the reason is, and fails.
+fn nothing(reason: &str) -> Error {
+    Error::new(format!("There are currently no log messages. Please check the following things:\n1) {reason}"))
 }
 
 fn print(cx: &Context, line: &str) -> Result {
