@@ -4,6 +4,7 @@ pub mod app;
 pub mod auth;
 pub mod build;
 pub mod cert;
+pub mod cert_date;
 pub mod config;
 pub mod config_edit;
 pub mod confirm;
@@ -134,7 +135,7 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
             ConfigCommand::Pull { interactive, overwrite, path } => {
                 config::pull(cx, &path, interactive, overwrite).await
             }
-            ConfigCommand::Push { path } => config::push(cx, &path).await,
+            ConfigCommand::Push { path } => config::push(cx, path.as_deref()).await,
         },
         Command::Deploy(args) => deploy::deploy(cx, args).await,
         Command::Git(command) => match command {

@@ -13,7 +13,7 @@ pub enum ConfigCommand {
         #[arg(long)]
         oneline: bool,
         /// In the form of a .env file
-        #[arg(long, conflicts_with = "oneline")]
+        #[arg(long)]
         diff: bool,
     },
     /// Set environment variables, which makes a release
@@ -36,7 +36,7 @@ pub enum ConfigCommand {
         #[arg(short, long)]
         interactive: bool,
         /// Overwrite what the file has
-        #[arg(short, long, conflicts_with = "interactive")]
+        #[arg(short, long)]
         overwrite: bool,
         /// The file
         #[arg(short, long, default_value = ".env")]
@@ -44,8 +44,8 @@ pub enum ConfigCommand {
     },
     /// Set the environment variables of a .env file
     Push {
-        /// The file
-        #[arg(short, long, default_value = ".env")]
-        path: PathBuf,
+        /// The file; without it, .env
+        #[arg(short, long)]
+        path: Option<PathBuf>,
     },
 }

@@ -3,14 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use chrono::Utc;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use slipway_client::segment;
 use slipway_wire::drycc_v2::{Cert, Page};
 
+use super::cert_date;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::print;
+use crate::{print, program};
 
 /// No certificate or key is longer; what is longer is another file.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
@@ -26,6 +28,7 @@ pub async fn list(cx: &Context, limit: Option<u32>) -> Result {
     let answer = cx.api()?.get(&format!("/v2/certs/?limit={}", cx.limit(limit))).await?;
     cx.show(&answer, || {
         let page: Page<Cert> = answer.json()?;
+        let is_upstream = program::current().is_upstream();
         if page.results.is_empty() {
             return print::line("No certs");
         }
@@ -36,16 +39,20 @@ pub async fn list(cx: &Context, limit: Option<u32>) -> Result {
                 cert.name,
                 cert.common_name.unwrap_or_default(),
                 cert.san.join(","),
-                cert.expires,
+                if is_upstream { cert_date::until(&cert.expires, Utc::now()) } else { cert.expires },
                 short(&cert.fingerprint),
                 cert.domains.join(","),
-                cert.updated,
-                cert.created,
+                date(cert.updated),
+                date(cert.created),
             ]
         }));
-        print::table::rows(&rows)?;
+        if is_upstream {
+            print::table::ruled(&rows)?;
+        } else {
+            print::table::rows(&rows)?;
+        }
         let shown = rows.len() - 1;
-        if page.count > shown as u64 {
+        if page.count > shown as u64 && !is_upstream {
             print::note(format_args!("{shown} of {} are shown; --limit shows more", page.count));
         }
         Ok(())
@@ -55,7 +62,7 @@ pub async fn list(cx: &Context, limit: Option<u32>) -> Result {
 /// The first and last bytes of a fingerprint, as upstream's client shows it.
 fn short(fingerprint: &str) -> String {
     match (fingerprint.get(..5), fingerprint.len().checked_sub(5).and_then(|from| fingerprint.get(from..))) {
-        (Some(first), Some(last)) if fingerprint.len() > 15 => format!("{first}[...]{last}"),
+        (Some(first), Some(last)) => format!("{first}[...]{last}"),
         _ => fingerprint.to_owned(),
     }
 }
@@ -84,7 +91,7 @@ pub fn read_public(file: &Path, hint: &str) -> Result<String> {
 
 /// What a PEM file holds.
 pub fn read(file: &Path) -> Result<String> {
-    let cannot = |error: std::io::Error| Error::caused(format!("cannot read {}", file.display()), &error);
+    let cannot = |error: std::io::Error| Error::unreadable(file, &error);
     let size = fs::metadata(file).map_err(cannot)?.len();
     let not_pem = || {
         Error::new(format!("{} is not in PEM form", file.display()))
@@ -104,20 +111,31 @@ pub async fn info(cx: &Context, name: &str) -> Result {
         let cert: Cert = answer.json()?;
         let or_none = |text: String, none: &str| if text.is_empty() { none.to_owned() } else { text };
         print::line(format_args!("=== {} Certificate", cert.name))?;
-        print::table::pairs([
-            ("Common Name:", or_none(cert.common_name.unwrap_or_default(), "none")),
-            ("Expires At:", cert.expires),
-            ("Starts At:", cert.starts),
+        let of_certificate = [
+            ("Common Name(s):", cert.common_name.unwrap_or_default()),
+            ("Expires At:", date(cert.expires)),
+            ("Starts At:", date(cert.starts)),
             ("Fingerprint:", cert.fingerprint),
-            ("Subject Alt Name:", or_none(cert.san.join(","), "none")),
+            ("Subject Alt Name:", or_none(cert.san.join(","), "N/A")),
             ("Issuer:", cert.issuer),
             ("Subject:", cert.subject),
+        ];
+        let of_platform = [
             ("Connected Domains:", or_none(cert.domains.join(","), "No connected domains")),
             ("Owner:", cert.owner),
-            ("Created:", cert.created),
-            ("Updated:", cert.updated),
-        ])
+            ("Created:", date(cert.created)),
+            ("Updated:", date(cert.updated)),
+        ];
+        let show = |(name, value): &(&str, String)| print::line(format!("{name:19} {value}").trim_end());
+        of_certificate.iter().try_for_each(show)?;
+        print::line("")?;
+        of_platform.iter().try_for_each(show)
     })
+}
+
+/// A time as it is, for upstream's client only its day.
+fn date(time: String) -> String {
+    if program::current().is_upstream() { cert_date::day(&time) } else { time }
 }
 
 /// Removes a certificate.

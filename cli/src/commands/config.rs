@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -12,7 +13,7 @@ use slipway_wire::drycc_v2::{Config, Page, Release};
 use crate::api::Api;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::{dotenv, print, private};
+use crate::{dotenv, input, print, private, program};
 
 /// No `.env` file is longer; what is longer is another file.
 const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -28,18 +29,33 @@ pub async fn list(cx: &Context, oneline: bool, diff: bool) -> Result {
     let answer = fetch(&api, &app).await?;
     cx.show(&answer, || {
         let config: Config = answer.json()?;
-        if diff {
-            return print::part(dotenv::render(&config.values));
-        }
         if oneline {
-            return print::line(dotenv::render(&config.values).trim_end().replace('\n', " "));
+            let line = render(&config.values).trim_end_matches('\n').replace('\n', " ");
+            return if line.is_empty() { Ok(()) } else { print::line(line) };
+        }
+        if diff {
+            return print::part(render(&config.values));
         }
         show(&app, &config)
     })
 }
 
+/// Lines `NAME=value`, for upstream's client without the quotes that would let every value be read back.
+fn render(values: &BTreeMap<String, String>) -> String {
+    if !program::current().is_upstream() {
+        return dotenv::render(values);
+    }
+    values.iter().fold(String::new(), |text, (name, value)| text + name + "=" + value + "\n")
+}
+
 fn show(app: &str, config: &Config) -> Result {
     print::line(format_args!("=== {app} Config"))?;
+    if program::current().is_upstream() {
+        // Lines of a value after its first are as they are.
+        let widest = config.values.keys().map(|name| name.chars().count()).max().unwrap_or(0);
+        let show = |(name, value)| print::line(format_args!("{name:widest$}      {value}"));
+        return config.values.iter().try_for_each(show);
+    }
     print::table::pairs(config.values.iter().map(|(name, value)| (name.as_str(), value.clone())))
 }
 
@@ -47,9 +63,7 @@ fn show(app: &str, config: &Config) -> Result {
 pub async fn set(cx: &Context, words: &[String]) -> Result {
     let mut values = Map::new();
     for word in words {
-        let Some((name, value)) = word.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-            return Err(Error::new(format!("'{word}' does not match the pattern 'key=var', ex: MODE=test")));
-        };
+        let (name, value) = pair(word)?;
         let value = if name == "SSH_KEY" { ssh_key(value)? } else { value.to_owned() };
         values.insert(name.to_owned(), value.into());
     }
@@ -60,10 +74,16 @@ pub async fn set(cx: &Context, words: &[String]) -> Result {
 fn ssh_key(value: &str) -> Result<String> {
     let path = Path::new(value);
     let text = if path.is_file() { read(path)? } else { value.to_owned() };
+    let base64 = &base64::engine::general_purpose::STANDARD;
     if text.contains("PRIVATE KEY") {
-        return Ok(base64::engine::general_purpose::STANDARD.encode(text));
+        return Ok(base64.encode(text));
     }
-    Ok(text)
+    // As `config:pull` writes it.
+    match base64.decode(&text) {
+        Ok(decoded) if String::from_utf8_lossy(&decoded).contains("PRIVATE KEY") => Ok(text),
+        _ => Err(Error::new("Could not parse SSH private key")
+            .hint("SSH_KEY is the text of a private key that begins with -----BEGIN, or the path of its file")),
+    }
 }
 
 /// Removes environment variables.
@@ -76,11 +96,13 @@ async fn change(cx: &Context, text: &str, values: Map<String, Value>) -> Result 
     let api = cx.api()?;
     let app = cx.app()?;
     let progress = cx.progress(text)?;
-    let answer = api.post(&app_path(&app, "config/"), &json!({"values": values})).await?;
+    let answer = api.post(&app_path(&app, "config/"), &json!({"values": &values})).await?;
     if cx.is_json {
         return cx.show(&answer, || Ok(()));
     }
-    let done = match newest(&api, &app).await {
+    // Upstream's client tells the release of what is set only.
+    let is_told = !program::current().is_upstream() || values.values().any(|value| !value.is_null());
+    let done = match newest(&api, &app).await.filter(|_| is_told) {
         Some(version) => format!("done, v{version}"),
         None => "done".to_owned(),
     };
@@ -95,8 +117,12 @@ async fn newest(api: &Api, app: &str) -> Option<u32> {
     answer.json::<Page<Release>>().ok()?.results.first().map(|release| release.version)
 }
 
-/// Writes environment variables to a file.
+/// Writes environment variables to a file; for upstream's client, to stdout when that is a pipe or a file.
 pub async fn pull(cx: &Context, path: &Path, interactive: bool, overwrite: bool) -> Result {
+    if program::current().is_upstream() && !std::io::stdout().is_terminal() {
+        let answer = fetch(&cx.api()?, &cx.app()?).await?;
+        return cx.show(&answer, || print::part(render(&answer.json::<Config>()?.values)));
+    }
     let is_there = path.exists();
     if is_there && !interactive && !overwrite {
         return Err(Error::new(format!("{} already exists", path.display()))
@@ -109,8 +135,7 @@ pub async fn pull(cx: &Context, path: &Path, interactive: bool, overwrite: bool)
         for (name, value) in std::mem::take(&mut values) {
             let is_wanted = match kept.get(&name) {
                 Some(old) if *old != value => {
-                    let answer =
-                        print::ask(&format!("{name} is {old} in the file and {value} in the app. Overwrite? (y/N) "))?;
+                    let answer = print::ask(&format!("{name}: overwrite {old} with {value}? (y/N) "))?;
                     answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes")
                 }
                 _ => true,
@@ -122,13 +147,18 @@ pub async fn pull(cx: &Context, path: &Path, interactive: bool, overwrite: bool)
         values = kept;
     }
     // The file holds secrets as often as not.
-    private::write(path, dotenv::render(&values).as_bytes())?;
+    private::write(path, render(&values).as_bytes())?;
     cx.show(&answer, || print::line(format_args!("Wrote {} to {}.", variables(values.len()), path.display())))
 }
 
-/// Sets the environment variables of a file.
-pub async fn push(cx: &Context, path: &Path) -> Result {
-    let values = parse(path)?;
+/// Sets the environment variables of a file; for upstream's client, those on stdin where it has some.
+pub async fn push(cx: &Context, path: Option<&Path>) -> Result {
+    let piped = match path {
+        None if program::current().is_upstream() && !std::io::stdin().is_terminal() => input::text(Path::new("-"))?,
+        _ => String::new(),
+    };
+    let path = path.unwrap_or(Path::new(".env"));
+    let values = if piped.is_empty() { parse(path)? } else { parse_text(&piped, Path::new("stdin"))? };
     if values.is_empty() {
         return Err(Error::new(format!("{} has no variable", path.display())));
     }
@@ -141,11 +171,34 @@ fn variables(count: usize) -> String {
 }
 
 fn parse(path: &Path) -> Result<BTreeMap<String, String>> {
-    dotenv::parse(&read(path)?).map_err(|error| Error::caused(path.display().to_string(), &error))
+    parse_text(&read(path)?, path)
+}
+
+fn parse_text(text: &str, path: &Path) -> Result<BTreeMap<String, String>> {
+    if program::current().is_upstream() {
+        return parse_lines(text);
+    }
+    dotenv::parse(text).map_err(|error| Error::caused(path.display().to_string(), &error))
+}
+
+/// Reads lines `NAME=value` as upstream's client does: what stands behind `=` is the value, quotes and blanks included.
+fn parse_lines(text: &str) -> Result<BTreeMap<String, String>> {
+    let lines = text.split('\n').map(|line| line.trim_matches('\r'));
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| pair(line).map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .collect()
+}
+
+/// The halves of `NAME=value`.
+fn pair(word: &str) -> Result<(&str, &str)> {
+    word.split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| Error::new(format!("'{word}' does not match the pattern 'key=var', ex: MODE=test")))
 }
 
 fn read(path: &Path) -> Result<String> {
-    let cannot = |error: std::io::Error| Error::caused(format!("cannot read {}", path.display()), &error);
+    let cannot = |error: std::io::Error| Error::unreadable(path, &error);
     let size = fs::metadata(path).map_err(cannot)?.len();
     if size > FILE_MAX_BYTES {
         return Err(Error::new(format!("{} is larger than {FILE_MAX_BYTES} bytes", path.display())));

@@ -20,6 +20,26 @@ pub fn rows(rows: &[Vec<String>]) -> Result {
     Ok(())
 }
 
+/// Writes rows between lines, the first one as a heading: as upstream's client shows certificates, to a pipe too.
+pub fn ruled(rows: &[Vec<String>]) -> Result {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    for (at, row) in rows.iter().enumerate() {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| if at == 0 { format!("{cell:^width$}") } else { format!("{:width$}", flat(cell)) });
+        line(format!("  {}", cells.collect::<Vec<_>>().join(" | ")).trim_end())?;
+        if at == 0 {
+            let rule: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
+            line(format_args!("+{}+", rule.join("+")))?;
+        }
+    }
+    Ok(())
+}
+
 fn flat(cell: &str) -> String {
     cell.replace(['\n', '\r', '\t'], " ")
 }
