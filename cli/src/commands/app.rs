@@ -220,7 +220,7 @@ pub async fn destroy(cx: &Context, confirm: Option<&str>) -> Result {
     }
     Doomed { what: "application", title: "App", name: &name }.confirm(confirm)?;
     let url = remote::repository(&api, &name).await.ok();
-    let progress = cx.progress(&format!("Destroying {name}..."))?;
+    let progress = cx.progress_below(&format!("Destroying {name}..."))?;
     api.delete(&app_path(&name, "")).await?;
     progress.done_in()?;
     let is_upstream = program::current().is_upstream();

@@ -67,11 +67,8 @@ fn file_name(file: &Path) -> String {
 /// What a key is called when nobody says: as its comment, else as its file.
 fn name_of(public: &str, file_name: &str) -> String {
     let comment = public.splitn(3, ' ').nth(2).map(str::trim).filter(|comment| !comment.is_empty());
-    let stem = if program::current().is_upstream() {
-        file_name.split('.').next()
-    } else {
-        file_name.strip_suffix(".pub")
-    };
+    let stem =
+        if program::current().is_upstream() { file_name.split('.').next() } else { file_name.strip_suffix(".pub") };
     comment.or(stem).unwrap_or(file_name).to_owned()
 }
 

@@ -90,7 +90,9 @@ pub async fn restart(cx: &Context, target: Option<&str>) -> Result {
     };
     let progress = cx.progress_below(&format!("Restarting processes... but first, {}!", settings::drink()))?;
     let answer = api.post_empty(&path).await.map_err(|error| match (&error, target) {
-        (Error::Failed { text, .. }, Some(target)) if text.contains("does not exist in application") => {
+        (Error::Failed { text, .. }, Some(target))
+            if text.contains("does not exist in application") || text == "Pod not found in application" =>
+        {
             Error::new(format!("Could not find process type {target} in app {app}")).hint("`slipway ps` lists them")
         }
         _ => error,

@@ -142,7 +142,9 @@ fn create_adds_a_remote_and_destroy_removes_it() {
     person.run("destroy --confirm=bar").fails("Error: App foo does not match confirm bar, aborting.\n");
     assert!(person.asked().is_empty(), "nothing was asked of the controller");
     person.server.on("DELETE /v2/apps/foo/", 204, "");
-    person.run("destroy --confirm=foo").ok("Destroying foo... done in [n]s\nGit remote slipway for app foo removed.\n");
+    person
+        .run("destroy --confirm=foo")
+        .ok("Destroying foo...\ndone in [n]s\nGit remote slipway for app foo removed.\n");
     assert_eq!(person.git(&["remote"]), "");
 }
 
@@ -210,7 +212,7 @@ fn apps() {
     person.run("info -a foo").ok(&format!(
         "=== foo Application\nupdated:  {TIME}\nuuid:     u-1\ncreated:  {TIME}\nurl:      http://foo.localhost:8080\n\
          owner:    bob\nid:       foo\n\n=== foo Processes\n--- web:\nfoo-web-1 up (v2)\n\n=== foo Domains\nfoo\n\n\
-         === foo Label\nteam:      a\n"
+         === foo Label\nteam:      a\n\n"
     ));
     person.run("--json open -a foo").ok("{\n  \"url\": \"http://foo.localhost:8080\"\n}\n");
     person.server.on("POST /v2/apps/foo/", 200, "");
@@ -389,10 +391,10 @@ fn certificates() {
     assert!(person.run("certs --json").stdout.contains("\"results\": []"));
     person.server.on("GET /v2/certs/foo", 200, &both[0].to_string());
     person.run("certs:info foo").ok(&format!(
-        "=== foo Certificate\nCommon Name:            a.b\nExpires At:             {TIME}\nStarts At:              {TIME}\n\
-         Fingerprint:            8F:8E:1A:2B:3C:4D:5E:CD:EB\nSubject Alt Name:       a.b,*.a.b\n\
-         Issuer:                 /C=US/CN=x\nSubject:                /CN=a.b\nConnected Domains:      a.b,www.a.b\n\
-         Owner:                  bob\nCreated:                {TIME}\nUpdated:                {TIME}\n"
+        "=== foo Certificate\nCommon Name(s):     a.b\nExpires At:         {TIME}\nStarts At:          {TIME}\n\
+         Fingerprint:        8F:8E:1A:2B:3C:4D:5E:CD:EB\nSubject Alt Name:   a.b,*.a.b\n\
+         Issuer:             /C=US/CN=x\nSubject:            /CN=a.b\n\nConnected Domains:  a.b,www.a.b\n\
+         Owner:              bob\nCreated:            {TIME}\nUpdated:            {TIME}\n"
     ));
     assert!(person.run("--json certs:info foo").stdout.contains("\"issuer\": \"/C=US/CN=x\""));
 

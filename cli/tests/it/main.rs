@@ -14,6 +14,7 @@ mod platform;
 mod portable;
 mod reference;
 mod refusals;
+mod script;
 mod server;
 mod setting;
 mod spelling;

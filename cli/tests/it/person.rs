@@ -133,11 +133,16 @@ impl Person {
 
     /// Runs the program by another name, `deis ARGS`.
     pub fn run_as(&self, name: &str, args: &[&str]) -> Run {
+        self.run_as_with(name, args, "")
+    }
+
+    /// The same with something on stdin.
+    pub fn run_as_with(&self, name: &str, args: &[&str], stdin: &str) -> Run {
         let link = self.home().join(name);
         if !link.exists() {
             std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_slipway"), &link).unwrap();
         }
-        self.finish(self.command(link.to_str().unwrap()).args(args), "")
+        self.finish(self.command(link.to_str().unwrap()).args(args), stdin)
     }
 
     fn finish(&self, command: &mut Command, stdin: &str) -> Run {

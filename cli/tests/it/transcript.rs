@@ -45,6 +45,7 @@ mod project;
 mod project_version;
 mod registry;
 mod route;
+mod script;
 mod shortcut;
 mod storage;
 mod team;
@@ -56,7 +57,7 @@ mod webhook;
 
 use std::fmt::Write as _;
 
-use crate::person::Person;
+use crate::person::{Person, Run};
 use crate::platform::Platform;
 
 /// A platform with its administrator bob and the user ann.
@@ -120,10 +121,22 @@ impl World {
 
     /// Runs the lines as one person and writes down what happens.
     fn as_one(&self, person: &Person, lines: &[&str]) -> String {
+        self.written(lines, |args| person.run_with(args, ""))
+    }
+
+    /// The same by the name of upstream's client. In `TEXT | COMMAND` the text is on stdin.
+    fn deis(&self, person: &Person, lines: &[&str]) -> String {
+        self.written(lines, |args| match args.iter().position(|arg| *arg == "|") {
+            Some(at) => person.run_as_with("deis", &args[at + 1..], &(args[..at].join(" ") + "\n")),
+            None => person.run_as("deis", args),
+        })
+    }
+
+    fn written(&self, lines: &[&str], run: impl Fn(&[&str]) -> Run) -> String {
         let mut text = String::new();
         for line in lines {
             let words = words(&line.replace("URL", &self.platform.url));
-            let run = person.run_with(&words.iter().map(String::as_str).collect::<Vec<_>>(), "");
+            let run = run(&words.iter().map(String::as_str).collect::<Vec<_>>());
             writeln!(text, "$ {line}").unwrap();
             text.push_str(&run.stdout);
             if !run.stdout.is_empty() && !run.stdout.ends_with('\n') {

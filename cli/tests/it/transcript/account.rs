@@ -152,7 +152,8 @@ fn accounts() {
     ! hint: `slipway apps` lists them; give them away with `slipway apps:transfer` or remove them with `slipway apps:destroy`
     = 1
     $ destroy -a mine --confirm=mine
-    Destroying mine... done in [n]s
+    Destroying mine...
+    done in [n]s
     $ auth:cancel --yes
     Account cancelled
     $ whoami
@@ -185,9 +186,9 @@ fn keys_and_access() {
         "perms:create ann --admin",
         "perms:delete ann --admin",
         "perms:delete nobody --admin",
-    ]), @r##"
+    ]), @r#"
     $ keys
-    === Your Keys
+    === bob Keys
     $ keys:add id.pub
     Uploading id.pub to slipway... done
     $ keys:add again id.pub
@@ -234,7 +235,7 @@ fn keys_and_access() {
     Removing nobody from system administrators...
     ! Error: No User matches the given query.
     = 1
-    "##);
+    "#);
     shows!(world.ann(&[
         "apps",
         "perms:create bob -a foo",

@@ -30,7 +30,7 @@ fn apps() {
         "destroy -a bar --confirm=foo",
         "destroy -a bar --confirm=bar",
         "destroy -a bar --confirm=bar",
-    ]), @r##"
+    ]), @r#"
     $ apps
     === Apps
     $ create foo
@@ -71,6 +71,7 @@ fn apps() {
 
     === foo Label
     No labels found.
+
     $ info -a none
     ! Error: No App matches the given query.
     !
@@ -117,14 +118,15 @@ fn apps() {
     ! Error: App bar does not match confirm foo, aborting.
     = 1
     $ destroy -a bar --confirm=bar
-    Destroying bar... done in [n]s
+    Destroying bar...
+    done in [n]s
     $ destroy -a bar --confirm=bar
     Destroying bar...
     ! Error: No App matches the given query.
     !
     ! hint: `slipway apps` lists your apps
     = 1
-    "##);
+    "#);
     shows!(world.ann(&["apps", "apps:transfer bob -a foo", "info -a foo", "destroy -a foo --confirm=foo"]), @r##"
     $ apps
     === Apps

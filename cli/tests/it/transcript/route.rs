@@ -296,7 +296,7 @@ fn domains_and_certificates() {
         "certs:remove www",
         "domains:remove www.example.org -a foo",
         "domains:remove www.example.org -a foo",
-    ]), @r##"
+    ]), @r#"
     $ domains -a foo
     === foo Domains
     foo
@@ -341,17 +341,18 @@ fn domains_and_certificates() {
     www	www.example.org	www.example.org	[time]	[short fingerprint]		[time]	[time]
     $ certs:info www
     === www Certificate
-    Common Name:            www.example.org
-    Expires At:             [time]
-    Starts At:              [time]
-    Fingerprint:            [fingerprint]
-    Subject Alt Name:       www.example.org
-    Issuer:                 /CN=www.example.org
-    Subject:                /CN=www.example.org
-    Connected Domains:      No connected domains
-    Owner:                  bob
-    Created:                [time]
-    Updated:                [time]
+    Common Name(s):     www.example.org
+    Expires At:         [time]
+    Starts At:          [time]
+    Fingerprint:        [fingerprint]
+    Subject Alt Name:   www.example.org
+    Issuer:             /CN=www.example.org
+    Subject:            /CN=www.example.org
+
+    Connected Domains:  No connected domains
+    Owner:              bob
+    Created:            [time]
+    Updated:            [time]
     $ certs:info none
     ! Error: No Certificate matches the given query.
     !
@@ -394,5 +395,5 @@ fn domains_and_certificates() {
     Removing www.example.org from foo...
     ! Error: No Domain matches the given query.
     = 1
-    "##);
+    "#);
 }
