@@ -84,7 +84,9 @@ pub async fn add(cx: &Context, name: &str, certificate: &Path, key: &Path) -> Re
 pub fn read_public(file: &Path, hint: &str) -> Result<String> {
     let text = read(file)?;
     if text.contains("PRIVATE KEY") {
-        return Err(Error::new(format!("{} holds a private key", file.display())).hint(hint));
+        let upstreams = program::current().is_upstream().then(|| "Could not load certificate".to_owned());
+        let text = upstreams.unwrap_or_else(|| format!("{} holds a private key", file.display()));
+        return Err(Error::new(text).hint(hint));
     }
     Ok(text)
 }

@@ -96,19 +96,20 @@ async fn change(cx: &Context, text: &str, values: Map<String, Value>) -> Result 
     let api = cx.api()?;
     let app = cx.app()?;
     let progress = cx.progress(text)?;
-    let answer = api.post(&app_path(&app, "config/"), &json!({"values": &values})).await?;
+    let answer = api.post(&app_path(&app, "config/"), &json!({"values": values})).await?;
     if cx.is_json {
         return cx.show(&answer, || Ok(()));
     }
-    // Upstream's client tells the release of what is set only.
-    let is_told = !program::current().is_upstream() || values.values().any(|value| !value.is_null());
-    let done = match newest(&api, &app).await.filter(|_| is_told) {
-        Some(version) => format!("done, v{version}"),
-        None => "done".to_owned(),
+    let config: Config = answer.json()?;
+    let release = if program::current().is_upstream() {
+        // It tells the release where the controller has it among the values only (drycc-v2.md §2.4).
+        config.values.get("WORKFLOW_RELEASE").cloned()
+    } else {
+        newest(&api, &app).await.map(|version| format!("v{version}"))
     };
-    progress.done(&done)?;
+    progress.done(&release.map_or_else(|| "done".to_owned(), |release| format!("done, {release}")))?;
     print::line("")?;
-    show(&app, &answer.json()?)
+    show(&app, &config)
 }
 
 /// The number of the newest release; for information only, so that any failure is nothing.

@@ -43,6 +43,10 @@ fn each_name_has_its_own_profile_remote_and_texts() {
         let help = person.run_as(name, &["config:set", "--help"]);
         assert!(help.stdout.contains(&format!("Usage: {name} config set")), "{help:?}");
         assert!(help.stdout.contains(&format!("\n  {name} config:set MODE=production")), "{help:?}");
+        for group in ["auth", "git"] {
+            let help = person.run_as(name, &[group]);
+            assert!(help.code == 0 && help.stdout.contains(&format!("Usage: {name} {group} ")), "{help:?}");
+        }
         let help = person.run_as(name, &["--help"]);
         assert!(!help.stdout.contains("slipway"), "{help:?}");
         assert!(help.stdout.contains(&format!("{}_PROFILE", name.to_uppercase())), "{help:?}");

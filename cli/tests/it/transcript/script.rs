@@ -330,7 +330,7 @@ fn builds_and_configuration_of_scripts() {
     = 1
     $ config:list -a foo --oneline
     $ config:set A=1 B='two words' -a foo
-    Creating config... done, v3
+    Creating config... done
 
     === foo Config
     A      1
@@ -357,7 +357,7 @@ fn builds_and_configuration_of_scripts() {
     ! Error: Unable to process your request: A does not exist under values
     = 1
     $ config:push -a foo
-    Creating config... done, v5
+    Creating config... done
 
     === foo Config
     B           two words
@@ -370,7 +370,7 @@ fn builds_and_configuration_of_scripts() {
     ! Error: open none.env: no such file or directory
     = 1
     $ C='piped' | config:push --app=foo
-    Creating config... done, v6
+    Creating config... done
 
     === foo Config
     B           two words
@@ -390,7 +390,7 @@ fn builds_and_configuration_of_scripts() {
     ! Error: Could not parse SSH private key
     = 1
     $ config:set SSH_KEY=id -a foo
-    Creating config... done, v8
+    Creating config... done
 
     === foo Config
     SSH_KEY      LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQo=
@@ -417,6 +417,7 @@ fn keys_and_certificates_of_scripts() {
     std::fs::write(ssh.join("a.pub"), key("NzPFRTMmKsuyo7Ry2mrQ6jw0xAdDWLEZc+DnGkHFbyN ann@laptop")).unwrap();
     std::fs::write(ssh.join("id_b.pub"), key("BLKNcAYZ7tWZKoFGpUSxxyPNHu5ABtW4ZkqhJS6GBXr")).unwrap();
     std::fs::write(world.ann.work().join("bad"), "ssh-ed25519").unwrap();
+    std::fs::write(world.ann.work().join("swapped.key"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
     shows!(world.deis(&world.ann, &[
         "keys:list",
         "1 | keys:add",
@@ -432,6 +433,7 @@ fn keys_and_certificates_of_scripts() {
         "certs:list",
         "certs:info none",
         "certs:add www none.crt none.key",
+        "certs:add www swapped.key swapped.crt",
         "certs:attach none www.example.org",
         "certs:remove none",
     ]), @r#"
@@ -491,6 +493,9 @@ fn keys_and_certificates_of_scripts() {
     = 1
     $ certs:add www none.crt none.key
     ! Error: open none.crt: no such file or directory
+    = 1
+    $ certs:add www swapped.key swapped.crt
+    ! Error: Could not load certificate
     = 1
     $ certs:attach none www.example.org
     Attaching certificate none to domain www.example.org...
