@@ -8,6 +8,7 @@ use slipway_client::{API_VERSION, Answer, Client, Method, NO_BODY};
 
 use crate::error::{Error, Result};
 use crate::print;
+use crate::print::progress::Waiting;
 
 /// How long a controller may take to say that it is one. Calls have no limit otherwise, since deploys are slow.
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(15);
@@ -75,7 +76,9 @@ impl Api {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Answer> {
+        let waiting = Waiting::start();
         let answer = self.client.send(method, path, body).await;
+        drop(waiting);
         let headers = match &answer {
             Ok(answer) => Some(&answer.headers),
             Err(error) => error.api().map(|api| &api.headers),
@@ -100,7 +103,7 @@ pub fn server_version(headers: &slipway_client::HeaderMap) -> Option<&str> {
 
 /// Whether a server of that version can be talked to: same major, and a minor no older. Numbers are compared as numbers,
 /// where upstream's client compares text. Source: drycc-v2.md §1.8.
-fn fits(server: Option<&str>) -> bool {
+pub fn fits(server: Option<&str>) -> bool {
     let parse = |text: &str| -> Option<(u32, u32)> {
         let (major, rest) = text.split_once('.')?;
         let minor = rest.split('.').next()?;

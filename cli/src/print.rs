@@ -2,7 +2,9 @@
 
 pub mod log;
 pub mod progress;
+pub mod screen;
 pub mod table;
+pub mod width;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -10,7 +12,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use owo_colors::OwoColorize as _;
 
 use crate::error::{Error, Result};
-use crate::program;
+use crate::{program, settings};
 
 /// Writes a line to stdout.
 pub fn line(text: impl Display) -> Result {
@@ -39,17 +41,9 @@ pub fn raw_to_stderr(bytes: &[u8]) {
     let _ = io::stderr().lock().write_all(bytes);
 }
 
-/// Draws `text` in place of all that the terminal shows.
-pub fn screen(text: &str) -> Result {
-    let (width, height) = terminal_size::terminal_size()
-        .map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)));
-    let lines: Vec<String> = text
-        .lines()
-        .take(height.saturating_sub(1).max(1))
-        .map(|line| log::safe(line).chars().take(width.max(1)).collect::<String>() + "\x1b[K")
-        .collect();
-    part(format_args!("\x1b[H{}\x1b[J", lines.join("\r\n")))?;
-    part("\r\n")
+/// Whether lines on a terminal can be drawn anew: `TERM=dumb` says that it knows no more than text.
+pub fn can_draw(is_terminal: bool) -> bool {
+    is_terminal && !settings::is_dumb()
 }
 
 /// Writes data as JSON to stdout.
@@ -120,6 +114,8 @@ pub fn ask(question: &str) -> Result<String> {
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer).map_err(|error| Error::caused("cannot read the answer", &error))?;
     if read == 0 && !is_upstream {
+        // Ctrl-D leaves the cursor behind the question.
+        note("");
         return Err(Error::new("there was no answer"));
     }
     Ok(answer.trim().to_owned())

@@ -274,6 +274,11 @@ pub fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Whether the terminal knows no more than text (`TERM=dumb`).
+pub fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// The user's editor and its arguments: `$VISUAL`, else `$EDITOR`, else what every system of the kind has.
 pub fn editor() -> Vec<String> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());

@@ -3,10 +3,16 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+#[cfg(unix)]
+use tokio::signal::unix as signals;
+
 use terminal_size::{Height, Width, terminal_size};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::error::{Error, Result};
+
+/// The exit code of a program that Ctrl-C ended.
+pub const INTERRUPTED: i32 = 128 + 2;
 
 /// How often the size is looked at while a process has the terminal. Not every system tells of a change.
 const LOOK: Duration = Duration::from_millis(200);
@@ -32,6 +38,35 @@ impl Drop for Raw {
     fn drop(&mut self) {
         // The terminal may be gone.
         let _ = crossterm::terminal::disable_raw_mode();
+    }
+}
+
+/// The exit code for the next signal that tells this process to end. From the first call on such signals do nothing else.
+#[cfg(unix)]
+pub async fn told_to_end() -> i32 {
+    use signals::SignalKind;
+    let next = |kind: SignalKind| async move {
+        match signals::signal(kind) {
+            Ok(mut signal) => {
+                signal.recv().await;
+                128 + kind.as_raw_value()
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        code = next(SignalKind::interrupt()) => code,
+        code = next(SignalKind::terminate()) => code,
+        code = next(SignalKind::hangup()) => code,
+    }
+}
+
+/// The exit code for the next Ctrl-C. From the first call on it does nothing else.
+#[cfg(not(unix))]
+pub async fn told_to_end() -> i32 {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => INTERRUPTED,
+        Err(_) => std::future::pending().await,
     }
 }
 

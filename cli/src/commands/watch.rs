@@ -10,7 +10,8 @@ use slipway_wire::drycc_v2::{Page, Pods, Release};
 use crate::api::Api;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::print;
+use crate::print::screen::Screen;
+use crate::{print, terminal};
 
 /// Pause between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -18,6 +19,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const RELEASES: usize = 5;
 /// Events that the view shows.
 const EVENTS: usize = 10;
+/// Lines of the view that are headings.
+const HEADINGS: usize = 3;
+/// What is told while the controller is away.
+const AWAY: &str = "The controller does not answer; trying again.";
 
 /// What is seen at one look.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -53,73 +58,134 @@ impl View {
         events
     }
 
-    /// How the newest release ended, if it did.
-    fn outcome(&self) -> Option<bool> {
-        match self.releases.first()?.1.as_str() {
-            "succeeded" => Some(true),
-            "failed" | "superseded" | "canceled" => Some(false),
+    /// How watching ends when the newest release has ended.
+    fn end(&self, app: &str) -> Option<Result> {
+        let (version, state, summary) = self.releases.first()?;
+        match state.as_str() {
+            "succeeded" => Some(Ok(())),
+            "failed" | "superseded" | "canceled" => {
+                let error = Error::new(format!("release v{version} {state}: {summary}"));
+                Some(Err(error.hint(format!("`slipway releases:info v{version} -a {app}` says why"))))
+            }
             _ => None,
         }
     }
 
-    fn draw(&self, app: &str, events: &[String]) -> String {
+    /// What is shown in so many lines. What does not fit is left out where there is most.
+    fn draw(&self, app: &str, events: &[String], rows: usize) -> Vec<String> {
+        let shown = [self.releases.len().min(RELEASES), self.processes.len(), events.len().min(EVENTS)];
+        let [releases, processes, recent] = share(shown, rows.saturating_sub(HEADINGS));
         let mut lines = vec![format!("=== {app} Releases")];
-        let releases = self.releases.iter().take(RELEASES);
-        lines.extend(releases.map(|(version, state, summary)| format!("v{version:<5} {state:<11} {summary}")));
-        lines.push(format!("=== {app} Processes"));
+        let newest = self.releases.iter().take(releases);
+        lines.extend(newest.map(|(version, state, summary)| format!("v{version:<5} {state:<11} {summary}")));
+        lines.push(match self.processes.len() {
+            all if processes < all => format!("=== {app} Processes ({processes} of {all})"),
+            _ => format!("=== {app} Processes"),
+        });
         lines.extend(
             self.processes
                 .iter()
+                .take(processes)
                 .map(|(name, (kind, state, release))| format!("{kind:<10} {name} {state} ({release})")),
         );
         lines.push("=== Events".to_owned());
-        lines.extend(events.iter().rev().take(EVENTS).rev().cloned());
-        lines.join("\n")
+        lines.extend(events[events.len() - recent..].iter().cloned());
+        lines
     }
+}
+
+/// Takes lines away where there are most, until there are no more than `room`.
+fn share<const N: usize>(mut lines: [usize; N], room: usize) -> [usize; N] {
+    while lines.iter().sum::<usize>() > room {
+        if let Some(most) = lines.iter_mut().max() {
+            *most -= 1;
+        }
+    }
+    lines
 }
 
 /// Shows an app as it changes; with `is_waiting` until the newest release has ended.
 pub async fn watch(cx: &Context, is_waiting: bool) -> Result {
     let (api, app) = (cx.api()?, cx.app()?);
-    let is_drawn = std::io::stdout().is_terminal() && !cx.is_json;
-    let mut view: Option<View> = None;
-    let mut events: Vec<String> = Vec::new();
-    loop {
-        match look(&api, &app).await {
-            Ok(now) => {
-                let news = view.clone().unwrap_or_default().events(&now);
-                let has_news = !news.is_empty() || view.is_none();
-                if is_drawn {
-                    // What is there at first is no event.
-                    if view.is_some() {
-                        events.extend(news);
-                    }
-                    if has_news {
-                        print::screen(&now.draw(&app, &events))?;
-                    }
-                } else {
-                    for event in news {
-                        if cx.is_json { print::line(json!({"event": event}))? } else { print::line(event)? }
-                    }
-                }
-                if is_waiting && let Some(is_good) = now.outcome() {
-                    if is_good {
-                        return Ok(());
-                    }
-                    let (version, state, summary) = &now.releases[0];
-                    return Err(Error::new(format!("release v{version} {state}: {summary}"))
-                        .hint(format!("`slipway releases:info v{version} -a {app}` says why")));
-                }
-                view = Some(now);
-            }
-            // The controller may be restarted while somebody watches; what it refuses is told.
-            Err(error) if view.is_some() && error.status().is_none_or(|status| status.is_server_error()) => {
-                print::note("!    The controller does not answer; trying again.");
-            }
-            Err(error) => return Err(error),
-        }
-        tokio::time::sleep(INTERVAL).await;
+    let first = look(&api, &app).await?;
+    if cx.is_json || !print::can_draw(std::io::stdout().is_terminal()) {
+        return tell(cx, &api, &app, first, is_waiting).await;
     }
+    let mut shown = Shown { view: first, events: Vec::new() };
+    let mut screen = Screen::enter()?;
+    let end = tokio::select! {
+        end = draw(&mut screen, &api, &app, &mut shown, is_waiting) => end,
+        code = terminal::told_to_end() => Err(Error::Exit(code)),
+    };
+    drop(screen);
+    // What was seen last stays, as the output of any other command does. The terminal may be gone.
+    let lines = shown.view.draw(&app, &shown.events, usize::MAX);
+    let _ = lines.iter().try_for_each(|line| print::line(print::log::safe(line)));
+    end
+}
+
+/// What is on the screen.
+struct Shown {
+    view: View,
+    events: Vec<String>,
+}
+
+/// Draws the view until the newest release has ended, or for ever.
+async fn draw(screen: &mut Screen, api: &Api, app: &str, shown: &mut Shown, is_waiting: bool) -> Result {
+    let mut resized = terminal::Resized::new();
+    loop {
+        screen.draw(shown.view.draw(app, &shown.events, Screen::size().1))?;
+        if is_waiting && let Some(end) = shown.view.end(app) {
+            return end;
+        }
+        tokio::select! {
+            now = next(api, app) => match now {
+                Ok(now) => {
+                    shown.events.extend(shown.view.events(&now));
+                    shown.view = now;
+                }
+                Err(error) if is_passing(&error) => {
+                    if shown.events.last().is_none_or(|last| last != AWAY) {
+                        shown.events.push(AWAY.to_owned());
+                    }
+                }
+                Err(error) => return Err(error),
+            },
+            _ = resized.next() => {}
+        }
+        shown.events.drain(..shown.events.len().saturating_sub(EVENTS));
+    }
+}
+
+/// Tells what there is, and each change, on a line of its own, until the newest release has ended, or for ever.
+async fn tell(cx: &Context, api: &Api, app: &str, first: View, is_waiting: bool) -> Result {
+    let (mut view, mut now) = (View::default(), first);
+    loop {
+        for event in view.events(&now) {
+            if cx.is_json { print::line(json!({"event": event}))? } else { print::line(event)? }
+        }
+        if is_waiting && let Some(end) = now.end(app) {
+            return end;
+        }
+        view = now;
+        now = loop {
+            match next(api, app).await {
+                Ok(now) => break now,
+                Err(error) if is_passing(&error) => print::note(format_args!("!    {AWAY}")),
+                Err(error) => return Err(error),
+            }
+        };
+    }
+}
+
+/// Whether an error may be gone with the next look: the controller may be restarted while somebody watches.
+fn is_passing(error: &Error) -> bool {
+    error.status().is_none_or(|status| status.is_server_error())
+}
+
+async fn next(api: &Api, app: &str) -> Result<View> {
+    tokio::time::sleep(INTERVAL).await;
+    look(api, app).await
 }
 
 async fn look(api: &Api, app: &str) -> Result<View> {
@@ -162,6 +228,24 @@ mod tests {
             "process b gone",
         ];
         assert_eq!(now.events(&after), told);
-        assert_eq!((before.outcome(), now.outcome(), View::default().outcome()), (Some(true), None, None));
+        assert!(
+            matches!(before.end("x"), Some(Ok(()))) && now.end("x").is_none() && View::default().end("x").is_none()
+        );
+        assert!(matches!(view(&[(3, "failed")], &[]).end("x"), Some(Err(_))));
+    }
+
+    #[test]
+    fn a_small_terminal_shows_something_of_everything() {
+        let names: Vec<String> = (0..30).map(|it| format!("web-{it:02}")).collect();
+        let processes: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "up")).collect();
+        let view = view(&[(3, "succeeded"), (2, "superseded"), (1, "superseded")], &processes);
+        let events: Vec<String> = (0..20).map(|it| format!("event {it}")).collect();
+        let lines = view.draw("x", &events, 12);
+        assert_eq!(lines.len(), 12);
+        let at = |text: &str| lines.iter().position(|line| line == text);
+        assert_eq!(at("=== x Processes (3 of 30)"), Some(4), "{lines:#?}");
+        assert_eq!((at("=== Events"), lines.last().map(String::as_str)), (Some(8), Some("event 19")), "{lines:#?}");
+        assert_eq!(view.draw("x", &[], 3).len(), 3);
+        assert_eq!(view.draw("x", &events, usize::MAX).len(), 3 + 3 + 30 + EVENTS);
     }
 }

@@ -1,12 +1,38 @@
 //! `Doing something... done`, with the seconds that passed while a person watches.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::{line, part};
+use super::{can_draw, line, part};
 use crate::error::Result;
+
+/// How long something may take before it is told how long it takes.
+const FIRST_TICK: Duration = Duration::from_secs(1);
+
+/// How many there are who tell of work, or have the terminal for themselves.
+static SPEAKERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Nothing tells by itself what it waits for while there is one of these.
+#[derive(Debug)]
+pub struct Quiet(());
+
+impl Quiet {
+    /// Begins.
+    pub fn new() -> Self {
+        SPEAKERS.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        SPEAKERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Work under way. Dropped without [`Progress::done`], it ends the line, so that an error stands on its own.
 #[derive(Debug)]
@@ -14,7 +40,8 @@ pub struct Progress {
     started: Instant,
     is_shown: bool,
     is_line_open: bool,
-    ticker: Option<JoinHandle<()>>,
+    ticker: Option<Ticker>,
+    _quiet: Quiet,
 }
 
 impl Progress {
@@ -36,15 +63,14 @@ impl Progress {
     }
 
     fn watch(is_shown: bool, is_line_open: bool, text: &str) -> Self {
-        let is_watched = std::io::stderr().is_terminal();
         let on_same_line = is_shown && std::io::stdout().is_terminal();
-        let ticker = is_watched.then(|| tokio::spawn(tick(if on_same_line { None } else { Some(text.to_owned()) })));
-        Self { started: Instant::now(), is_shown, is_line_open, ticker }
+        let ticker = Ticker::start(if on_same_line { String::new() } else { format!("{text} ") }, false);
+        Self { started: Instant::now(), is_shown, is_line_open, ticker, _quiet: Quiet::new() }
     }
 
     /// Ends the line with `text`.
     pub fn done(mut self, text: &str) -> Result {
-        self.stop();
+        self.ticker = None;
         if std::mem::take(&mut self.is_shown) { line(text) } else { Ok(()) }
     }
 
@@ -53,39 +79,74 @@ impl Progress {
         let text = format!("done in {}s", self.started.elapsed().as_secs());
         self.done(&text)
     }
-
-    fn stop(&mut self) {
-        if let Some(ticker) = self.ticker.take() {
-            ticker.abort();
-            if self.started.elapsed() >= FIRST_TICK {
-                let _ = write!(std::io::stderr(), "\x1b[K");
-            }
-        }
-    }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.stop();
+        self.ticker = None;
         if self.is_shown && self.is_line_open {
             let _ = line("");
         }
     }
 }
 
-const FIRST_TICK: Duration = Duration::from_secs(1);
+/// Tells a person at a terminal that an answer is waited for, once that has taken a second and nobody else tells of it.
+/// What is drawn is gone when this is dropped.
+#[derive(Debug)]
+pub struct Waiting {
+    _ticker: Option<Ticker>,
+}
+
+impl Waiting {
+    /// Begins to wait.
+    pub fn start() -> Self {
+        Self { _ticker: Ticker::start("waiting ".to_owned(), true) }
+    }
+}
+
+/// Draws on stderr, if that is a terminal, how long something takes, until it is dropped.
+#[derive(Debug)]
+struct Ticker {
+    task: JoinHandle<()>,
+    /// Whether something is drawn; `None` once nothing may be drawn any more.
+    drawn: Arc<Mutex<Option<bool>>>,
+}
+
+impl Ticker {
+    fn start(text: String, is_shy: bool) -> Option<Self> {
+        if !can_draw(std::io::stderr().is_terminal()) {
+            return None;
+        }
+        let drawn = Arc::new(Mutex::new(Some(false)));
+        let task = tokio::spawn(tick(text, is_shy, Arc::clone(&drawn)));
+        Some(Self { task, drawn })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.task.abort();
+        if self.drawn.lock().unwrap_or_else(PoisonError::into_inner).take() == Some(true) {
+            let _ = write!(std::io::stderr(), "\x1b[K");
+        }
+    }
+}
 
 /// Draws the time behind the cursor and puts the cursor back, so that the line can go on where it is.
-async fn tick(text: Option<String>) {
+async fn tick(text: String, is_shy: bool, drawn: Arc<Mutex<Option<bool>>>) {
     let started = Instant::now();
     let mut ticks = tokio::time::interval(FIRST_TICK);
     ticks.tick().await;
     loop {
         ticks.tick().await;
         let seconds = started.elapsed().as_secs();
-        let text = text.as_deref().map(|text| format!("{text} ")).unwrap_or_default();
-        let mut err = std::io::stderr();
-        let _ = write!(err, "\x1b7{text}{seconds}s\x1b8");
-        let _ = err.flush();
+        let mut drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = !is_shy || SPEAKERS.load(Ordering::Relaxed) == 0;
+        if let Some(drawn) = drawn.as_mut().filter(|_| is_wanted) {
+            *drawn = true;
+            let mut err = std::io::stderr();
+            let _ = write!(err, "\x1b7{text}{seconds}s\x1b8");
+            let _ = err.flush();
+        }
     }
 }

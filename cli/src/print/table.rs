@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use super::line;
+use super::width::{cut, width};
 use crate::error::Result;
 
 /// Writes rows in columns, cut to the width of a terminal. A pipe or file gets everything, with tabs between.
@@ -13,8 +14,8 @@ pub fn rows(rows: &[Vec<String>]) -> Result {
         }
         return Ok(());
     }
-    let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    for text in aligned(rows, "  ", width) {
+    let columns = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    for text in aligned(rows, "  ", columns) {
         line(text)?;
     }
     Ok(())
@@ -52,9 +53,9 @@ pub fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Result {
 /// The same with `gap` blanks behind the longest name, in place of six.
 pub fn pairs_apart<'a>(gap: usize, pairs: impl IntoIterator<Item = (&'a str, String)>) -> Result {
     let pairs: Vec<(&str, String)> = pairs.into_iter().collect();
-    let widest = gap + pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let widest = gap + pairs.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     for (name, value) in &pairs {
-        let pad = " ".repeat(widest - name.chars().count());
+        let pad = " ".repeat(widest - width(name));
         let mut lines = value.split('\n');
         line(format_args!("{name}{pad}{}", lines.next().unwrap_or_default()).to_string().trim_end())?;
         for more in lines {
@@ -64,11 +65,11 @@ pub fn pairs_apart<'a>(gap: usize, pairs: impl IntoIterator<Item = (&'a str, Str
     Ok(())
 }
 
-fn aligned(rows: &[Vec<String>], gap: &str, width: Option<usize>) -> Vec<String> {
+fn aligned(rows: &[Vec<String>], gap: &str, columns: Option<usize>) -> Vec<String> {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
         for (column, cell) in row.iter().enumerate() {
-            let cell = cell.chars().count();
+            let cell = width(&flat(cell));
             match widths.get_mut(column) {
                 Some(widest) => *widest = cell.max(*widest),
                 None => widths.push(cell),
@@ -82,18 +83,13 @@ fn aligned(rows: &[Vec<String>], gap: &str, width: Option<usize>) -> Vec<String>
                 if column > 0 {
                     text.push_str(gap);
                 }
-                text.push_str(cell);
+                let cell = flat(cell);
+                text.push_str(&cell);
                 if column + 1 < row.len() {
-                    text.push_str(&" ".repeat(widths[column] - cell.chars().count()));
+                    text.push_str(&" ".repeat(widths[column] - width(&cell)));
                 }
             }
-            let text = flat(&text);
-            match width {
-                Some(width) if text.chars().count() > width && width > 1 => {
-                    text.chars().take(width - 1).chain(['…']).collect()
-                }
-                _ => text.trim_end().to_owned(),
-            }
+            cut(text.trim_end(), columns.unwrap_or(0))
         })
         .collect()
 }
@@ -117,5 +113,7 @@ mod tests {
         let rows = [row(&["v1", "a long summary"]), row(&["v2", "short"])];
         assert_eq!(aligned(&rows, " ", Some(10)), ["v1 a long…", "v2 short"]);
         assert_eq!(aligned(&rows, " ", Some(0)).len(), 2);
+        let rows = [row(&["你好", "x"]), row(&["abc", "grüße an alle"])];
+        assert_eq!(aligned(&rows, " ", Some(10)), ["你好 x", "abc  grüß…"]);
     }
 }
