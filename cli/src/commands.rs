@@ -60,6 +60,7 @@ use crate::completions;
 use crate::context::Context;
 use crate::error::Result;
 use runtime::Part;
+use session::Talk;
 use setting::ListName;
 
 /// Runs the command that was asked for.
@@ -155,7 +156,10 @@ async fn dispatch(cx: &Context, command: Command) -> Result {
         Command::Ps(command) => match command {
             PsCommand::List => ps::list(cx).await,
             PsCommand::Scale { types } => ps::scale(cx, &types).await,
-            PsCommand::Exec { pod, command } => ps::exec(cx, &pod, &command).await,
+            PsCommand::Exec { pod, interactive, tty, command } => {
+                let talk = if interactive || tty { Talk::asked(interactive, tty) } else { Talk::usual() };
+                ps::exec(cx, &pod, &command, talk).await
+            }
             PsCommand::Stop { types } => ps::switch(cx, &types, "stop").await,
             PsCommand::Start { types } => ps::switch(cx, &types, "start").await,
             PsCommand::Restart { target } => ps::restart(cx, target.as_deref()).await,

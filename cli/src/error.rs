@@ -71,6 +71,16 @@ impl Error {
         }
     }
 
+    /// Whether the error's text has this in it.
+    pub fn says(&self, part: &str) -> bool {
+        matches!(self, Self::Failed { text, .. } if text.contains(part))
+    }
+
+    /// Whether the server says that something is not there.
+    pub fn is_missing(&self) -> bool {
+        self.status() == Some(StatusCode::NOT_FOUND)
+    }
+
     /// Whether the server says that there is no such app.
     pub fn is_missing_app(&self) -> bool {
         matches!(self, Self::Failed { text, status: Some(StatusCode::NOT_FOUND), .. } if text.trim_start_matches('"').starts_with("No App"))

@@ -10,6 +10,7 @@ mod completions;
 mod connection;
 mod context;
 mod dotenv;
+mod editor;
 mod error;
 mod examples;
 mod git;

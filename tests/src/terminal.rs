@@ -6,8 +6,9 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::eventually;
 
@@ -18,6 +19,8 @@ pub struct Terminal {
     seen: Arc<Mutex<Vec<u8>>>,
     reader: std::thread::JoinHandle<()>,
     child: Child,
+    /// How the terminal was before.
+    before: Termios,
 }
 
 impl Terminal {
@@ -38,7 +41,9 @@ impl Terminal {
                 None => own.env_remove(name),
             };
         }
-        own.env("TERM", "xterm");
+        if !command.get_envs().any(|(name, _)| name == "TERM") {
+            own.env("TERM", "xterm");
+        }
         if let Some(folder) = command.get_current_dir() {
             own.current_dir(folder);
         }
@@ -46,6 +51,7 @@ impl Terminal {
         own.stdout(theirs.try_clone().unwrap());
         own.stderr(theirs.try_clone().unwrap());
         resize(&ours, columns, rows);
+        let before = tcgetattr(&theirs).unwrap();
         let child = own.spawn().unwrap();
         let ours = std::fs::File::from(ours);
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -56,7 +62,7 @@ impl Terminal {
                 shared.lock().unwrap().extend_from_slice(&buffer[..count]);
             }
         });
-        Self { ours, theirs, seen, reader: reading, child }
+        Self { ours, theirs, seen, reader: reading, child, before }
     }
 
     /// Types.
@@ -67,6 +73,11 @@ impl Terminal {
     /// Gives the terminal another size.
     pub fn resize(&self, columns: u16, rows: u16) {
         resize(&self.ours, columns, rows);
+    }
+
+    /// Sends a signal to the program.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// All that was seen so far.
@@ -92,10 +103,16 @@ impl Terminal {
         });
     }
 
-    /// Waits for the end; the exit code, and all that was seen.
+    /// Waits for the end; the exit code, and all that was seen. The terminal must be as it was before.
     #[must_use]
     pub fn end(mut self) -> (i32, String) {
         let status = eventually("the program ends", Duration::from_mins(3), || self.child.try_wait().unwrap());
+        let after = tcgetattr(&self.theirs).unwrap();
+        assert!(
+            after.local_modes == self.before.local_modes && after.input_modes == self.before.input_modes,
+            "the terminal is not as it was:\n{}",
+            self.seen()
+        );
         // Nobody else has the terminal open: what was written last is read, and then its end.
         drop(self.theirs);
         self.reader.join().unwrap();

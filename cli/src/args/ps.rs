@@ -33,8 +33,15 @@ pub enum PsCommand {
     },
     /// Run a command inside of a process that is there, with a terminal if there is one here
     Exec {
-        /// The process, as `ps` lists it
+        /// The process, as `ps` lists it, or a process type for one of its processes
+        #[arg(add = crate::completions::processes())]
         pod: String,
+        /// Pass on what is typed, as it is typed; without -i and -t, always
+        #[arg(short, long)]
+        interactive: bool,
+        /// Give it a terminal; without -i and -t, if there is one here
+        #[arg(short, long)]
+        tty: bool,
         /// The command with its arguments
         #[arg(last = true, required = true)]
         command: Vec<String>,

@@ -147,8 +147,7 @@ pub async fn run(cx: &Context, command: &[String], has_input: bool, has_terminal
     let app = cx.app()?;
     let path = app_path(&app, "run");
     if has_input || has_terminal {
-        let talk = Talk { has_input: has_input || has_terminal, has_terminal };
-        return session::talk(cx, &path, Value::String(command), talk).await;
+        return session::talk(cx, &path, Value::String(command), Talk::asked(has_input, has_terminal)).await;
     }
     let running = format!("Running '{command}'...");
     match program::current().is_upstream() {

@@ -123,8 +123,28 @@ async fn place(api: &Api, app: &str, target: &str) -> Result<String> {
     Ok(segment(target))
 }
 
-/// Runs a command inside of a process and ends with its exit code.
-pub async fn exec(cx: &Context, pod: &str, command: &[String]) -> Result {
-    let path = app_path(&cx.app()?, &format!("pods/{}/exec/", segment(pod)));
-    session::talk(cx, &path, json!(command), Talk::usual()).await
+/// Runs a command inside of a process, or of one of those of a type, and ends with its exit code.
+pub async fn exec(cx: &Context, target: &str, command: &[String], talk: Talk) -> Result {
+    let app = cx.app()?;
+    let one = one_of(&cx.api()?, &app, target).await?;
+    let path = app_path(&app, &format!("pods/{}/exec/", segment(one.as_deref().unwrap_or(target))));
+    let ended = session::talk(cx, &path, json!(command), talk).await;
+    ended.map_err(
+        |error| if error.says("does not exist") { error.hint("`slipway ps` lists the processes") } else { error },
+    )
+}
+
+/// The name of a process of the type `target`, one that is up if there is one; `None` for what is no type.
+async fn one_of(api: &Api, app: &str, target: &str) -> Result<Option<String>> {
+    let pods: Pods = fetch(api, app).await?.json()?;
+    let is_named = |pod: &Pod| pod.name == target;
+    if pods.results.iter().any(is_named) {
+        return Ok(None);
+    }
+    let mut all = pods.results.into_iter().filter(|pod| pod.process_type == target);
+    let first = all.next();
+    Ok(match first {
+        Some(pod) if pod.state != "up" => Some(all.find(|other| other.state == "up").unwrap_or(pod).name),
+        first => first.map(|pod| pod.name),
+    })
 }

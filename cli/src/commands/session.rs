@@ -25,6 +25,11 @@ pub struct Talk {
 }
 
 impl Talk {
+    /// As `-i` and `-t` say: a terminal without anybody at it is of no use.
+    pub fn asked(has_input: bool, has_terminal: bool) -> Self {
+        Self { has_input: has_input || has_terminal, has_terminal }
+    }
+
     /// With a terminal when there is one at this end.
     pub fn usual() -> Self {
         Self { has_input: true, has_terminal: terminal::is_here() }
@@ -44,7 +49,15 @@ pub async fn talk(cx: &Context, path: &str, command: Value, talk: Talk) -> Resul
     }
     socket.send(Piece::Text(begin.to_string())).await?;
     let raw = if talk.has_terminal { Some(terminal::Raw::enter()?) } else { None };
-    let ended = exchange(&mut socket, talk).await;
+    let ended = if talk.has_terminal {
+        // A terminal in raw mode is of no use to whoever has it next.
+        tokio::select! {
+            ended = exchange(&mut socket, talk) => ended,
+            code = terminal::told_to_end() => Err(Error::Exit(code)),
+        }
+    } else {
+        exchange(&mut socket, talk).await
+    };
     drop(raw);
     match ended? {
         0 => Ok(()),

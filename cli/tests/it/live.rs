@@ -84,7 +84,7 @@ fn configuration_is_edited_in_an_editor() {
     person.server.on("POST /v2/apps/foo/config/", 201, &config(&json!({"A": "2", "C": "y"})));
     person.run("config:edit -a foo").ok("Creating config... done\n~ A\n- B\n");
     let asked = person.asked();
-    assert_eq!(asked[1], r#"POST /v2/apps/foo/config/ {"values":{"A":"2","B":null}}"#);
+    assert_eq!(asked[2], r#"POST /v2/apps/foo/config/ {"values":{"A":"2","B":null}}"#);
 
     let person = Person::new().env("EDITOR", "true");
     person.server.on("GET /v2/apps/foo/config/", 200, &config(&json!({"A": "1"})));

@@ -9,10 +9,9 @@ use super::image::{find, path};
 use super::project::VersionFound;
 use super::{Team, text};
 use crate::args::team::image::ImageConfigCommand;
-use crate::commands::config_edit::in_editor;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::{input, print};
+use crate::{editor, input, print};
 
 /// How a configuration is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,21 +88,23 @@ pub async fn config(cx: &Context, team: &Team, command: ImageConfigCommand) -> R
             let form = Form::new(yaml);
             let (of, image) = find(team, &of, &image).await?;
             let old = &image["config"];
-            let edited = in_editor(&form.write(old)?, form.suffix())?;
-            let edited = form.read(&edited, "nothing was changed: what was saved")?;
-            let mut change: Map<String, Value> = edited
-                .iter()
-                .filter(|(name, value)| old.get(name.as_str()) != Some(*value))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect();
-            let gone =
-                old.as_object().into_iter().flatten().map(|(name, _)| name).filter(|name| !edited.contains_key(*name));
-            change.extend(gone.map(|name| (name.clone(), Value::Null)));
-            if change.is_empty() {
-                print::note("Nothing was changed.");
-                return Ok(());
-            }
-            patch(cx, team, &of, &image, change).await
+            editor::edit(&form.write(old)?, form.suffix(), async |edited| {
+                let edited = form.read(edited, "nothing was changed: what was saved")?;
+                let mut change: Map<String, Value> = edited
+                    .iter()
+                    .filter(|(name, value)| old.get(name.as_str()) != Some(*value))
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect();
+                let gone = old.as_object().into_iter().flatten().map(|(name, _)| name);
+                let gone = gone.filter(|name| !edited.contains_key(*name));
+                change.extend(gone.map(|name| (name.clone(), Value::Null)));
+                if change.is_empty() {
+                    print::note("Nothing was changed.");
+                    return Ok(());
+                }
+                patch(cx, team, &of, &image, change).await
+            })
+            .await
         }
     }
 }

@@ -103,6 +103,8 @@ fn looking_after_an_app() {
     = 7
     $ ps:exec foo-web-v2-00001 -a foo -- true
     ! Error: process foo-web-v2-00001 does not exist
+    !
+    ! hint: `slipway ps` lists the processes
     = 1
     $ config:pull -o -a foo
     Wrote 1 variable to .env.

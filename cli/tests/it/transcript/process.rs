@@ -262,6 +262,8 @@ fn failed_deploys_and_logs() {
     = 1
     $ ps:exec none -a foo -- true
     ! Error: process none does not exist
+    !
+    ! hint: `slipway ps` lists the processes
     = 1
     $ version --all
     Slipway CLI Version:            0.1.0
