@@ -3,20 +3,22 @@
 //! A shell's script, which [`print()`] prints, asks this program with `COMPLETE` set and the words so far; names come from
 //! the controller, within a second or not at all.
 
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use clap_complete::{CompleteEnv, Shell};
-use slipway_wire::drycc_v2::{App, Page};
+use slipway_wire::drycc_v2::{App, Page, Pods};
 use slipway_wire::team::{Me, Token};
 
 use crate::args::{Global, grammar};
 use crate::commands::token::TOKENS;
 use crate::context::{Context, app_path};
 use crate::error::{Error, Result};
-use crate::{print, program};
+use crate::print::progress::Quiet;
+use crate::{print, program, settings, spelling};
 
 /// How long a shell may be kept waiting for names.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -25,7 +27,23 @@ const VARIABLE: &str = "COMPLETE";
 
 /// Answers a shell that asks for completions, and ends the program then.
 pub fn answer() {
-    CompleteEnv::with_factory(grammar).var(VARIABLE).complete();
+    let asked = CompleteEnv::with_factory(|| spelling::every(grammar())).var(VARIABLE);
+    let words = std::env::args_os().collect();
+    let words = if settings::variable(VARIABLE).as_deref() == Some("bash") { joined(words) } else { words };
+    if asked.try_complete(words, std::env::current_dir().ok().as_deref()).unwrap_or_else(|error| error.exit()) {
+        std::process::exit(0)
+    }
+}
+
+/// Makes `--app sh` of the three words that Bash makes of `--app=sh`. A flag in front takes the third one's place: which
+/// word is to be completed is told by its number.
+fn joined(mut words: Vec<OsString>) -> Vec<OsString> {
+    for at in 1..words.len() {
+        if words[at] == "=" && words[at - 1].to_string_lossy().starts_with("--") {
+            words[at] = std::mem::replace(&mut words[at - 1], "--json".into());
+        }
+    }
+    words
 }
 
 /// Prints the script for a shell.
@@ -87,6 +105,18 @@ pub fn types_to_set() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| candidates(structure(), current, "="))
 }
 
+/// Completes names and types of the app's processes.
+pub fn processes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let names = fetch(async |cx| {
+            let pods: Pods = cx.api()?.get(&app_path(&cx.app()?, "pods/")).await?.json()?;
+            let types: BTreeSet<String> = pods.results.iter().map(|pod| pod.process_type.clone()).collect();
+            Ok(types.into_iter().chain(pods.results.into_iter().map(|pod| pod.name)).collect())
+        });
+        candidates(names, current, "")
+    })
+}
+
 fn structure() -> Vec<String> {
     fetch(async |cx| {
         let app: App = cx.api()?.get(&app_path(&cx.app()?, "")).await?.json()?;
@@ -107,12 +137,13 @@ fn candidates(names: Vec<String>, current: &OsStr, after: &str) -> Vec<Completio
 fn fetch(call: impl AsyncFnOnce(Context) -> Result<Vec<String>>) -> Vec<String> {
     let Ok(cx) = Context::new(&global(std::env::args())) else { return Vec::new() };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
-    runtime.block_on(async {
-        match tokio::time::timeout(PATIENCE, call(cx)).await {
-            Ok(Ok(names)) => names,
-            Ok(Err(_)) | Err(_) => Vec::new(),
-        }
-    })
+    // The terminal is the shell's.
+    let quiet = Quiet::new();
+    let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, call(cx)).await });
+    drop(quiet);
+    // A name server that does not answer is asked on a thread that nobody can end; the shell is not kept waiting for it.
+    runtime.shutdown_background();
+    names.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// The global options among the words so far.
@@ -120,14 +151,20 @@ fn global(words: impl Iterator<Item = String>) -> Global {
     let mut global = Global { app: None, config: None, json: false };
     let mut words = words.peekable();
     while let Some(word) = words.next() {
-        match word.as_str() {
-            "-a" | "--app" => global.app = words.peek().cloned(),
-            "-c" | "--config" => global.config = words.peek().map(Into::into),
-            word => {
-                if let Some(app) = word.strip_prefix("--app=") {
-                    global.app = Some(app.to_owned());
-                }
-            }
+        let (name, value) = match word.split_once('=').filter(|(name, _)| name.starts_with("--")) {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (word.as_str(), None),
+        };
+        if !["-a", "--app", "-c", "--config"].contains(&name) {
+            continue;
+        }
+        // As `joined` has it.
+        let _ = words.next_if(|word| word == "=");
+        let value = value.or_else(|| words.peek().cloned());
+        if name.ends_with('a') || name == "--app" {
+            global.app = value;
+        } else {
+            global.config = value.map(Into::into);
         }
     }
     global

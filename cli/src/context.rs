@@ -136,10 +136,11 @@ impl Context {
 
     /// Adds to an error that names no app how the app was chosen, and which one may have been meant.
     pub async fn explain(&self, error: Error) -> Error {
-        if !error.is_missing_app() {
+        let Ok(chosen) = self.app_choose() else { return error };
+        let is_its = error.is_missing_app() || (error.is_missing() && is_no_name(&chosen.name));
+        if !is_its {
             return error;
         }
-        let Ok(chosen) = self.app_choose() else { return error };
         if chosen.is_guess {
             return error.hint(format!("{} is this folder's name; {APP_HINT}", chosen.name));
         }
@@ -155,6 +156,11 @@ impl Context {
         let apps: Page<App> = answer.json().ok()?;
         nearest(name, apps.results.into_iter().map(|app| app.id))
     }
+}
+
+/// Whether a controller knows no address for an app of that name. Source: drycc-v2.md §1.1.
+fn is_no_name(app: &str) -> bool {
+    !app.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 const APP_HINT: &str =

@@ -65,22 +65,33 @@ fn parse() -> Result<Cli, ExitCode> {
     let program = args.next().unwrap_or_else(|| "slipway".into());
     let rewritten = spelling::rewrite(args.collect(), &grammar());
     let parsed = grammar()
-        .try_get_matches_from(std::iter::once(program).chain(rewritten))
+        .try_get_matches_from(std::iter::once(program).chain(rewritten.iter().cloned()))
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
         let failure = if program::current().is_upstream() { ExitCode::FAILURE } else { ExitCode::from(2) };
-        if let Some((word, rest)) = unknown_command(&error) {
-            if let Some(code) = plugin::run(&word, rest) {
-                return code;
+        let unknown = match unknown_command(&error) {
+            Some((word, rest)) => {
+                if let Some(code) = plugin::run(&word, rest) {
+                    return code;
+                }
+                if program::current().is_upstream() {
+                    print::note(format_args!("Found no matching command, try '{} help'", program::current().name()));
+                    print::note(format_args!("Usage: {}", args::usage(program::current())));
+                    return failure;
+                }
+                Some((String::new(), word))
             }
-            if program::current().is_upstream() {
-                print::note(format_args!("Found no matching command, try '{} help'", program::current().name()));
-                print::note(format_args!("Usage: {}", args::usage(program::current())));
-                return failure;
+            None if error.kind() == ErrorKind::InvalidSubcommand && !program::current().is_upstream() => {
+                spelling::wrong_word(&rewritten, &grammar())
             }
+            None => None,
+        };
+        if let Some((group, word)) = unknown {
+            let word = if group.is_empty() { word } else { format!("{group}:{word}") };
             let hint = match spelling::suggest(&word, &grammar()) {
                 Some(near) => format!("did you mean `slipway {near}`?"),
-                None => "`slipway help` lists the commands".to_owned(),
+                None if group.is_empty() => "`slipway help` lists the commands".to_owned(),
+                None => format!("`slipway help {group}` lists the commands of {group}"),
             };
             print::error(&format!("there is no command `{word}`"), &hint);
             return failure;

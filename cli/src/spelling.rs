@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 
 use clap::Command;
+use clap::builder::Resettable;
 use strsim::osa_distance;
 
 use crate::program;
@@ -159,12 +160,65 @@ fn options_first(rest: Vec<OsString>) -> Vec<OsString> {
     options.into_iter().chain(words).chain(rest).collect()
 }
 
+/// The grammar with every spelling of a command as a command of its own, for shells that complete them. Those with a
+/// colon are hidden: they show where nothing else fits.
+pub fn every(commands: Command) -> Command {
+    // The parser keeps names for ever; this is done once, and the program ends.
+    let kept = |name: String| -> &'static str { name.leak() };
+    let mut more = Vec::new();
+    for (prefix, group) in commands.get_subcommands().flat_map(|group| {
+        std::iter::once(group.get_name()).chain(group.get_all_aliases()).map(move |name| (name, group))
+    }) {
+        for (name, verb) in below(prefix, group) {
+            let options = group.get_arguments().filter(|option| option.is_global_set()).cloned();
+            more.push(verb.clone().name(kept(name)).alias(Resettable::Reset).args(options).hide(true));
+        }
+    }
+    for (name, path) in SHORTCUTS {
+        let found = path.iter().try_fold(&commands, |command, part| command.find_subcommand(part));
+        more.extend(found.map(|command| command.clone().name(name).alias(Resettable::Reset).hide(name.contains(':'))));
+    }
+    commands.subcommands(more)
+}
+
+/// All commands below a group, each by the group's name and a colon.
+fn below<'a>(prefix: &str, group: &'a Command) -> Vec<(String, &'a Command)> {
+    let mut all = Vec::new();
+    for verb in group.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        let name = format!("{prefix}:{}", verb.get_name());
+        all.extend(below(&name, verb));
+        all.push((name, verb));
+    }
+    all
+}
+
+/// The group of commands that the words name, and the first of them that is none of its commands.
+pub fn wrong_word(words: &[OsString], commands: &Command) -> Option<(String, String)> {
+    let mut group = commands;
+    let mut path = String::new();
+    let mut at = 0;
+    while let Some(next) = first_word(words, at) {
+        let word = words[next].to_string_lossy().into_owned();
+        at = next + 1;
+        match group.find_subcommand(&word) {
+            Some(command) => {
+                group = command;
+                path = if path.is_empty() { word } else { format!("{path}:{word}") };
+            }
+            // `help` is a command that no grammar lists.
+            None if word == "help" && path.is_empty() => {}
+            None => return Some((path, word)),
+        }
+    }
+    None
+}
+
 /// The spelling nearest to an unknown command, when one is near.
 pub fn suggest(word: &str, commands: &Command) -> Option<String> {
     let mut known: Vec<String> = SHORTCUTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     for group in commands.get_subcommands().filter(|command| !command.is_hide_set()) {
         known.push(group.get_name().to_owned());
-        known.extend(group.get_subcommands().map(|verb| format!("{}:{}", group.get_name(), verb.get_name())));
+        known.extend(below(group.get_name(), group).into_iter().map(|(name, _)| name));
     }
     nearest(word, known)
 }
@@ -277,6 +331,8 @@ mod tests {
             ("confg:set", Some("config:set")),
             ("app", Some("apps")),
             ("ps:scael", Some("ps:scale")),
+            ("config:st", Some("config:set")),
+            ("tls:force:enble", Some("tls:force:enable")),
             ("frobnicate", None),
             ("", None),
         ] {

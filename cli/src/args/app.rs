@@ -39,7 +39,7 @@ pub enum AppCommand {
         #[arg(long, value_name = "TIME", value_parser = crate::commands::log::since)]
         since: Option<chrono::DateTime<chrono::Utc>>,
         /// Show the lines of processes of this type only
-        #[arg(long = "type", value_name = "TYPE")]
+        #[arg(long = "type", value_name = "TYPE", add = crate::completions::types())]
         process_type: Option<String>,
     },
     /// Show the app's rollout, processes and releases as they change, until Ctrl-C
@@ -69,7 +69,7 @@ pub enum AppCommand {
     /// Destroy an app with all its releases
     Destroy {
         /// The app's name again, instead of being asked
-        #[arg(long, value_name = "APP")]
+        #[arg(long, value_name = "APP", add = crate::completions::apps())]
         confirm: Option<String>,
     },
     /// Give an app to another user

@@ -181,6 +181,8 @@ fn shells_complete_apps_and_process_types() {
         let person = Person::new().env("COMPLETE", "fish");
         person.server.on("GET /v2/apps/?limit=1000", 200, &page(std::slice::from_ref(&app)));
         person.server.on("GET /v2/apps/shop/", 200, &app.to_string());
+        let pod = json!({"name": "shop-web-v2-a", "release": "v2", "started": TIME, "state": "up", "type": "web"});
+        person.server.on("GET /v2/apps/shop/pods/", 200, &json!({"results": [pod], "count": 1}).to_string());
         let args: Vec<&str> = ["--", "slipway"].iter().chain(words).copied().collect();
         let run = person.run_with(&args, "");
         assert_eq!(run.code, 0, "{run:?}");
@@ -193,7 +195,23 @@ fn shells_complete_apps_and_process_types() {
     };
     completes(&["ps", "list", "-a", "sh"], &["shop"]);
     completes(&["ps", "scale", "-a", "shop", "w"], &["web=", "worker="]);
+    // As people and guides write them; `--app = shop` is what Bash makes of `--app=shop`, and what it wants completed.
+    completes(&["ps:scale", "--app=shop", "w"], &["web=", "worker="]);
+    completes(&["scale", "--app", "=", "shop", "w"], &["web=", "worker="]);
+    completes(&["logs", "-a", "sh"], &["shop"]);
+    completes(&["logs", "-a", "shop", "--type", "wo"], &["worker"]);
+    completes(&["ps:exec", "-a", "shop", "shop-w"], &["shop-web-v2-a"]);
     assert!(ask(&["relea"]).contains("releases"));
+    let names = |word: &str| -> Vec<String> {
+        ask(&[word]).lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("sca"), ["scale"]);
+    assert_eq!(names("tls:force:"), ["tls:force:enable", "tls:force:disable"]);
+    assert!(!names("").iter().any(|name| name.contains(':')), "those with a colon show where one is typed");
+    let person = Person::new().env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "4");
+    person.server.on("GET /v2/apps/?limit=1000", 200, &page(std::slice::from_ref(&app)));
+    let bash = || person.run_with(&["--", "slipway", "logs", "--app", "=", "sh"], "").stdout;
+    assert!((0..5).any(|_| bash() == "shop"), "{}", bash());
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = Person::stranger().run(&format!("completions {shell}"));
         assert!(run.code == 0 && run.stdout.contains("COMPLETE"), "{run:?}");

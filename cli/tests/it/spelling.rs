@@ -50,6 +50,13 @@ fn what_is_no_command_is_a_usage_error_with_a_suggestion() {
         ("destory", "Error: there is no command `destory`\n\nhint: did you mean `slipway destroy`?\n"),
         ("confg:set A=1", "Error: there is no command `confg:set`\n\nhint: did you mean `slipway config:set`?\n"),
         ("frobnicate", "Error: there is no command `frobnicate`\n\nhint: `slipway help` lists the commands\n"),
+        ("config:st A=1", "Error: there is no command `config:st`\n\nhint: did you mean `slipway config:set`?\n"),
+        ("-a foo config st", "Error: there is no command `config:st`\n\nhint: did you mean `slipway config:set`?\n"),
+        ("help relases", "Error: there is no command `relases`\n\nhint: did you mean `slipway releases`?\n"),
+        (
+            "apps:frobnicate",
+            "Error: there is no command `apps:frobnicate`\n\nhint: `slipway help apps` lists the commands of apps\n",
+        ),
     ] {
         let run = person.run(args);
         assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (2, "", want));
