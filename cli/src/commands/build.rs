@@ -46,6 +46,9 @@ pub async fn log(cx: &Context, sha: Option<&str>) -> Result {
     if cx.is_json {
         return print::json(&json!({"log": text}));
     }
+    if text.trim().is_empty() {
+        print::note("There is nothing in this build's log yet: it is kept when the build has ended.");
+    }
     text.lines().try_for_each(print::log::log_line)
 }
 

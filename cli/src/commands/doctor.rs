@@ -8,10 +8,10 @@ use slipway_client::API_VERSION;
 use slipway_wire::drycc_v2::{App, Key, Page, User};
 
 use super::remote;
-use crate::api::{Api, in_time, server_version};
+use crate::api::{Api, fits, in_time, server_version};
 use crate::context::{Context, api_anonymous, app_path};
 use crate::error::{Error, Result};
-use crate::{git, print, settings};
+use crate::{git, print, program, settings};
 
 /// How far clocks may be apart: more, and tokens and certificates may seem too new or too old.
 const CLOCK_MAX_SECS: u64 = 60;
@@ -85,7 +85,7 @@ pub async fn doctor(cx: &Context) -> Result {
             };
             print::line(format_args!("{mark}  {:<11} {}", finding.name, finding.text.replace('\n', " ")))?;
             if !finding.mend.is_empty() {
-                print::line(format_args!("    {:<11} {}", "", finding.mend))?;
+                print::line(format_args!("    {:<11} {}", "", program::current().spoken(&finding.mend)))?;
             }
         }
     }
@@ -115,13 +115,13 @@ async fn endpoint(cx: &Context, found: &mut Findings) -> bool {
     };
     found.good("endpoint", format!("{controller} answers"));
     match server_version(&answer.headers) {
-        Some(theirs) if theirs.split('.').next() == API_VERSION.split('.').next() => {
+        Some(theirs) if fits(Some(theirs)) => {
             found.good("versions", format!("the controller's API is {theirs}, this client's {API_VERSION}"));
         }
         Some(theirs) => found.bad(
             "versions",
             format!("the controller's API is {theirs}, this client's {API_VERSION}"),
-            "install the client of the controller's version",
+            "upgrade the older of the two",
         ),
         None => found.bad(
             "versions",
@@ -143,8 +143,9 @@ fn clock(theirs: DateTime<Utc>, found: &mut Findings) {
     if apart <= CLOCK_MAX_SECS {
         found.good("clock", format!("{apart} s from the controller's"));
     } else {
+        let side = if i64::try_from(ours).unwrap_or(i64::MAX) > theirs.timestamp() { "ahead of" } else { "behind" };
         let mend = "set the clock of the machine that is wrong, for example with `timedatectl set-ntp true`";
-        found.bad("clock", format!("{apart} s from the controller's"), mend);
+        found.bad("clock", format!("{apart} s {side} the controller's"), mend);
     }
 }
 

@@ -16,6 +16,8 @@ use crate::{print, program};
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
 /// Longest pause before that.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// As many lines as controllers give at once.
+const LINES_MAX: u32 = 10_000;
 
 /// Which lines are wanted.
 #[derive(Debug, Default)]
@@ -31,7 +33,9 @@ pub struct Wanted {
 impl Wanted {
     fn query(&self, is_following: bool) -> String {
         let mut parts = Vec::new();
-        parts.extend(self.lines.map(|lines| format!("log_lines={lines}")));
+        // Whoever says since when wants all of it; a controller that is not asked gives the newest 100.
+        let lines = self.lines.or(self.since.map(|_| LINES_MAX));
+        parts.extend(lines.map(|lines| format!("log_lines={lines}")));
         let since = self.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Micros, true));
         parts.extend(since.map(|since| format!("since={}", segment(&since))));
         parts.extend(self.process_type.as_deref().map(|name| format!("process_type={}", segment(name))));
@@ -234,6 +238,8 @@ mod tests {
     #[test]
     fn what_is_wanted_is_asked_for() {
         assert_eq!(Wanted::default().query(false), "");
+        let wanted = Wanted { since: Some(since("2026-01-31T12:00:00Z").unwrap()), ..Wanted::default() };
+        assert_eq!(wanted.query(false), "?log_lines=10000&since=2026-01-31T12%3A00%3A00.000000Z");
         let wanted = Wanted {
             lines: Some(5),
             since: Some(since("2026-01-31T12:00:00Z").unwrap()),

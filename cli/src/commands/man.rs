@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 
-use crate::args::Cli;
+use crate::args::grammar;
 use crate::error::{Error, Result};
 use crate::print;
 
@@ -13,14 +13,15 @@ use crate::print;
 pub fn write(folder: &Path) -> Result {
     let cannot = |error: std::io::Error| Error::caused(format!("cannot write to {}", folder.display()), &error);
     fs::create_dir_all(folder).map_err(cannot)?;
-    let mut root = Cli::command();
+    let mut root = grammar();
     // Gives commands the names by which pages are called: slipway-apps-create.
     root.build();
     let mut pages = Vec::new();
     collect(&root, &mut pages);
     for page in &pages {
         let mut text = Vec::new();
-        clap_mangen::Man::new((*page).clone()).render(&mut text).map_err(cannot)?;
+        let source = concat!("slipway ", env!("CARGO_PKG_VERSION"));
+        clap_mangen::Man::new((*page).clone()).source(source).manual("Slipway").render(&mut text).map_err(cannot)?;
         let name = page.get_display_name().unwrap_or_else(|| page.get_name());
         fs::write(folder.join(format!("{name}.1")), text).map_err(cannot)?;
     }

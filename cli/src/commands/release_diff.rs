@@ -64,7 +64,12 @@ async fn newest(api: &Api, app: &str) -> Result<u32> {
 }
 
 async fn whole(api: &Api, app: &str, number: u32) -> Result<Whole> {
-    let missing = |error: Error| error.hint(format!("`slipway releases -a {app}` lists the releases"));
+    let missing = |error: Error| {
+        if !error.is_missing() || error.is_missing_app() {
+            return error;
+        }
+        error.hint(format!("{app} has no v{number}: `slipway releases -a {app}` lists the releases"))
+    };
     let release = api.get(&app_path(app, &format!("releases/v{number}/"))).await.map_err(missing)?.json()?;
     let config = api.get(&app_path(app, &format!("config/?version=v{number}"))).await?.json()?;
     Ok(Whole { release, config })
@@ -87,16 +92,19 @@ impl Change {
             (None, Some(_)) if is_hidden => format!("+ {}", self.name),
             (Some(_), None) if is_hidden => format!("- {}", self.name),
             _ if is_hidden => format!("~ {}", self.name),
-            (None, Some(to)) => format!("+ {}={to}", self.name),
-            (Some(from), None) => format!("- {}={from}", self.name),
-            (from, to) => format!(
-                "~ {}: {} -> {}",
-                self.name,
-                from.as_deref().unwrap_or_default(),
-                to.as_deref().unwrap_or_default()
-            ),
+            (None, Some(to)) => format!("+ {}={}", self.name, on_a_line(to)),
+            (Some(from), None) => format!("- {}={}", self.name, on_a_line(from)),
+            (from, to) => {
+                let text = |value: &Option<String>| on_a_line(value.as_deref().unwrap_or_default());
+                format!("~ {}: {} -> {}", self.name, text(from), text(to))
+            }
         }
     }
+}
+
+/// A value as it is, or quoted where it would not be seen where it ends.
+fn on_a_line(value: &str) -> String {
+    if value.chars().any(char::is_control) { json!(value).to_string() } else { value.to_owned() }
 }
 
 fn changes(from: &Whole, to: &Whole) -> Vec<Change> {
@@ -115,6 +123,8 @@ fn changes(from: &Whole, to: &Whole) -> Vec<Change> {
         config.healthcheck.iter().map(|(name, probes)| (name.clone(), json!(probes).to_string())).collect()
     };
     compare(&mut changes, "Healthchecks", false, &checks(one), &checks(other));
+    let timeouts = (&one.termination_grace_period, &other.termination_grace_period);
+    compare(&mut changes, "Timeouts", false, timeouts.0, timeouts.1);
     changes
 }
 

@@ -40,12 +40,20 @@ fn logs_are_asked_for_by_time_and_type() {
 }
 
 #[test]
+fn a_log_since_a_time_is_whole() {
+    let person = Person::new();
+    let path = "GET /v2/apps/foo/logs?log_lines=10000&since=2026-11-21T05%3A00%3A00.000000Z";
+    person.server.on(path, 200, "2026-11-21T05:00:01Z foo[web.1]: hello\n");
+    person.run("logs --since 2026-11-21T05:00:00Z -a foo").ok("2026-11-21T05:00:01Z foo[web.1]: hello\n");
+}
+
+#[test]
 fn a_lost_log_goes_on_where_it_was() {
     let person = Person::new();
     let line = |second: u32, text: &str| format!("2026-11-21T05:00:0{second}Z foo[web.1]: {text}\n");
     let first = line(1, "a") + &line(2, "b") + &line(2, "b");
     person.server.on("GET /v2/apps/foo/logs?log_lines=7&follow=true", 200, &first);
-    let again = "GET /v2/apps/foo/logs?since=2026-11-21T05%3A00%3A01.999999Z&follow=true";
+    let again = "GET /v2/apps/foo/logs?log_lines=10000&since=2026-11-21T05%3A00%3A01.999999Z&follow=true";
     person.server.on(again, 200, &(line(2, "b") + &line(2, "b") + &line(2, "c") + &line(3, "d")));
     // Nothing is scripted for the third, which is refused, and that ends it.
     let run = person.run("logs -f -n 7 -a foo");
@@ -159,6 +167,23 @@ fn the_doctor_says_what_is_wrong_and_how_to_mend_it() {
 }
 
 #[test]
+fn the_doctor_knows_wrong_clocks_and_old_controllers() {
+    let person = Person::new();
+    person.server.on("GET /healthz", 200, "");
+    for (date, side) in [("Sat, 01 Jan 2000 00:00:00 GMT", "ahead of"), ("Fri, 01 Jan 2100 00:00:00 GMT", "behind")] {
+        person.server.date(date);
+        let run = person.run("doctor");
+        let wrong = format!(" s {side} the controller's");
+        assert!(run.code == 1 && run.stdout.contains("!!  clock") && run.stdout.contains(&wrong), "{run:?}");
+    }
+    person.server.version("2.2");
+    let run = person.run("doctor");
+    assert!(run.stdout.contains("!!  versions    the controller's API is 2.2"), "{run:?}");
+    let run = person.run_as("deis", &["doctor"]);
+    assert!(run.stdout.contains("`deis login URL`") && !run.stdout.contains("slipway"), "{run:?}");
+}
+
+#[test]
 fn a_mistyped_app_is_suggested() {
     let person = Person::new();
     let app = json!({
@@ -225,6 +250,7 @@ fn manual_pages_are_written() {
     assert_eq!(run.code, 0, "{run:?}");
     let page = std::fs::read_to_string(person.work().join("pages/slipway-config-set.1")).unwrap();
     assert!(page.contains(".TH slipway-config-set") && page.contains("Set environment variables"), "{page}");
+    assert!(page.contains("slipway config:set ") && page.contains("slipway 0."), "examples, and the version: {page}");
     assert!(person.work().join("pages/slipway.1").exists());
     assert!(!person.work().join("pages/slipway-man.1").exists(), "what is hidden has no page");
 }

@@ -26,6 +26,7 @@ struct Script {
     answers: HashMap<String, (u16, String)>,
     asked: Vec<Asked>,
     version: String,
+    date: Option<String>,
 }
 
 /// The scripted controller; stops when dropped.
@@ -73,6 +74,11 @@ impl Server {
         version.clone_into(&mut self.script.lock().unwrap().version);
     }
 
+    /// Tells another time than it is.
+    pub fn date(&self, date: &str) {
+        self.script.lock().unwrap().date = Some(date.to_owned());
+    }
+
     /// What it was asked since the last time.
     pub fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.script.lock().unwrap().asked)
@@ -98,6 +104,9 @@ async fn answer(
     let mut response = http::Response::builder().status(status);
     if !script.version.is_empty() {
         response = response.header("DRYCC_API_VERSION", &script.version);
+    }
+    if let Some(date) = &script.date {
+        response = response.header("date", date);
     }
     Ok(response.body(Full::new(Bytes::from(text))).unwrap())
 }

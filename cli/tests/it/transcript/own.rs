@@ -85,7 +85,7 @@ fn looking_after_an_app() {
     $ releases:diff v9 -a foo
     ! Error: No Release matches the given query.
     !
-    ! hint: `slipway releases -a foo` lists the releases
+    ! hint: foo has no v9: `slipway releases -a foo` lists the releases
     = 1
     $ watch --wait -a foo
     release v1 succeeded: bob created initial release
