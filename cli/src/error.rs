@@ -63,6 +63,15 @@ impl Error {
         self
     }
 
+    /// Says what to do next, instead of what was said already.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        if let Self::Failed { hint, .. } = &mut self {
+            *hint = advice.into();
+        }
+        self
+    }
+
     /// The status of the server's answer, when that is what failed.
     pub fn status(&self) -> Option<StatusCode> {
         match self {

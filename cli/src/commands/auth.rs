@@ -43,7 +43,7 @@ pub async fn register(cx: &Context, account: Account, email: Option<String>, log
         print::before_error("Registration failed");
         match error.status() {
             Some(StatusCode::FORBIDDEN) => {
-                error.hint("this platform lets only its administrators register users; ask one of them")
+                error.advise("this platform lets only its administrators register users; ask one of them")
             }
             _ => error,
         }

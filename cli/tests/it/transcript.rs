@@ -33,6 +33,7 @@ mod container;
 mod deploy;
 mod deployment;
 mod everywhere;
+mod failure;
 mod image;
 mod member;
 mod missing_team;
