@@ -34,6 +34,10 @@ lint: ## Formatting, clippy, documentation, and our own rules
 	@.ci/setup build lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@for target in $$(rustup target list --installed 2>/dev/null | grep -E 'windows|apple'); do \
+	   echo "the command line for $$target"; \
+	   $(CARGO) check --quiet --target $$target -p slipway --no-default-features || exit 1; \
+	 done
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
 	 else echo "cargo-deny is not installed: deny.toml was not checked (cargo install cargo-deny)"; fi
