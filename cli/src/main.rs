@@ -69,21 +69,21 @@ fn parse() -> Result<Cli, ExitCode> {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
         let failure = if program::current().is_upstream() { ExitCode::FAILURE } else { ExitCode::from(2) };
-        let unknown = match unknown_command(&error) {
-            Some((word, rest)) => {
-                if let Some(code) = plugin::run(&word, rest) {
-                    return code;
-                }
-                if program::current().is_upstream() {
-                    print::note(format_args!("Found no matching command, try '{} help'", program::current().name()));
-                    print::note(format_args!("Usage: {}", args::usage(program::current())));
-                    return failure;
-                }
-                Some((String::new(), word))
-            }
-            None if error.kind() == ErrorKind::InvalidSubcommand && !program::current().is_upstream() => {
-                spelling::wrong_word(&rewritten, &grammar())
-            }
+        let unknown = unknown_command(&error);
+        if let Some((word, rest)) = &unknown
+            && let Some(code) = plugin::run(word, rest.clone())
+        {
+            return code;
+        }
+        // Of a group's command, too.
+        if program::current().is_upstream() && error.kind() == ErrorKind::InvalidSubcommand {
+            print::note(format_args!("Found no matching command, try '{} help'", program::current().name()));
+            print::note(format_args!("Usage: {}", args::usage(program::current())));
+            return failure;
+        }
+        let unknown = match unknown {
+            Some((word, _)) => Some((String::new(), word)),
+            None if error.kind() == ErrorKind::InvalidSubcommand => spelling::wrong_word(&rewritten, &grammar()),
             None => None,
         };
         if let Some((group, word)) = unknown {

@@ -43,6 +43,11 @@ fn each_name_has_its_own_profile_remote_and_texts() {
         let help = person.run_as(name, &["config:set", "--help"]);
         assert!(help.stdout.contains(&format!("Usage: {name} config set")), "{help:?}");
         assert!(help.stdout.contains(&format!("\n  {name} config:set MODE=production")), "{help:?}");
+        for unknown in [&["frobnicate"][..], &["apps:frobnicate"], &["help", "apps:frobnicate"]] {
+            person
+                .run_as(name, unknown)
+                .fails(&format!("Found no matching command, try '{name} help'\nUsage: {name} <command> [<args>...]\n"));
+        }
         for group in ["auth", "git"] {
             let help = person.run_as(name, &[group]);
             assert!(help.code == 0 && help.stdout.contains(&format!("Usage: {name} {group} ")), "{help:?}");
