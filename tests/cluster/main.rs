@@ -16,6 +16,7 @@ mod cancel;
 mod chance;
 mod failure;
 mod foreign;
+mod guide;
 mod image;
 mod installed;
 mod kill;

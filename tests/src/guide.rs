@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `console` | each line after `$ ` is run by bash, in order, in the guide's folder; what is shown below is compared |
 //! | `console goes on` | the same for commands that end with Ctrl-C: it is sent once they have printed what is shown |
-//! | `console cluster`, `console elsewhere` | needs a cluster, or what no test has: our own commands are parsed, not run |
+//! | `console cluster` | needs a cluster, where `tests/cluster/guide.rs` runs it; elsewhere our own commands are parsed |
+//! | `console elsewhere` | needs what no test has: our own commands are parsed, not run |
 //! | `LANGUAGE NAME` | the file NAME, written into the guide's folder |
 //!
 //! In what is shown a line `...` stands for any lines, and `...` within a line for any text. Times, ids, hashes and
