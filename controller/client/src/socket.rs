@@ -1,14 +1,21 @@
 //! WebSockets to the controller.
 
+use std::time::Duration;
+
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use reqwest::{Method, StatusCode};
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
 use crate::{ApiError, Client, ClientError, path};
+
+/// How long nothing may be heard of a controller, which gives a sign of life every 20 s. The network's own end is noticed by
+/// the system, but not that of a controller that is stuck, or is behind a proxy that keeps the connection.
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// A message either way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +30,9 @@ pub enum Piece {
 #[derive(Debug)]
 pub struct Socket {
     stream: WebSocketStream<reqwest::Upgraded>,
+    heard: Instant,
+    /// [`SILENCE_MAX`].
+    pub(crate) silence_max: Duration,
 }
 
 impl Socket {
@@ -41,10 +51,14 @@ impl Socket {
     /// The next message; `None` when the controller has ended the connection. Dropping the future loses nothing.
     ///
     /// # Errors
-    /// [`ClientError::Closed`] when the connection broke.
+    /// [`ClientError::Closed`] when the connection broke, and when nothing was heard of the controller for a minute.
     pub async fn next(&mut self) -> Result<Option<Piece>, ClientError> {
         loop {
-            match self.stream.next().await {
+            let next = timeout_at(self.heard + self.silence_max, self.stream.next()).await.map_err(|_| {
+                ClientError::Closed(format!("nothing was heard of the controller for {} s", self.silence_max.as_secs()))
+            })?;
+            self.heard = Instant::now();
+            match next {
                 Some(Ok(Message::Text(text))) => return Ok(Some(Piece::Text(text.as_str().to_owned()))),
                 Some(Ok(Message::Binary(bytes))) => return Ok(Some(Piece::Binary(bytes.to_vec()))),
                 Some(Ok(Message::Close(_))) | None => return Ok(None),
@@ -80,7 +94,8 @@ impl Client {
                 return Err(ClientError::Closed("the answer to the upgrade is not a WebSocket's".to_owned()));
             }
             let upgraded = response.upgrade().await.map_err(|source| self.no_answer(source))?;
-            return Ok(Socket { stream: WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await });
+            let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await;
+            return Ok(Socket { stream, heard: Instant::now(), silence_max: SILENCE_MAX });
         }
         if status.is_success() {
             return Err(ClientError::Closed("what answers knows no WebSockets".to_owned()));

@@ -8,6 +8,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
+use futures::SinkExt as _;
+use tokio_tungstenite::tungstenite::protocol::{Message, Role};
+use tokio_tungstenite::{WebSocketStream, tungstenite::handshake::derive_accept_key};
+
 use super::*;
 
 type Seen = Arc<Mutex<Vec<(http::request::Parts, Bytes)>>>;
@@ -108,6 +112,40 @@ async fn answers_that_are_not_json_and_servers_that_are_not_there_are_told_apart
     let addr = reserved.local_addr().unwrap();
     let error = client(addr).request::<()>(Method::GET, "/v2/", NO_BODY).await.unwrap_err();
     assert!(matches!(error, ClientError::Connect { .. }), "{error:?}");
+}
+
+/// Who is not heard of is gone, and who gives signs of life is not.
+#[tokio::test]
+async fn a_socket_that_falls_silent_is_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| async move {
+            let accept = derive_accept_key(request.headers()["sec-websocket-key"].as_bytes());
+            tokio::spawn(async move {
+                let upgraded = TokioIo::new(hyper::upgrade::on(&mut request).await.unwrap());
+                let mut stream = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
+                for _ in 0..60 {
+                    stream.send(Message::Ping(Bytes::new())).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                stream.send(Message::text("still here")).await.unwrap();
+                std::future::pending::<()>().await;
+            });
+            let response = http::Response::builder().status(101).header("connection", "upgrade");
+            let response = response.header("upgrade", "websocket").header("sec-websocket-accept", accept);
+            Ok::<_, Infallible>(response.body(Full::new(Bytes::new())).unwrap())
+        });
+        let server = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        server.with_upgrades().await.unwrap();
+    });
+    let client = Client::builder(format!("http://{addr}")).http1_only().build().unwrap();
+    let mut socket = client.socket("/").await.unwrap();
+    socket.silence_max = Duration::from_secs(2);
+    assert_eq!(socket.next().await.unwrap(), Some(Piece::Text("still here".to_owned())));
+    let error = socket.next().await.unwrap_err();
+    assert_eq!(error.to_string(), "the connection was closed: nothing was heard of the controller for 2 s");
 }
 
 #[test]
