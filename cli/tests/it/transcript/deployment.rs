@@ -22,7 +22,7 @@ fn listed(world: &World) -> Vec<Value> {
 fn in_order(transcript: &str) -> String {
     let is_of_one = |line: &&str| line.starts_with("container ") || line.ends_with(" is running.");
     let mut lines: Vec<&str> = transcript.lines().collect();
-    lines.chunk_by_mut(|one, other| is_of_one(&one) && is_of_one(&other)).for_each(<[&str]>::sort_unstable);
+    lines.chunk_by_mut(|one, other| is_of_one(one) && is_of_one(other)).for_each(<[&str]>::sort_unstable);
     lines.join("\n")
 }
 
