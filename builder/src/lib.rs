@@ -8,6 +8,7 @@ pub mod args;
 pub mod build;
 pub mod cluster;
 pub mod config;
+pub mod data_lock;
 pub mod export;
 pub mod git;
 pub mod hook;

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use slipway_builder::args::{BuildPlace, Cli, Command, Serve};
 use slipway_builder::build::{LocalBuilder, LocalBuilderConfig, ToolEnv, serve_static};
 use slipway_builder::cluster::ClusterBuilder;
+use slipway_builder::data_lock::DataLock;
 use slipway_builder::{Builder, BuilderConfig, Limits, SourceBuilder, step};
 use slipway_slug::SlugStore;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,6 +41,7 @@ async fn serve(settings: Serve) -> anyhow::Result<()> {
     let data = settings.data.context("SLIPWAY_DATA is not set")?;
     // A key on the command line would be seen by every user of the machine, so that it has no flag.
     let key = std::env::var("SLIPWAY_BUILDER_KEY").context("SLIPWAY_BUILDER_KEY is not set")?;
+    let _lock = DataLock::take(data.clone()).await.context("cannot use the data directory")?;
     let tools = ToolEnv::from_vars(std::env::vars_os());
     let config = BuilderConfig {
         ssh: settings.ssh,

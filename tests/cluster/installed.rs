@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ pub struct Installed {
     pub namespace: String,
     pub release: String,
     pub registry: String,
+    /// Identities of pods that were killed.
+    killed: Mutex<Vec<String>>,
 }
 
 pub fn variable(name: &str) -> String {
@@ -38,6 +41,7 @@ impl Installed {
             namespace: variable("SLIPWAY_TEST_NAMESPACE"),
             release: variable("SLIPWAY_TEST_RELEASE"),
             registry: variable("SLIPWAY_TEST_REGISTRY"),
+            killed: Mutex::default(),
         }
     }
 
@@ -83,14 +87,34 @@ impl Installed {
     /// Kills a pod at once, as the loss of its node would: nothing in it can tidy up.
     pub fn kill(&self, pod: &str) {
         let pod = format!("pod/{pod}");
+        let identity = self.field(&self.namespace, &pod, "{.metadata.uid}");
+        self.killed.lock().unwrap().extend((!identity.is_empty()).then_some(identity));
         self.kubectl(&["-n", &self.namespace, "delete", &pod, "--force", "--grace-period=0", "--wait=false"]);
     }
 
-    /// Waits until all replicas of the platform's parts are ready.
+    /// Whether a pod that was killed is not gone yet, as far as the cluster knows.
+    fn has_killed(&self) -> bool {
+        let template = "go-template={{range .items}}{{.metadata.uid}} {{end}}";
+        let there = self.kubectl(&["-n", &self.namespace, "get", "pods", "-o", template]).ok().stdout;
+        self.killed.lock().unwrap().iter().any(|killed| there.contains(killed.as_str()))
+    }
+
+    /// Whether as many pods of a part are ready as there are to be. The part's own status lags behind.
+    fn is_whole(&self, part: &str, object: &str) -> bool {
+        let selector = format!("app.kubernetes.io/component={part}");
+        let template = "go-template={{range .items}}{{range .status.conditions}}\
+                        {{if and (eq .type \"Ready\") (eq .status \"True\")}}+{{end}}{{end}}{{end}}";
+        let ready = self.kubectl(&["-n", &self.namespace, "get", "pods", "-l", &selector, "-o", template]).ok().stdout;
+        ready.len().to_string() == self.field(&self.namespace, object, "{.spec.replicas}")
+    }
+
+    /// Waits until all replicas of the platform's parts are ready, without those that were killed.
     pub fn ready(&self) {
-        for part in ["deployment/{}-controller", "deployment/{}-router", "statefulset/{}-builder"] {
-            let part = part.replace("{}", &self.release);
-            self.kubectl(&["-n", &self.namespace, "rollout", "status", &part, "--timeout=120s"]).ok();
+        eventually("those that were killed are gone", SETTLED, || (!self.has_killed()).then_some(()));
+        for (part, kind) in [("controller", "deployment"), ("router", "deployment"), ("builder", "statefulset")] {
+            let object = format!("{kind}/{}-{part}", self.release);
+            self.kubectl(&["-n", &self.namespace, "rollout", "status", &object, "--timeout=120s"]).ok();
+            eventually("the part is whole", SETTLED, || self.is_whole(part, &object).then_some(()));
         }
         eventually("the API answers", SETTLED, || {
             let url = format!("http://{}/readiness", self.endpoints.api);
